@@ -1,0 +1,65 @@
+/* simd.h - vectors of VL reals: the only way kernels and emitted code touch the processor's vector unit.
+ *
+ * A target defines NT_TARGET_<ISA> on the compiler's command line, and this file includes the header of that ISA; without
+ * one, or with NT_DOUBLE, simd_generic.h (plain C) serves. An ISA's header gives the types and functions below; those whose
+ * arithmetic is polynomials (v_exp ... v_pow) it gets from simd_math.h, which is written in terms of the others.
+ *
+ *   VL                       reals a vector
+ *   vf, vm                   VL reals; VL truth values
+ *   v_load(p) v_store(p, v)  VL elements from or to any address (of a real)
+ *   v_load_n(p, k)           the first k (0..VL) elements, the other lanes zero; touches no memory past them
+ *   v_store_n(p, v, k)       the first k lanes only
+ *   v_zero() v_set1(a)
+ *   v_iota()                 0, 1, 2, ... VL-1
+ *   v_add v_sub v_mul v_div v_neg v_abs v_sqrt
+ *   v_fma(a, b, c)           a*b + c        v_fnma(a, b, c)  c - a*b        (one rounding where the processor can)
+ *   v_max(a, b) v_min(a, b)  a if it is the larger (smaller), otherwise b: a NaN in b is kept, so write v_max(zero, x)
+ *   v_gt v_ge v_lt v_le v_eq comparisons; false with a NaN
+ *   v_select(m, a, b)        a where m is true, else b
+ *   v_sum v_hmax             sum and maximum of the lanes, as a balanced tree: lane i with lane i + VL/2 first, and so on
+ *   v_exp v_log v_log1p v_expm1 v_tanh v_sigmoid v_erf v_softplus v_pow(a > 0, b)
+ *   v_eq_u8(p, t)            which of the VL bytes at p equal t
+ *   v_store_u8(p, v)         VL bytes; the lanes hold integers 0..255
+ *   v_uniform(key, index)    lane i: number index + i of the random stream `key`, in [0, 1); see nt_uniform_bits()
+ *
+ * Accuracy (float, against the exact value; tests/kernels/test_simd.c measures it): exp, log, log1p, expm1, softplus 2 ulp;
+ * tanh, sigmoid, erf 3 ulp; pow 3 ulp where |b log a| < 16. Every finite argument in the domain gives a value that is not NaN: what
+ * overflows is infinite, what underflows is zero or subnormal. */
+#ifndef NT_SIMD_H
+#define NT_SIMD_H
+
+#include "model.h"
+
+#include <string.h>
+
+/* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper half. */
+static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)
+{
+    uint64_t z = key + (index_high + UINT64_C(1)) * UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 32)) * UINT64_C(0xD6E8FEB86659FD93);
+    z = (z ^ (z >> 29)) * UINT64_C(0xA0761D6478BD642F);
+    return z ^ (z >> 32);
+}
+
+/* The generator behind v_uniform: 24 random bits for number `index` of stream `key`. Counter based, so that any number can be
+ * made by any thread in any order. The counter's lower half goes through two keyed rounds of multiply and
+ * xor-shift, a bijection of 32 bits whose steps every vector unit has; v_uniform is this times 2^-24. */
+static inline uint32_t nt_uniform_bits(uint64_t key, uint64_t index)
+{
+    uint64_t block = nt_uniform_block(key, (uint32_t)(index >> 32));
+    uint32_t x = (uint32_t)index ^ (uint32_t)block;
+    x = (x ^ (x >> 16)) * UINT32_C(0x85EBCA6B);
+    x = (x ^ (x >> 13)) * UINT32_C(0xC2B2AE35);
+    x = (x ^ (x >> 16)) + (uint32_t)(block >> 32);
+    x = (x ^ (x >> 15)) * UINT32_C(0x2C1B3C6D);
+    x = (x ^ (x >> 12)) * UINT32_C(0x297A2D39);
+    return (x ^ (x >> 15)) >> 8;
+}
+
+#if defined(NT_TARGET_AVX2) && !defined(NT_DOUBLE)
+#include "simd_avx2.h"
+#else
+#include "simd_generic.h"
+#endif
+
+#endif
