@@ -1,0 +1,327 @@
+#include "data.h"
+
+#include "augment.h"
+#include "data_source.h"
+#include "rng.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------------------------------------------------------- loading */
+
+static bool load_source(const nt_data_request *q, const char *path, nt_loaded *out, nt_error *err)
+{
+    nt_source_kind kind = q->config->source;
+    if (kind == NT_SOURCE_NONE)
+        return nt_fail(err, "the model has no data section: add one, such as data { source = idx(\"FOLDER\") }");
+    if (kind != NT_SOURCE_SPIRAL && !path)
+        return nt_fail(err, "the data source has no path: give one with --data");
+    switch (kind) {
+    case NT_SOURCE_IDX:
+        return nt_load_idx(q, path, out, err);
+    case NT_SOURCE_CSV:
+        return nt_load_csv(q, path, out, err);
+    case NT_SOURCE_IMAGES:
+        return nt_load_images(q, path, out, err);
+    case NT_SOURCE_NPY:
+        return nt_load_npy(q, path, out, err);
+    case NT_SOURCE_CIFAR:
+        return nt_load_cifar(q, path, out, err);
+    case NT_SOURCE_SPIRAL:
+        return nt_load_spiral(q, out, err);
+    case NT_SOURCE_NONE:
+        break;
+    }
+    return nt_fail(err, "data source number %d is not known to this trainer", (int)kind);
+}
+
+/* Names for people: the data section's, or else the source's. */
+static bool name_classes(const nt_data_request *q, nt_loaded *loaded, nt_data *out, nt_error *err)
+{
+    const nt_data_config *config = q->config;
+    out->class_names = loaded->names;
+    loaded->names = NULL;
+    if (!config->classes)
+        return true;
+    if (config->n_classes != q->outputs)
+        return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed", config->n_classes,
+                       q->outputs);
+    if (!out->class_names) {
+        out->class_names = calloc((size_t)q->outputs, sizeof *out->class_names);
+        if (!out->class_names)
+            return nt_fail_memory(err, "class names", (double)q->outputs * sizeof *out->class_names);
+    }
+    for (int i = 0; i < q->outputs; i++) {
+        free(out->class_names[i]);
+        out->class_names[i] = nt_copy_text(config->classes[i], SIZE_MAX);
+        if (!out->class_names[i])
+            return nt_fail_memory(err, "class names", (double)strlen(config->classes[i]));
+    }
+    return true;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Takes validation samples out of the training part at random, and leaves both in their stored order. */
+static bool split_validation(const nt_data_request *q, nt_data *d, nt_error *err)
+{
+    const nt_data_config *config = q->config;
+    int64_t all = d->train_part.count, held = config->validation_count;
+    d->train = (nt_split){.count = all, .part = d->train_part};
+    d->validation = (nt_split){.part = d->train_part};
+    if (held == 0 && config->validation_share > 0) {
+        double share = floor((double)all * config->validation_share + 0.5);
+        held = share < (double)all ? (int64_t)share : all;
+        if (held == 0)
+            return nt_fail(err, "validation = %g%% of %lld training samples is none: ask for more, or for a count",
+                           config->validation_share * 100, (long long)all);
+    }
+    if (held == 0)
+        return true;
+    if (held < 0 || held >= all)
+        return nt_fail(err, "validation takes %lld of %lld training samples: at least one must be left to train on", (long long)held,
+                       (long long)all);
+    d->split_index = nt_allocate(all, sizeof *d->split_index, "the validation split", err);
+    if (!d->split_index)
+        return false;
+    nt_random_permutation(nt_key(q->seed, NT_KEY_VALIDATION), d->split_index, all);
+    qsort(d->split_index, (size_t)held, sizeof *d->split_index, compare_places);
+    qsort(d->split_index + held, (size_t)(all - held), sizeof *d->split_index, compare_places);
+    d->validation.index = d->split_index;
+    d->validation.count = held;
+    d->train.index = d->split_index + held;
+    d->train.count = all - held;
+    return true;
+}
+
+/* What can be said before any file is opened. */
+static bool check_request(const nt_data_request *q, nt_error *err)
+{
+    int64_t pixels = (int64_t)q->h * q->w;
+    if (q->h < 1 || q->w < 1 || q->c < 1 || pixels > INT32_MAX / q->c)
+        return nt_fail(err, "the network's input %dx%dx%d is not a size that data can have", q->h, q->w, q->c);
+    for (int i = 0; i < q->config->n_augment; i++) {
+        const nt_augment *a = &q->config->augment[i];
+        const char *name = a->kind == NT_AUG_SHIFT ? "shift" : a->kind == NT_AUG_CROP ? "crop" : "mirror";
+        if (pixels == 1)
+            return nt_fail(err, "augment = %s needs images, but the network reads a vector: write input(HEIGHTxWIDTHxCHANNELS), or leave it out",
+                           name);
+        if (a->kind != NT_AUG_MIRROR && (a->amount < 0 || a->amount > 1 << 20))
+            return nt_fail(err, "augment = %s(%d): the number of pixels must be 0 or above, and less than the image", name, a->amount);
+    }
+    return true;
+}
+
+static bool begin_data(const nt_data_request *q, nt_data *out, nt_error *err)
+{
+    *out = (nt_data){.h = q->h, .w = q->w, .c = q->c, .outputs = q->outputs,
+                     .augment = q->config->augment, .n_augment = q->config->n_augment};
+    return check_request(q, err) && nt_normalizer_init(&out->normalizer, q->config, q->h, q->w, q->c, err);
+}
+
+/* Takes over what a loader gave. */
+static bool finish_data(const nt_data_request *q, nt_loaded *loaded, nt_data *out, nt_error *err)
+{
+    memcpy(out->note, loaded->note, sizeof out->note);
+    out->train_part = loaded->train;
+    out->test_part = loaded->test;
+    loaded->train = loaded->test = (nt_part){0};
+    out->test = (nt_split){.count = out->test_part.count, .part = out->test_part};
+    if (!name_classes(q, loaded, out, err) || !split_validation(q, out, err))
+        return false;
+    return out->train.count == 0 || nt_normalizer_estimate(&out->normalizer, &out->train, err);
+}
+
+static void free_loaded(nt_loaded *loaded, int n_names)
+{
+    nt_part_free(&loaded->train);
+    nt_part_free(&loaded->test);
+    for (int i = 0; loaded->names && i < n_names; i++)
+        free(loaded->names[i]);
+    free(loaded->names);
+}
+
+bool nt_data_load(const nt_data_request *q, nt_data *out, nt_error *err)
+{
+    const char *path = q->path ? q->path : q->config->path;
+    nt_loaded loaded = {0};
+    bool ok = begin_data(q, out, err) && load_source(q, path, &loaded, err) && finish_data(q, &loaded, out, err);
+    free_loaded(&loaded, q->outputs);
+    if (!ok)
+        nt_data_free(out);
+    return ok;
+}
+
+bool nt_data_load_inputs(const nt_data_request *q, const char *path, nt_data *out, nt_error *err)
+{
+    const char *dot = strrchr(path, '.');
+    nt_loaded loaded = {0};
+    bool ok = begin_data(q, out, err);
+    if (ok && dot && strcmp(dot, ".npy") == 0)
+        ok = nt_inputs_npy(q, path, &loaded.test, err);
+    else if (ok && dot && strcmp(dot, ".csv") == 0)
+        ok = nt_inputs_csv(q, path, &loaded.test, err);
+    else if (ok)
+        ok = nt_inputs_image(q, path, &loaded.test, err);
+    nt_data_request test_only = *q;
+    test_only.parts = NT_PART_TEST;
+    nt_data_config no_split = *q->config;
+    no_split.validation_count = 0;
+    no_split.validation_share = 0;
+    test_only.config = &no_split;
+    ok = ok && finish_data(&test_only, &loaded, out, err);
+    free_loaded(&loaded, q->outputs);
+    if (!ok)
+        nt_data_free(out);
+    return ok;
+}
+
+void nt_data_free(nt_data *d)
+{
+    for (int i = 0; d->class_names && i < d->outputs; i++)
+        free(d->class_names[i]);
+    free(d->class_names);
+    free(d->split_index);
+    nt_part_free(&d->train_part);
+    nt_part_free(&d->test_part);
+    nt_normalizer_free(&d->normalizer);
+    *d = (nt_data){0};
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- batches */
+
+bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, bool training, uint64_t seed, uint64_t number,
+                    nt_error *err)
+{
+    *e = (nt_epoch){.data = data, .split = split, .augment = training && data->n_augment > 0};
+    if (!data->normalizer.ready)
+        return nt_fail(err, "the normalization's constants are not known: give weights that this trainer wrote, which hold them, or a "
+                       "training part to estimate them from");
+    if (!training)
+        return true;
+    e->augment_key = nt_key(nt_key(seed, NT_KEY_AUGMENT), number);
+    e->order = nt_allocate(split->count, sizeof *e->order, "the order of the samples", err);
+    if (!e->order)
+        return false;
+    nt_random_permutation(nt_key(nt_key(seed, NT_KEY_SHUFFLE), number), e->order, split->count);
+    return true;
+}
+
+void nt_epoch_end(nt_epoch *e)
+{
+    free(e->order);
+    *e = (nt_epoch){0};
+}
+
+/* y = x * factor + shift over n values: the loops that the time goes into. */
+static void apply_bytes(float *restrict y, const uint8_t *restrict x, const float *restrict factor, const float *restrict shift, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)x[i] * factor[i] + shift[i];
+}
+
+static void apply_floats(float *restrict y, const float *restrict x, const float *restrict factor, const float *restrict shift, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] * factor[i] + shift[i];
+}
+
+/* The same for a row of pixels of c channels read from right to left; x is its rightmost pixel. */
+static inline void apply_bytes_mirrored(float *restrict y, const uint8_t *restrict x, const float *restrict factor,
+                                        const float *restrict shift, int pixels, int c)
+{
+    for (int p = 0; p < pixels; p++)
+        for (int k = 0; k < c; k++)
+            y[p * c + k] = (float)x[k - p * c] * factor[p * c + k] + shift[p * c + k];
+}
+
+static inline void apply_floats_mirrored(float *restrict y, const float *restrict x, const float *restrict factor,
+                                         const float *restrict shift, int pixels, int c)
+{
+    for (int p = 0; p < pixels; p++)
+        for (int k = 0; k < c; k++)
+            y[p * c + k] = x[k - p * c] * factor[p * c + k] + shift[p * c + k];
+}
+
+/* A sample as it is stored. */
+static void write_plain(const nt_data *d, const nt_part *part, int64_t place, float *y)
+{
+    const nt_normalizer *z = &d->normalizer;
+    int64_t size = (int64_t)d->h * d->w * d->c, at = place * size;
+    for (int64_t i = 0; i < size; i += z->period) {
+        if (part->bytes)
+            apply_bytes(y + i, part->bytes + at + i, z->byte_factor, z->shift, z->period);
+        else
+            apply_floats(y + i, part->values + at + i, z->factor, z->shift, z->period);
+    }
+}
+
+/* Output pixels x0..x1-1 of a row, from the source row that begins at value `at` of the part. */
+static void write_span(const nt_data *d, const nt_part *part, int64_t at, const nt_placement *p, int64_t constants, float *y)
+{
+    const nt_normalizer *z = &d->normalizer;
+    int c = d->c, pixels = p->x1 - p->x0;
+    int64_t from = at + (int64_t)(p->x_step * p->x0 + p->x_shift) * c, to = (int64_t)p->x0 * c;
+    const float *factor = (part->bytes ? z->byte_factor : z->factor) + constants + to, *shift = z->shift + constants + to;
+    y += to;
+    if (p->x_step > 0 && part->bytes)
+        apply_bytes(y, part->bytes + from, factor, shift, (int64_t)pixels * c);
+    else if (p->x_step > 0)
+        apply_floats(y, part->values + from, factor, shift, (int64_t)pixels * c);
+    else if (!part->bytes)
+        apply_floats_mirrored(y, part->values + from, factor, shift, pixels, c);
+    else if (c == 1) /* constants, for which the compiler can make vectors */
+        apply_bytes_mirrored(y, part->bytes + from, factor, shift, pixels, 1);
+    else if (c == 3)
+        apply_bytes_mirrored(y, part->bytes + from, factor, shift, pixels, 3);
+    else
+        apply_bytes_mirrored(y, part->bytes + from, factor, shift, pixels, c);
+}
+
+/* A sample under a placement. Empty pixels are 0 before normalization: `shift` after it. */
+static void write_placed(const nt_data *d, const nt_part *part, int64_t place, const nt_placement *p, float *y)
+{
+    const nt_normalizer *z = &d->normalizer;
+    int64_t row = (int64_t)d->w * d->c, begin = place * d->h * row;
+    int64_t left = p->x0 < p->x1 ? (int64_t)p->x0 * d->c : row, right = p->x0 < p->x1 ? (int64_t)p->x1 * d->c : row;
+    for (int r = 0; r < d->h; r++, y += row) {
+        int64_t constants = z->period == row ? 0 : r * row;
+        if (r < p->y0 || r >= p->y1) {
+            memcpy(y, z->shift + constants, (size_t)row * sizeof *y);
+            continue;
+        }
+        memcpy(y, z->shift + constants, (size_t)left * sizeof *y);
+        if (p->x0 < p->x1)
+            write_span(d, part, begin + (r + p->y_shift) * row, p, constants, y);
+        memcpy(y + right, z->shift + constants + right, (size_t)(row - right) * sizeof *y);
+    }
+}
+
+void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *labels, float *targets)
+{
+    const nt_data *d = e->data;
+    const nt_part *part = &e->split->part;
+    int64_t size = (int64_t)d->h * d->w * d->c;
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        int64_t place = e->order ? e->order[first + i] : first + i;
+        if (e->split->index)
+            place = e->split->index[place];
+        if (e->augment) {
+            nt_placement p = nt_augment_draw(d->augment, d->n_augment, d->h, d->w, nt_key(e->augment_key, (uint64_t)place));
+            write_placed(d, part, place, &p, x + i * size);
+        } else {
+            write_plain(d, part, place, x + i * size);
+        }
+        if (labels && part->labels)
+            labels[i] = part->labels[place];
+        if (targets && part->targets)
+            memcpy(targets + (int64_t)i * d->outputs, part->targets + place * d->outputs, (size_t)d->outputs * sizeof *targets);
+    }
+}

@@ -1,0 +1,152 @@
+#include "data_source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+char *nt_copy_text(const char *text, size_t n)
+{
+    size_t length = 0;
+    while (length < n && text[length])
+        length++;
+    char *copy = malloc(length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *nt_path_join(const char *dir, const char *name)
+{
+    size_t length = strlen(dir), size = length + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s%s%s", dir, length && dir[length - 1] == '/' ? "" : "/", name);
+    return path;
+}
+
+bool nt_path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool nt_path_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+void *nt_allocate(int64_t count, size_t size, const char *what, nt_error *err)
+{
+    void *memory = NULL;
+    if (count >= 0 && (uint64_t)count <= PTRDIFF_MAX / size)
+        memory = malloc(count ? (size_t)count * size : 1);
+    if (!memory)
+        nt_fail_memory(err, what, (double)count * (double)size);
+    return memory;
+}
+
+void nt_part_free(nt_part *part)
+{
+    free(part->bytes);
+    free(part->values);
+    free(part->labels);
+    free(part->targets);
+    *part = (nt_part){0};
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ files */
+
+void nt_file_free(nt_file *file)
+{
+    free(file->bytes);
+    *file = (nt_file){0};
+}
+
+/* Appends the rest of an open gzip or plain file to file->bytes, whose capacity begins at `guess`. */
+static bool read_all(gzFile gz, size_t guess, nt_file *file, nt_error *err)
+{
+    size_t capacity = guess;
+    file->bytes = malloc(capacity);
+    while (file->bytes) {
+        if (file->size == capacity) {
+            uint8_t *larger = capacity > SIZE_MAX / 4 ? NULL : realloc(file->bytes, capacity * 2);
+            if (!larger)
+                break;
+            file->bytes = larger;
+            capacity *= 2;
+        }
+        size_t room = capacity - file->size;
+        int got = gzread(gz, file->bytes + file->size, room > 1 << 30 ? 1 << 30 : (unsigned)room);
+        if (got < 0)
+            break;
+        if (got == 0)
+            break;
+        file->size += (size_t)got;
+    }
+    if (!file->bytes || file->size == capacity)
+        return nt_fail_memory(err, file->name, (double)capacity * 2);
+    int code = Z_OK;
+    const char *why = gzerror(gz, &code);
+    if (code == Z_ERRNO)
+        return nt_fail(err, "%s: cannot be read: %s", file->name, strerror(errno));
+    if (code == Z_BUF_ERROR)
+        return nt_fail(err, "%s: ends in the middle of its compressed data, after %lld bytes of the file and %zu unpacked: fetch it again",
+                       file->name, (long long)gzoffset(gz), file->size);
+    if (code != Z_OK && code != Z_STREAM_END)
+        return nt_fail(err, "%s: the compressed data is corrupt before byte %lld (%s): fetch it again", file->name,
+                       (long long)gzoffset(gz), why);
+    return true;
+}
+
+bool nt_file_read(const char *path, nt_file *file, nt_error *err)
+{
+    *file = (nt_file){.name = path};
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return nt_fail(err, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return nt_fail(err, "%s: is not a file", path);
+    errno = 0;
+    gzFile gz = gzopen(path, "rb");
+    if (!gz)
+        return nt_fail(err, "%s: cannot be opened: %s", path, errno ? strerror(errno) : "not enough memory");
+    gzbuffer(gz, info.st_size < (1 << 16) ? 1 << 13 : 1 << 17);
+    bool direct = gzdirect(gz);
+    size_t size = (size_t)info.st_size;
+    /* One byte more than a plain file has, so that its end is seen without growing. */
+    bool ok = read_all(gz, (direct ? size : size > SIZE_MAX / 8 ? size : 4 * size) + 1, file, err);
+    gzclose(gz);
+    if (!ok)
+        nt_file_free(file);
+    return ok;
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- shapes */
+
+nt_shape_text nt_shape_name(int64_t h, int64_t w, int64_t c)
+{
+    nt_shape_text shape;
+    if (h == 1 && w == 1)
+        snprintf(shape.text, sizeof shape.text, "%lld", (long long)c);
+    else
+        snprintf(shape.text, sizeof shape.text, "%lldx%lldx%lld", (long long)h, (long long)w, (long long)c);
+    return shape;
+}
+
+bool nt_check_shape(const nt_data_request *q, const char *name, int64_t h, int64_t w, int64_t c, nt_error *err)
+{
+    if (h == q->h && w == q->w && c == q->c)
+        return true;
+    /* Dimensions are at most 2^31 each; the comparison by division cannot overflow where the product could. */
+    if (q->h == 1 && q->w == 1 && h > 0 && w > 0 && q->c % h == 0 && q->c / h % w == 0 && q->c / h / w == c)
+        return true;
+    nt_shape_text found = nt_shape_name(h, w, c), wanted = nt_shape_name(q->h, q->w, q->c);
+    return nt_fail(err, "%s: holds samples of %s, the network reads %s: write input(%s) in the model, or use other data", name,
+                   found.text, wanted.text, found.text);
+}
