@@ -1,0 +1,609 @@
+#!/usr/bin/env python3
+"""Writes the fixtures that netc's gradients and optimizers are checked against: values of PyTorch in double precision.
+
+For each network of nets/ three files go to fixtures/:
+  NAME.weights.safetensors   parameters and running statistics, F32, named as the .net file names them
+  NAME.batch.safetensors     `input` (N,C,H,W or N,F) F32 and `target` (N class indices I64, or N,F vectors F32)
+  NAME.expected.safetensors  F64: `loss`, `output` (of the first head), the gradient of every parameter under its name
+                             and of the `input`
+and for each row of OPTIMIZERS:
+  NAME.net                   a model with the row's train section, which reads samples/train.csv as one full batch
+  NAME.weights.safetensors   what it starts from
+  NAME.expected.safetensors  F64: parameters and statistics after STEPS steps
+
+The networks are written with torch.nn.functional, operator by operator, so that nothing is shared with netc but the
+definitions. A seed is refused when a value lies so near to a kink (of relu, of a maximum) that single precision may
+fall on the other side, and when single-precision PyTorch itself strays from double precision: what is committed can be
+reached, and a difference means a wrong formula.
+
+Needs PyTorch and safetensors:   python3 -m venv V && V/bin/pip install torch safetensors numpy
+"""
+import argparse
+import math
+import os
+import sys
+
+try:
+    import torch
+    import torch.nn.functional as F
+    from safetensors.torch import save_file
+except ImportError as e:
+    sys.exit(f"{e}\n{__doc__.splitlines()[-1]}")
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KINK = 1e-5  # nearest a value may come to a kink
+STRAY = 4e-6  # largest relative error of single-precision PyTorch; netc is allowed 2e-5
+STEPS = 10
+
+
+class Net:
+    """Operators over a dictionary of parameters: made, from the seed, where the dictionary lacks them."""
+
+    def __init__(self, params, stats, generator, dtype):
+        self.params, self.stats, self.generator, self.dtype = params, stats, generator, dtype
+        self.margin = math.inf
+
+    def param(self, name, shape, std, mean=0.0):
+        if name not in self.params:
+            value = torch.randn(shape, generator=self.generator) * std + mean
+            self.params[name] = value.to(self.dtype).requires_grad_()
+        return self.params[name]
+
+    def kink(self, distance):
+        self.margin = min(self.margin, distance.detach().abs().min().item())
+
+    def conv(self, name, x, out, size, stride=1, pad=0, dilation=1, groups=1, bias=True):
+        kh, kw = (size, size) if isinstance(size, int) else size
+        cin = x.shape[1] // groups
+        w = self.param(name + ".weight", (out, cin, kh, kw), 1.2 / math.sqrt(cin * kh * kw))
+        b = self.param(name + ".bias", (out,), 0.2) if bias else None
+        return F.conv2d(x, w, b, stride=stride, padding=pad, dilation=dilation, groups=groups)
+
+    def dense(self, name, x, out, bias=True):
+        x = x.flatten(1)
+        w = self.param(name + ".weight", (out, x.shape[1]), 1.2 / math.sqrt(x.shape[1]))
+        b = self.param(name + ".bias", (out,), 0.2) if bias else None
+        return F.linear(x, w, b)
+
+    def batchnorm(self, name, x, eps=1e-5, momentum=0.1):
+        c = x.shape[1]
+        w = self.param(name + ".weight", (c,), 0.2, 1.0)
+        b = self.param(name + ".bias", (c,), 0.2)
+        mean = self.stats.setdefault(name + ".running_mean", torch.zeros(c, dtype=self.dtype))
+        var = self.stats.setdefault(name + ".running_var", torch.ones(c, dtype=self.dtype))
+        return F.batch_norm(x, mean, var, w, b, training=True, momentum=momentum, eps=eps)
+
+    def relu(self, x):
+        self.kink(x)
+        return F.relu(x)
+
+    def leaky_relu(self, x, alpha=0.01):
+        self.kink(x)
+        return F.leaky_relu(x, alpha)
+
+    def prelu(self, name, x, shared=False):
+        self.kink(x)
+        return F.prelu(x, self.param(name + ".weight", (1 if shared else x.shape[1],), 0.1, 0.25))
+
+    def elu(self, x, alpha=1.0):
+        self.kink(x)
+        return F.elu(x, alpha)
+
+    def selu(self, x):
+        self.kink(x)
+        return F.selu(x)
+
+    def largest(self, candidates):
+        """Maximum over the last dimension. Equal candidates are no kink: they are zeros that came out of a relu."""
+        top = candidates.topk(2, dim=-1).values
+        gap = (top[..., 0] - top[..., 1]).detach()
+        if (gap > 0).any():
+            self.kink(gap[gap > 0])
+        return candidates.max(dim=-1).values
+
+    def maxpool(self, x, size, stride=None, pad=0):
+        kh, kw = (size, size) if isinstance(size, int) else size
+        sh, sw = (stride, stride) if isinstance(stride, int) else stride or (kh, kw)
+        if x.shape[2] >= kh:
+            padded = F.pad(x.detach(), (pad,) * 4, value=-math.inf)
+            self.largest(padded.unfold(2, kh, sh).unfold(3, kw, sw).flatten(4))
+        return F.max_pool2d(x, (kh, kw), (sh, sw), pad)
+
+    def maxout(self, x, pieces):
+        n, c = x.shape[:2]
+        grouped = x.reshape(n, c // pieces, pieces, *x.shape[2:])
+        return self.largest(grouped.movedim(2, -1))
+
+    def lrn(self, x, n, alpha, beta, k):
+        return F.local_response_norm(x, n, alpha=alpha, beta=beta, k=k)
+
+
+# ---------------------------------------------------------------- networks: the same, line by line, as nets/NAME.net
+
+
+def activations_dense(n, x):
+    x = n.relu(n.dense("a1", x, 14))
+    x = n.leaky_relu(n.dense("a2", x, 14), 0.1)
+    x = n.prelu("a3.prelu", n.dense("a3", x, 13))
+    x = n.prelu("a4.prelu", n.dense("a4", x, 13), shared=True)
+    x = n.elu(n.dense("a5", x, 12), 0.7)
+    x = n.selu(n.dense("a6", x, 12))
+    x = F.gelu(n.dense("a7", x, 11))
+    x = F.gelu(n.dense("a8", x, 11), approximate="tanh")
+    x = F.softplus(n.dense("a9", x, 10))
+    x = F.silu(n.dense("a10", x, 10))
+    x = n.dense("a11", x, 9)
+    x = x * torch.sigmoid(1.5 * x)
+    x = torch.tanh(n.dense("a12", x, 9))
+    x = torch.sigmoid(n.dense("a13", x, 8))
+    return n.dense("out", x, 5)
+
+
+def activations_conv(n, x):
+    x = n.relu(n.conv("a1", x, 5, 3, pad=1))
+    x = n.leaky_relu(n.conv("a2", x, 6, 1))
+    x = n.prelu("a3.prelu", n.conv("a3", x, 7, 3, pad=1))
+    x = n.prelu("a4.prelu", n.conv("a4", x, 9, 1), shared=True)
+    x = n.elu(n.conv("a5", x, 5, 3, pad=1))
+    x = n.selu(n.conv("a6", x, 6, 1))
+    x = F.gelu(n.conv("a7", x, 5, 3))
+    x = F.gelu(n.conv("a8", x, 10, 1), approximate="tanh")
+    x = F.softplus(n.conv("a9", x, 4, 1))
+    x = F.silu(n.conv("a10", x, 3, 3, pad=1))
+    x = torch.tanh(n.conv("a11", x, 5, 1))
+    x = torch.sigmoid(n.conv("a12", x, 6, 1))
+    return n.dense("out", x, 4)
+
+
+def convolutions(n, x):
+    x = torch.tanh(n.conv("c1", x, 6, 3, stride=2, pad=1))
+    x = torch.tanh(n.conv("c2", x, 8, (3, 5), pad="same"))
+    x = torch.tanh(n.conv("c3", x, 8, 3, dilation=2, pad=2, groups=2))
+    x = torch.tanh(n.conv("c4", x, 10, (3, 2), stride=(2, 1), pad=(1, 0), bias=False))
+    x = torch.tanh(n.conv("c5", x, 10, 3, pad=1, groups=10))
+    x = torch.tanh(n.conv("c6", x, 7, (2, 3), pad=(0, 2), dilation=(1, 2)))
+    x = n.conv("c7", x, 5, 1, stride=2, bias=False)
+    return n.dense("out", x, 3, bias=False)
+
+
+def channels(n, x):
+    x = torch.tanh(n.conv("c1", x, 17, 3, pad=1))
+    x = torch.tanh(n.conv("c2", x, 33, 1))
+    x = torch.tanh(n.conv("c3", x, 8, 3, pad=1))
+    x = torch.tanh(n.conv("c4", x, 1, 3, pad=1))
+    x = torch.tanh(n.conv("c5", x, 23, 3))
+    x = torch.tanh(n.conv("c6", x, 2, 1))
+    return n.dense("out", x, 31)
+
+
+def mini_lenet5(n, x):
+    x = F.avg_pool2d(torch.tanh(n.conv("c1", x, 6, 5, pad=2)), 2)
+    x = F.avg_pool2d(torch.tanh(n.conv("c3", x, 8, 5)), 2)
+    x = torch.tanh(n.conv("c5", x, 30, 3))
+    x = torch.tanh(n.dense("f6", x, 21))
+    return n.dense("out", x, 10)
+
+
+def mini_alexnet(n, x):
+    x = n.maxpool(n.relu(n.conv("conv1", x, 9, 7, stride=2)), 3, 2)
+    x = n.lrn(x, 5, alpha=0.02, beta=0.75, k=2.0)
+    x = n.maxpool(n.relu(n.conv("conv2", x, 12, 5, pad=2)), 3, 2)
+    x = n.lrn(x, 5, alpha=0.02, beta=0.75, k=2.0)
+    x = n.relu(n.conv("conv3", x, 11, 3, pad=1))
+    x = n.relu(n.conv("conv4", x, 11, 3, pad=1))
+    x = n.maxpool(n.relu(n.conv("conv5", x, 10, 3, pad=1)), 3, 2)
+    x = n.relu(n.dense("fc6", x, 20))
+    x = n.relu(n.dense("fc7", x, 20))
+    return n.dense("fc8", x, 10)
+
+
+def mini_vgg(n, x):
+    x = n.lrn(n.relu(n.conv("features.0", x, 8, 3, pad=1)), 5, alpha=0.02, beta=0.75, k=2.0)
+    x = n.maxpool(x, 2)
+    x = n.relu(n.conv("features.4", x, 10, 3, pad=1))
+    x = n.relu(n.conv("features.6", x, 10, 3, pad=1))
+    x = n.maxpool(x, 2)
+    x = n.relu(n.conv("features.9", x, 12, 3, pad=1))
+    x = n.relu(n.conv("features.11", x, 12, 3, pad=1))
+    x = n.relu(n.conv("features.13", x, 12, 1))
+    x = n.maxpool(x, 2)
+    x = n.relu(n.dense("classifier.0", x, 16))
+    x = n.relu(n.dense("classifier.3", x, 16))
+    return n.dense("classifier.6", x, 10)
+
+
+def vgg_stages(n, x):
+    for stage, width, depth in (("stage1", 6, 2), ("stage2", 10, 3)):
+        for i in range(depth):
+            x = n.relu(n.conv(f"{stage}.conv{i}", x, width, 3, pad=1))
+        x = n.maxpool(x, 2)
+    x = n.relu(n.dense("fc1", x, 12))
+    return n.dense("fc2", x, 10)
+
+
+def inception(n, name, x, n1, r3, n3, r5, n5, proj):
+    one = n.relu(n.conv(name + ".conv1", x, n1, 1))
+    three = n.relu(n.conv(name + ".reduce3", x, r3, 1))
+    three = n.relu(n.conv(name + ".conv3", three, n3, 3, pad=1))
+    five = n.relu(n.conv(name + ".reduce5", x, r5, 1))
+    five = n.relu(n.conv(name + ".conv5", five, n5, 5, pad=2))
+    pool = n.relu(n.conv(name + ".pool_proj", n.maxpool(x, 3, 1, 1), proj, 1))
+    return torch.cat([one, three, five, pool], 1)
+
+
+def auxiliary(n, name, x, width, hidden, classes):
+    x = n.relu(n.conv(name + ".conv", F.avg_pool2d(x, 5, 3), width, 1))
+    x = n.relu(n.dense(name + ".fc1", x, hidden))
+    return n.dense(name + ".fc2", x, classes)
+
+
+def mini_googlenet(n, x):
+    x = n.relu(n.conv("conv1", x, 6, 7, stride=2, pad=3))
+    x = n.lrn(n.maxpool(x, 3, 2, 1), 5, alpha=0.02, beta=0.75, k=1.0)
+    a = inception(n, "inception3a", x, 3, 4, 5, 2, 3, 2)
+    b = inception(n, "inception3b", a, 4, 3, 6, 2, 3, 4)
+    main = n.dense("main", b.mean((2, 3)), 6)
+    return main, auxiliary(n, "aux1", a, 5, 8, 6), auxiliary(n, "aux2", b, 4, 7, 6)
+
+
+def shortcut(n, name, x, width, stride):
+    if stride == 1 and x.shape[1] == width:
+        return x
+    return n.batchnorm(name + ".1", n.conv(name + ".0", x, width, 1, stride=stride, bias=False))
+
+
+def basic(n, name, x, width, stride=1):
+    y = n.conv(name + ".conv1", x, width, 3, stride=stride, pad=1, bias=False)
+    y = n.relu(n.batchnorm(name + ".bn1", y))
+    y = n.batchnorm(name + ".bn2", n.conv(name + ".conv2", y, width, 3, pad=1, bias=False))
+    return n.relu(y + shortcut(n, name + ".downsample", x, width, stride))
+
+
+def bottleneck(n, name, x, width, stride=1):
+    y = n.relu(n.batchnorm(name + ".bn1", n.conv(name + ".conv1", x, width, 1, bias=False)))
+    y = n.conv(name + ".conv2", y, width, 3, stride=stride, pad=1, bias=False)
+    y = n.relu(n.batchnorm(name + ".bn2", y))
+    y = n.batchnorm(name + ".bn3", n.conv(name + ".conv3", y, 4 * width, 1, bias=False))
+    return n.relu(y + shortcut(n, name + ".downsample", x, 4 * width, stride))
+
+
+def stem(n, x):
+    x = n.relu(n.batchnorm("bn1", n.conv("conv1", x, 6, 7, stride=2, pad=3, bias=False)))
+    return n.maxpool(x, 3, 2, 1)
+
+
+def mini_resnet18(n, x):
+    x = stem(n, x)
+    x = basic(n, "layer1.0", x, 6)
+    x = basic(n, "layer1.1", x, 6)
+    x = basic(n, "layer2.0", x, 10, 2)
+    x = basic(n, "layer2.1", x, 10)
+    return n.dense("fc", x.mean((2, 3)), 10)
+
+
+def mini_resnet50(n, x):
+    x = stem(n, x)
+    x = bottleneck(n, "layer1.0", x, 4)
+    x = bottleneck(n, "layer1.1", x, 4)
+    x = bottleneck(n, "layer2.0", x, 6, 2)
+    x = bottleneck(n, "layer2.1", x, 6)
+    return n.dense("fc", x.mean((2, 3)), 10)
+
+
+def padded(n, name, x, width, stride=1):
+    y = n.conv(name + ".conv1", x, width, 3, stride=stride, pad=1, bias=False)
+    y = n.relu(n.batchnorm(name + ".bn1", y))
+    y = n.batchnorm(name + ".bn2", n.conv(name + ".conv2", y, width, 3, pad=1, bias=False))
+    if stride != 1 or x.shape[1] != width:
+        more = width - x.shape[1]
+        x = F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, more // 2, more - more // 2))
+    return n.relu(y + x)
+
+
+def mini_resnet20(n, x):
+    x = n.relu(n.batchnorm("bn1", n.conv("conv1", x, 4, 3, pad=1, bias=False)))
+    x = padded(n, "layer1.0", x, 4)
+    x = padded(n, "layer1.1", x, 4)
+    x = padded(n, "layer2.0", x, 9, 2)
+    x = padded(n, "layer2.1", x, 9)
+    x = padded(n, "layer3.0", x, 16, 2)
+    return n.dense("linear", x.mean((2, 3)), 10)
+
+
+def batchnorm(n, x):
+    x = torch.tanh(n.batchnorm("c1.batchnorm0", n.conv("c1.conv0", x, 7, 3, pad=1, bias=False)))
+    x = torch.tanh(n.batchnorm("c2.batchnorm0", n.conv("c2.conv0", x, 5, (2, 3), stride=2, bias=False)))
+    x = torch.tanh(n.batchnorm("f1.batchnorm", n.dense("f1", x, 11, bias=False)))
+    x = torch.sigmoid(n.batchnorm("f2.batchnorm", n.dense("f2", x, 6, bias=False), eps=1e-3, momentum=0.2))
+    return n.dense("out", x, 4)
+
+
+def maxout(n, x):
+    x = n.maxout(n.conv("c1", x, 12, 3, pad=1), 3)
+    x = n.maxout(n.dense("f1", x, 20), 2)
+    x = n.maxout(n.dense("f2", x, 18), 2)
+    return n.dense("out", x, 5)
+
+
+def mse(n, x):
+    x = torch.tanh(n.dense("h1", x, 16))
+    x = torch.sigmoid(n.dense("h2", x, 12))
+    return torch.tanh(n.dense("out", x, 7))
+
+
+def softmax_mse(n, x):
+    x = torch.softmax(n.dense("h1", x, 13), 1)
+    x = torch.tanh(n.dense("h2", x, 12))
+    return torch.softmax(n.dense("out", x, 6), 1)
+
+
+def softmax(n, x):
+    x = torch.softmax(n.conv("c1", x, 6, 3), 1)
+    return torch.softmax(n.dense("out", x, 7), 1)
+
+
+def merges(n, x):
+    a = torch.tanh(n.conv("a", x, 5, 3, pad=1))
+    b = torch.sigmoid(n.conv("b.gate", a, 5, 1)) * a
+    left, right = n.conv("c.left", b, 6, 3, pad=1), n.conv("c.right", b, 6, 1)
+    c = n.largest(torch.stack([left, right, n.conv("c.skip", a, 6, 1)], -1))
+    d = torch.tanh(torch.cat([a, c, b], 1))
+    long = n.conv("e.three", torch.tanh(n.conv("e.two", d, 7, 3, pad=1)), 4, 3, pad=1)
+    e = torch.tanh(n.conv("e.one", d, 4, 1) + long + n.conv("e.four", n.maxpool(d, 3, 1, 1), 4, 1))
+    f = torch.cat([F.avg_pool2d(e, 2), n.maxpool(e, 2)], 1)
+    return n.dense("out", f, 5)
+
+
+def pools(n, x):
+    x = n.maxpool(torch.tanh(n.conv("c1", x, 6, 3, pad=1)), 3, 2, 1)
+    x = F.avg_pool2d(torch.tanh(n.conv("c2", x, 7, 3, pad=1)), 3, 1, 1)
+    x = n.maxpool(torch.tanh(n.conv("c3", x, 9, 1)), (3, 2), (1, 2))
+    x = F.avg_pool2d(torch.tanh(n.conv("c4", x, 10, 1)), (2, 3), (2, 1))
+    x = torch.tanh(n.conv("c5", x, 6, 1))
+    x = torch.cat([x.mean((2, 3)), n.largest(x.flatten(2))], 1)
+    return n.dense("out", x, 5)
+
+
+def lrn(n, x):
+    x = n.lrn(n.conv("c1", x, 11, 3, pad=1), 5, alpha=0.5, beta=0.75, k=2.0)
+    x = n.lrn(n.conv("c2", x, 9, 1), 4, alpha=1.0, beta=0.5, k=1.0)
+    x = n.lrn(n.conv("c3", x, 6, 1), 3, alpha=2.0, beta=1.0, k=0.5)
+    x = n.lrn(n.conv("c4", x, 3, 1), 7, alpha=1.5, beta=0.6, k=1.0)
+    return n.dense("out", x, 4)
+
+
+def cross_entropy(outputs, target):
+    return F.cross_entropy(outputs[0], target)
+
+
+def three_heads(outputs, target):
+    main, aux1, aux2 = (F.cross_entropy(y, target) for y in outputs)
+    return main + 0.3 * aux1 + 0.3 * aux2
+
+
+def log_likelihood(outputs, target):
+    return F.nll_loss(outputs[0].log(), target)
+
+
+def half_squares(outputs, target):
+    return 0.5 * (outputs[0] - target).square().sum(1).mean()
+
+
+# network, shape of the input with its batch, classes (or width of a dense target), loss
+NETWORKS = [
+    (activations_dense, (5, 12), 5, cross_entropy),
+    (activations_conv, (3, 3, 7, 6), 4, cross_entropy),
+    (convolutions, (3, 4, 15, 13), 3, cross_entropy),
+    (channels, (3, 1, 6, 5), 31, cross_entropy),
+    (mini_lenet5, (3, 1, 20, 20), 10, cross_entropy),
+    (mini_alexnet, (2, 3, 35, 35), 10, cross_entropy),
+    (mini_vgg, (2, 3, 16, 16), 10, cross_entropy),
+    (vgg_stages, (3, 3, 12, 12), 10, cross_entropy),
+    (mini_googlenet, (2, 3, 22, 22), 6, three_heads),
+    (mini_resnet18, (5, 3, 16, 16), 10, cross_entropy),
+    (mini_resnet50, (5, 3, 16, 16), 10, cross_entropy),
+    (mini_resnet20, (4, 3, 12, 12), 10, cross_entropy),
+    (batchnorm, (6, 3, 9, 8), 4, cross_entropy),
+    (maxout, (3, 2, 6, 6), 5, cross_entropy),
+    (mse, (5, 10), 7, half_squares),
+    (softmax_mse, (4, 8), 6, half_squares),
+    (softmax, (3, 2, 5, 5), 7, log_likelihood),
+    (merges, (2, 3, 6, 6), 5, cross_entropy),
+    (pools, (2, 3, 14, 13), 5, cross_entropy),
+    (lrn, (2, 3, 5, 4), 4, cross_entropy),
+]
+
+
+def run(network, x, target, loss, params, stats, generator=None):
+    """One forward and backward pass in x's precision: (Net, loss, main output, gradients by name, input's gradient)."""
+    n = Net(params, stats, generator, x.dtype)
+    x = x.detach().requires_grad_()
+    outputs = network(n, x)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    value = loss(outputs, target)
+    grads = torch.autograd.grad(value, [x, *params.values()])
+    return n, value.detach(), outputs[0].detach(), dict(zip(params, grads[1:])), grads[0]
+
+
+def relative(a, b):
+    return ((a.double() - b).norm() / b.norm()).item()
+
+
+def fixture(network, shape, classes, loss, seed):
+    """All three files' tensors, or None (and why) when this seed will not do."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(shape, generator=g)
+    if loss is half_squares:
+        target = torch.rand((shape[0], classes), generator=g)
+    else:
+        target = torch.randint(0, classes, (shape[0],), generator=g)
+    wide = target.double() if target.is_floating_point() else target
+    params, stats = {}, {}
+    n, value, output, grads, dx = run(network, x.double(), wide, loss, params, stats, g)
+    if n.margin < KINK:
+        return None, f"{n.margin:.1e} from a kink"
+    single = {k: v.detach().float().requires_grad_() for k, v in params.items()}
+    _, value32, output32, grads32, dx32 = run(network, x, target, loss, single, {})
+    errors = {k: relative(grads32[k], grads[k]) for k in grads}
+    errors.update(loss=relative(value32, value), output=relative(output32, output), input=relative(dx32, dx))
+    worst = max(errors, key=errors.get)
+    if not errors[worst] < STRAY:
+        return None, f"{worst} strays by {errors[worst]:.1e} in single precision"
+    weights = {k: v.detach().float() for k, v in single.items()}
+    for k in stats:
+        weights[k] = (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
+    expected = {"loss": value.reshape(1), "output": output, "input": dx, **grads}
+    return (weights, {"input": x, "target": target}, expected), f"{worst} {errors[worst]:.1e}"
+
+
+# ---------------------------------------------------------------- optimizers
+
+# name, the train section's keys, and the same for PyTorch
+OPTIMIZERS = [
+    ("opt_sgd", "optimizer = sgd(lr=0.1, weight_decay=0.01)", dict(lr=0.1, weight_decay=0.01)),
+    ("opt_momentum", "optimizer = sgd(lr=0.1, momentum=0.9, weight_decay=0.01)",
+     dict(lr=0.1, momentum=0.9, weight_decay=0.01)),
+    ("opt_nesterov", "optimizer = sgd(lr=0.1, momentum=0.9, nesterov=yes, weight_decay=0.01)",
+     dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
+    ("opt_adam", "optimizer = adam(lr=0.02, beta1=0.8, beta2=0.95, eps=1e-6, weight_decay=0.01)",
+     dict(adam=True, lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)),
+    ("opt_step", "optimizer = sgd(lr=0.2, momentum=0.5)\n    schedule = step(every=3, factor=0.5)",
+     dict(lr=0.2, momentum=0.5, schedule=lambda t: 0.5 ** (t // 3))),
+    ("opt_piecewise", "optimizer = sgd(lr=0.3)\n    schedule = piecewise([2, 7], [0.3, 0.1, 0.02], per=step)",
+     dict(lr=0.3, schedule=lambda t: (0.3 if t < 2 else 0.1 if t < 7 else 0.02) / 0.3)),
+    ("opt_cosine", "optimizer = sgd(lr=0.3)\n    schedule = cosine",
+     dict(lr=0.3, schedule=lambda t: 0.5 * (1 + math.cos(math.pi * t / STEPS)))),
+    ("opt_clip_norm", "optimizer = sgd(lr=0.3)\n    clip = norm(0.2)", dict(lr=0.3, clip_norm=0.2)),
+    ("opt_clip_value", "optimizer = sgd(lr=0.3)\n    clip = value(0.02)", dict(lr=0.3, clip_value=0.02)),
+    ("opt_batchnorm", "optimizer = sgd(lr=0.1, momentum=0.9)", dict(lr=0.1, momentum=0.9)),
+]
+
+
+def plain(n, x):
+    return n.dense("out", torch.tanh(n.dense("hidden", x, 8)), 3)
+
+
+def normalised(n, x):
+    return n.dense("out", torch.tanh(n.batchnorm("hidden.batchnorm", n.dense("hidden", x, 8, bias=False))), 3)
+
+
+def optimize(settings, network, x, target, params, stats):
+    """Takes STEPS full-batch steps of PyTorch's own optimizer."""
+    settings = dict(settings)
+    schedule = settings.pop("schedule", lambda t: 1.0)
+    clip_norm, clip_value = settings.pop("clip_norm", None), settings.pop("clip_value", None)
+    kind = torch.optim.Adam if settings.pop("adam", False) else torch.optim.SGD
+    decay = settings.pop("weight_decay", 0.0)
+    n = Net(params, stats, None, x.dtype)
+    groups = [
+        {"params": [v for v in params.values() if v.dim() > 1], "weight_decay": decay},
+        {"params": [v for v in params.values() if v.dim() == 1], "weight_decay": 0.0},
+    ]
+    optimizer = kind(groups, **settings)
+    for t in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = settings["lr"] * schedule(t)
+        optimizer.zero_grad()
+        F.cross_entropy(network(n, x), target).backward()
+        grads = [p.grad for p in params.values()]
+        if clip_norm is not None:
+            norm = math.sqrt(sum(g.square().sum().item() for g in grads))
+            assert norm > clip_norm, "this clipping would do nothing"
+            for g in grads:
+                g.mul_(clip_norm / norm)
+        if clip_value is not None:
+            assert max(g.abs().max().item() for g in grads) > clip_value, "this clipping would do nothing"
+            for g in grads:
+                g.clamp_(-clip_value, clip_value)
+        optimizer.step()
+
+
+def optimizer_fixture(name, keys, settings, out):
+    g = torch.Generator().manual_seed(7)
+    samples = 24
+    target = torch.randint(0, 3, (samples,), generator=g)
+    x = torch.randn((samples, 6), generator=g) + 0.7 * target[:, None]
+    x = (x * 1024).round() / 1024  # exact in a few decimal digits
+    if name == "opt_batchnorm":
+        network, line = normalised, "hidden: dense(8, bias=no) -> batchnorm -> tanh"
+    else:
+        network, line = plain, "hidden: dense(8) -> tanh"
+    made = {}
+    network(Net(made, {}, g, torch.float32), x)
+    start = {k: v.detach().clone() for k, v in made.items()}
+    ends = []
+    for dtype in (torch.float64, torch.float32):
+        params = {k: v.to(dtype, copy=True).requires_grad_() for k, v in start.items()}
+        stats = {}
+        optimize(settings, network, x.to(dtype), target, params, stats)
+        ends.append({k: v.detach() for k, v in params.items()} | stats)
+    expected, single = ends
+    worst = max(relative(single[k], expected[k]) for k in expected)
+    if not worst < STRAY:
+        sys.exit(f"{name}: single-precision PyTorch strays by {worst:.1e}")
+    for k in stats:
+        start[k] = (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
+    save_file(start, f"{out}/{name}.weights.safetensors")
+    save_file(expected, f"{out}/{name}.expected.safetensors")
+    os.makedirs(f"{out}/samples", exist_ok=True)
+    with open(f"{out}/samples/train.csv", "w") as f:
+        f.write(",".join(f"x{i}" for i in range(6)) + ",class\n")
+        for row, t in zip(x.tolist(), target.tolist()):
+            f.write(",".join(repr(v) for v in row) + f",{t}\n")
+    with open(f"{out}/{name}.net", "w") as f:
+        f.write(f"""# {STEPS} full-batch steps, one an epoch; written by make_fixtures.py.
+network {name} {{
+    input(6)
+    {line}
+    out: dense(3)
+}}
+
+data {{
+    source = csv("samples", label=class)
+    validation = 0
+    normalize = none
+}}
+
+train {{
+    loss = cross_entropy
+    {keys}
+    batch = {samples}
+    epochs = {STEPS}
+}}
+""")
+    return worst
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Writes the PyTorch fixtures.")
+    parser.add_argument("--out", default=os.path.join(HERE, "fixtures"))
+    parser.add_argument("names", nargs="*", help="only these networks")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    os.makedirs(args.out, exist_ok=True)
+    for network, shape, classes, loss in NETWORKS:
+        name = network.__name__
+        if args.names and name not in args.names:
+            continue
+        for seed in range(200):
+            made, note = fixture(network, shape, classes, loss, seed)
+            if made:
+                break
+        else:
+            sys.exit(f"{name}: no seed will do; the last one: {note}")
+        total = 0
+        for tensors, kind in zip(made, ("weights", "batch", "expected")):
+            path = f"{args.out}/{name}.{kind}.safetensors"
+            save_file({k: v.contiguous() for k, v in tensors.items()}, path)
+            total += os.path.getsize(path)
+        count = sum(v.numel() for k, v in made[0].items() if "running" not in k)
+        print(f"{name:18s} seed {seed:3d}  {count:6d} parameters  {total / 1024:6.0f} KB  "
+              f"worst in single precision: {note}")
+    for name, keys, settings in OPTIMIZERS:
+        if not args.names or name in args.names:
+            worst = optimizer_fixture(name, keys, settings, args.out)
+            print(f"{name:18s} {STEPS} steps  worst in single precision: {worst:.1e}")
+
+
+if __name__ == "__main__":
+    main()
