@@ -17,6 +17,7 @@
  *   v_gt v_ge v_lt v_le v_eq comparisons; false with a NaN
  *   v_select(m, a, b)        a where m is true, else b
  *   v_sum v_hmax             sum and maximum of the lanes, as a balanced tree: lane i with lane i + VL/2 first, and so on
+ *   v_transpose(rows)        VL vectors: lane j of rows[i] and lane i of rows[j] change places
  *   v_exp v_log v_log1p v_expm1 v_tanh v_sigmoid v_erf v_softplus v_pow(a > 0, b)
  *   v_eq_u8(p, t)            which of the VL bytes at p equal t
  *   v_store_u8(p, v)         VL bytes; the lanes hold integers 0..255
@@ -31,6 +32,13 @@
 #include "model.h"
 
 #include <string.h>
+
+/* For the parts of a kernel that only become good code once their constant arguments are known. */
+#ifdef __GNUC__
+#define NT_INLINE static inline __attribute__((always_inline))
+#else
+#define NT_INLINE static inline
+#endif
 
 /* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper half. */
 static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)

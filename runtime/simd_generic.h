@@ -208,6 +208,17 @@ static inline real v_hmax(vf a)
     return a.lane[0];
 }
 
+static inline void v_transpose(vf rows[VL])
+{
+    for (int i = 0; i < VL; i++) {
+        for (int j = 0; j < i; j++) {
+            real a = rows[i].lane[j];
+            rows[i].lane[j] = rows[j].lane[i];
+            rows[j].lane[i] = a;
+        }
+    }
+}
+
 static inline real v_softplus_lane(real a)
 {
     return (a > 0 ? a : 0) + NT_LIBM(log1p)(NT_LIBM(exp)(-NT_LIBM(fabs)(a)));

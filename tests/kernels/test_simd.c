@@ -211,6 +211,24 @@ static void test_lanes(void **state)
     assert_true(v_sum(y) == sum && v_hmax(y) == greatest);
 }
 
+static void test_transpose(void **state)
+{
+    (void)state;
+    real in[VL][VL], out[VL];
+    vf rows[VL];
+    for (int i = 0; i < VL; i++) {
+        for (int j = 0; j < VL; j++)
+            in[i][j] = (real)(i * VL + j);
+        rows[i] = v_load(in[i]);
+    }
+    v_transpose(rows);
+    for (int i = 0; i < VL; i++) {
+        v_store(out, rows[i]);
+        for (int j = 0; j < VL; j++)
+            assert_true(out[j] == in[j][i]);
+    }
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -314,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_pow),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_transpose),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_uniform_is_nt_uniform_bits),
         cmocka_unit_test(test_uniform_distribution),

@@ -1,0 +1,193 @@
+/* igemm.k.c - the product of layers: convolution, its gradient to the input, dense layers and theirs, in one implicit matrix product.
+ *
+ *   y[pixel][c] = sum over taps t and r < K_RUN of  x[window of the pixel + K_TAP[t] + r] * w[t*K_RUN + r][c]
+ *
+ * Nothing is copied: x is read where it lies. Output pixels are numbered flat over (sample, row, column), m = (n*K_OUT_H + h)*K_OUT_W + w,
+ * so that tiles run on across rows and samples and small images leave no ragged ends. The window of a pixel begins at
+ *   x + n*K_IN_S + h*K_IN_R + w*K_IN_P + group*K_IN_G
+ * where x points at the first element of the first window, halo included, and K_IN_R and K_IN_P include the convolution's stride.
+ *
+ *   convolution        K_TAPS = kh*kw, K_TAP[i*kw + j] = i*dilation*R + j*dilation*P, K_RUN = channels of a group. Where pixels lie
+ *                      without gaps (P = channels, one group, no dilation), a kernel row is one tap: K_TAPS = kh, K_RUN = kw*channels.
+ *   gradient to input  one call for each stride phase, with x = dy and w from pack_dx.k.c, whose header comment gives K_TAP.
+ *   dense              K_OUT_H = K_OUT_W = 1 and K_IN_S the sample stride; taps are the contiguous runs of the input volume.
+ *   dense, gradient    K_TURN = 1: w is the layer's forward panels, turned block by block on the fly (they are used once, so a turned
+ *                      copy would only cost memory traffic). K_RUN = out channels, K_TAPS = 1, K_GROUPS = pixels of the input volume,
+ *                      K_IN_G = 0, K_CO = channels of a volume's pixel padded to VL: c = pixel*K_CO + channel.
+ *
+ * w: for each group, panels of K_NR output channels, the last K_CO % K_NR wide if that is not 0; a panel is K_TAPS*K_RUN rows of its width.
+ * K_CO (a group's output channels) and K_NR are multiples of VL.
+ *
+ * Work is split into items of K_MB pixels and one panel. An item goes through k in blocks of about K_KB rows, whose part of the panel
+ * stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`. Items of the same pixels follow each
+ * other, so their input stays in the second-level cache. The register tile is K_MR pixels by K_NR channels; a block's pixels are
+ * divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
+ * Every output is summed in the order of k from zero, whatever n, the position and the number of threads.
+ *
+ * Hook: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels: group*K_CO + first channel.
+ * K_TAPS = 0 (a stride phase that no tap reaches) gives zeros; the table then has one unused entry.
+ *
+ * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm). */
+#include "../simd.h"
+#ifndef K_OUT_H
+#define K_OUT_H 8 /* output rows */
+#define K_OUT_W 8 /* output columns */
+#define K_IN_S 1600 /* elements between samples of x */
+#define K_IN_R 160  /* ... output rows, times the stride */
+#define K_IN_P 16   /* ... output columns, times the stride */
+#define K_IN_G 0    /* ... groups */
+#define K_GROUPS 1
+#define K_TAPS 9
+#define K_RUN 16
+static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
+#define K_CO 24 /* output channels of a group, padded */
+#define K_NR 16 /* channels of a register tile */
+#define K_MR 6  /* pixels of a register tile */
+#define K_MB 48 /* pixels of a block of work */
+#define K_KB 96 /* rows of k that pass at a time */
+#define K_TURN 0    /* 1: w is the forward panels of a dense layer, to be turned ... */
+#define K_TURN_NR 1 /* ... and this is their width, ... */
+#define K_TURN_CO 1 /* ... their padded output channels ... */
+#define K_TURN_CI 1 /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
+#define K_ARGS , real *restrict y
+#define K_PASS , y
+#define K_STORE(v, n, h, w, c) v_store(y + (((n) * K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
+#endif
+/* kernel { */
+
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps tap..tap_end-1 and
+ * r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both sizes are constants where it is called. */
+NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    const real *window[K_MR];
+    vf acc[K_MR][K_NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = K_TAP[tap] + r_begin; r < K_TAP[tap] + r_end; r++) {
+            vf b[K_NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* All tiles of `count` pixels. The last may run past the count by less than K_MR: `at` and `sums` have room for that. */
+NT_INLINE void k_tiles(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                       const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    while (count > 0) {
+        int tiles = (count + K_MR - 1) / K_MR, rows = (count + tiles - 1) / tiles;
+        if (rows == K_MR) {
+            k_tile(K_MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        } else if (K_MR > 2 && rows == K_MR - 1) {
+            k_tile(K_MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        } else if (K_MR > 3 && rows > K_MR / 2) {
+            rows = K_MR - 2;
+            k_tile(K_MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        } else if (K_MR > 3 && rows > 1) {
+            rows = K_MR / 2;
+            k_tile(K_MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        } else {
+            k_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        }
+        count -= rows;
+        at += rows;
+        sums += rows * vectors * VL;
+    }
+}
+
+/* For K_TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the forward panels. */
+NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / K_TURN_NR * K_TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = K_TURN_CO - first < K_TURN_NR ? K_TURN_CO - first : K_TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < K_TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
+{
+    const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
+    const int taps = K_KB > K_RUN ? K_KB / K_RUN : 1, rows = K_KB < K_RUN ? K_KB : K_RUN;
+    const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
+    _Alignas(64) real sums[(K_MB + K_MR) * K_NR];
+    _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];
+    ptrdiff_t at[K_MB + K_MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * K_GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
+        int first = block * K_MB, count = pixels - first < K_MB ? pixels - first : K_MB;
+        int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
+        int width = panel < panels - 1 ? K_NR : width_last;
+        const real *part = w + (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + panel * K_NR);
+        if (block != block_at) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + K_MR; i++) {
+                at[i] = (ptrdiff_t)s * K_IN_S + h * K_IN_R + c * K_IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == K_OUT_W) {
+                    c = 0;
+                    if (++h == K_OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        if (K_TAPS == 0)
+            memset(sums, 0, sizeof sums);
+        for (int tap = 0; tap < K_TAPS; tap += taps) {
+            int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS;
+            for (int r = 0; r < K_RUN; r += rows) {
+                int r_end = r + rows < K_RUN ? r + rows : K_RUN, begin = tap == 0 && r == 0;
+                if (K_TURN) {
+                    k_turn(w, group, panel * K_NR, width, r, r_end, turned);
+                    part = turned;
+                }
+                if (width == K_NR)
+                    k_tiles(count, K_NR / VL, begin, x + group * K_IN_G, at, part, tap, tap_end, r, r_end, sums);
+                else
+                    k_tiles(count, width_last / VL, begin, x + group * K_IN_G, at, part, tap, tap_end, r, r_end, sums);
+                part += (tap_end - tap) * (r_end - r) * width;
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            for (int j = 0; j < width; j += VL)
+                K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + panel * K_NR + j);
+            if (++column == K_OUT_W) {
+                column = 0;
+                if (++row == K_OUT_H) {
+                    row = 0;
+                    sample++;
+                }
+            }
+        }
+    }
+}
+/* kernel } */

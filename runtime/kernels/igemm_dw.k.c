@@ -1,0 +1,164 @@
+/* igemm_dw.k.c - gradient of a convolution's or dense layer's weights, and of its bias.
+ *
+ *   dw[t*K_RUN + r][c] = sum over pixels of x[window of the pixel + K_TAP[t] + r] * dy[pixel][c]        db[c] = sum over pixels of dy[pixel][c]
+ *
+ * The constants that igemm.k.c has too mean the same here: pixels are those of the output, their windows lie in x, taps and runs make the rows k,
+ * and dw is written (not added to) in the panels of w, padding included: dy's padded channels are zero. dy points at its first pixel,
+ * and pixel (n, h, w) of group g begins at dy + n*K_DY_S + h*K_DY_R + w*K_DY_P + g*K_DY_G; a group has K_CO channels there, padding included.
+ *
+ * Pixels come in blocks of K_MB. The blocks are divided into K_CHUNKS runs that are summed apart, each into its own copy of dw and db in `work`,
+ * and added in the order of the chunks at the end: this feeds many threads where dw is too small to. With K_CHUNKS = 1 dw is written
+ * directly and work may be NULL; otherwise it holds K_CHUNKS * (K_GROUPS*K_TAPS*K_RUN*K_CO + (K_BIAS ? K_GROUPS*K_CO : 0)) elements.
+ * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw: for each block of pixels and each panel it packs dy's block densely,
+ * then sweeps tiles of K_MR rows by K_NR channels of dw over it, whose partial sums rest in dw between blocks.
+ * Every element is summed in the order of the pixels within chunks whose limits depend on n and the constants only.
+ *
+ * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm_dw). */
+#include "../simd.h"
+#ifndef K_OUT_H
+#define K_OUT_H 8 /* output rows */
+#define K_OUT_W 8 /* output columns */
+#define K_IN_S 1600 /* elements between samples of x */
+#define K_IN_R 160  /* ... output rows, times the stride */
+#define K_IN_P 16   /* ... output columns, times the stride */
+#define K_IN_G 0    /* ... groups */
+#define K_DY_S 1536 /* elements between samples of dy */
+#define K_DY_R 192  /* ... rows */
+#define K_DY_P 24   /* ... pixels */
+#define K_DY_G 0    /* ... groups */
+#define K_GROUPS 1
+#define K_TAPS 9
+#define K_RUN 16
+static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
+#define K_CO 24 /* output channels of a group, padded */
+#define K_NR 16 /* channels of a register tile */
+#define K_MR 6  /* rows of a register tile */
+#define K_MB 64 /* pixels of a block */
+#define K_PB 2  /* panels of an item */
+#define K_KS 72 /* rows of an item */
+#define K_CHUNKS 2
+#define K_BIAS 1
+#endif
+/* kernel { */
+
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    const real *row[K_MR];
+    vf acc[K_MR][K_NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + K_TAP[(k + i) / K_RUN] + (k + i) % K_RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[K_NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows k..k_end-1 of a panel, over one block of pixels. */
+NT_INLINE void k_tiles(int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                       const real *restrict dy, int k, int k_end, real *restrict dw)
+{
+    while (k < k_end) {
+        int tiles = (k_end - k + K_MR - 1) / K_MR, rows = (k_end - k + tiles - 1) / tiles;
+        if (rows == K_MR) {
+            k_tile(K_MR, vectors, count, first, x, at, dy, k, dw);
+        } else if (K_MR > 2 && rows == K_MR - 1) {
+            k_tile(K_MR - 1, vectors, count, first, x, at, dy, k, dw);
+        } else if (K_MR > 4 && rows >= K_MR - 2) {
+            rows = K_MR - 2;
+            k_tile(K_MR - 2, vectors, count, first, x, at, dy, k, dw);
+        } else if (K_MR > 3 && rows >= K_MR / 2) {
+            rows = K_MR / 2;
+            k_tile(K_MR / 2, vectors, count, first, x, at, dy, k, dw);
+        } else {
+            rows = 1;
+            k_tile(1, vectors, count, first, x, at, dy, k, dw);
+        }
+        k += rows;
+        dw += rows * vectors * VL;
+    }
+}
+
+static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db, real *restrict work)
+{
+    const int rows = K_TAPS * K_RUN, weights = K_GROUPS * rows * K_CO, total = weights + (K_BIAS ? K_GROUPS * K_CO : 0);
+    const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
+    const int panel_sets = (panels + K_PB - 1) / K_PB, slices = (rows + K_KS - 1) / K_KS;
+    const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
+    _Alignas(64) real packed[K_MB * K_NR];
+    ptrdiff_t at[K_MB], dy_at[K_MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < K_CHUNKS * K_GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets, group = item / slices / panel_sets % K_GROUPS;
+        int chunk = item / slices / panel_sets / K_GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / K_CHUNKS), end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
+        int k = slice * K_KS, k_end = k + K_KS < rows ? k + K_KS : rows;
+        int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
+        real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * K_MB, sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * K_MB < K_MB ? pixels - block * K_MB : K_MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * K_IN_S + row * K_IN_R + column * K_IN_P;
+                dy_at[p] = (ptrdiff_t)sample * K_DY_S + row * K_DY_R + column * K_DY_P;
+                if (++column == K_OUT_W) {
+                    column = 0;
+                    if (++row == K_OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? K_NR : width_last, c = group * K_CO + panel * K_NR;
+                const real *from = dy + group * K_DY_G + panel * K_NR;
+                real *to = sum_w + (ptrdiff_t)rows * c + (ptrdiff_t)k * width;
+                vf bias[K_NR / VL];
+                for (int j = 0; j < K_NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < K_NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(packed + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (K_BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+                if (width == K_NR)
+                    k_tiles(K_NR / VL, count, begin, x + group * K_IN_G, at, packed, k, k_end, to);
+                else
+                    k_tiles(width_last / VL, count, begin, x + group * K_IN_G, at, packed, k, k_end, to);
+            }
+        }
+    }
+    if (K_CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < K_CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / K_CHUNKS < (int64_t)blocks * (chunk + 1) / K_CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+/* kernel } */
