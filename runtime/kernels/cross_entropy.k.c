@@ -1,0 +1,88 @@
+/* cross_entropy.k.c - softmax and cross entropy of class labels fused, loss and gradient in one go. Per sample, with
+ * t[c] the target (1 - SMOOTHING) [c is the label] + SMOOTHING/C and the mean taken over the sample's H*W pixels (one
+ * for a vector):
+ *   loss_sample += WEIGHT * mean of (log sum over j of e^x[j] - sum over c of t[c] x[c])
+ *   dx = WEIGHT/(n*H*W) * (softmax(x) - t)
+ * so that dx is the gradient of the batch's mean. As PyTorch's cross_entropy.
+ *
+ *   x             K_H x K_W pixels of logits, strides K_X_S, K_X_R, K_X_P; padded lanes are ignored
+ *   labels        n*H*W class indices, each in 0..K_C-1 (the caller has checked them)
+ *   loss_sample   n values that the loss is added to
+ *   K_STORE(v, n, h, w, c)   takes VL channels of dx, padded lanes zero; not reached with K_WITH_GRAD 0, which
+ *                            computes the loss only
+ *
+ * Ints: K_H K_W K_C (classes) K_CP (C up to a multiple of VL), K_X_S K_X_R K_X_P, K_WITH_GRAD. Reals: K_WEIGHT
+ * K_SMOOTHING. */
+#include "../simd.h"
+
+#include <math.h>
+
+#ifndef K_H
+#define K_H 1
+#define K_W 1
+#define K_C 10
+#define K_CP 16
+#define K_X_S 16
+#define K_X_R 16
+#define K_X_P 16
+#define K_DX_S 16
+#define K_DX_R 16
+#define K_DX_P 16
+#define K_WITH_GRAD 1
+#define K_WEIGHT 1.0
+#define K_SMOOTHING 0.0
+#endif
+#ifndef K_STORE
+#define K_ARGS , real *restrict dx
+#define K_PASS , dx
+#define K_STORE(v, n, h, w, c) v_store(dx + (size_t)(n) * K_DX_S + (h) * K_DX_R + (w) * K_DX_P + (c), v)
+#endif
+
+/* kernel { */
+/* VL values from channel `c` on, with `other` in the lanes beyond the last channel. */
+static inline vf k_masked(vf v, int c, vf other)
+{
+    return c + VL <= K_C ? v : v_select(v_lt(v_iota(), v_set1((real)(K_C - c))), v, other);
+}
+
+static void k_main(int n, const real *restrict x, const int32_t *restrict labels, real *restrict loss_sample K_ARGS)
+{
+    const real mean_scale = (real)(K_WEIGHT / ((double)n * K_H * K_W));
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        double loss = 0;
+        real e[K_CP];
+        for (int q = 0; q < K_H * K_W; q++) {
+            const int h = q / K_W, w = q % K_W, label = labels[i * K_H * K_W + q];
+            const real *pixel = x + (size_t)i * K_X_S + h * K_X_R + w * K_X_P;
+            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero();
+            for (int c = 0; c < K_CP; c += VL)
+                top = v_max(top, k_masked(v_load(pixel + c), c, top));
+            top = v_set1(v_hmax(top));
+            for (int c = 0; c < K_CP; c += VL) {
+                const vf d = v_sub(v_load(pixel + c), top), v = k_masked(v_exp(d), c, v_zero());
+                if (K_WITH_GRAD)
+                    v_store(e + c, v);
+                sum = v_add(sum, v);
+                if (K_SMOOTHING > 0)
+                    total = v_add(total, k_masked(d, c, v_zero()));
+            }
+            const real norm = v_sum(sum), m = v_hmax(top);
+            loss += log((double)norm) - (1 - K_SMOOTHING) * (pixel[label] - m);
+            if (K_SMOOTHING > 0)
+                loss -= K_SMOOTHING / K_C * v_sum(total);
+            if (K_WITH_GRAD) {
+                const vf scale = v_set1(mean_scale / norm), off = v_set1(mean_scale * (real)(K_SMOOTHING / K_C));
+                const vf hit = v_set1(mean_scale * (real)(1 - K_SMOOTHING));
+                for (int c = 0; c < K_CP; c += VL) {
+                    const vf target = v_select(v_eq(v_iota(), v_set1((real)(label - c))), hit, v_zero());
+                    const vf p = v_mul(v_load(e + c), scale);
+                    const vf v = k_masked(v_sub(p, v_add(target, off)), c, v_zero());
+                    K_STORE(v, i, h, w, c);
+                }
+            }
+        }
+        loss_sample[i] += (real)(K_WEIGHT / (K_H * K_W) * loss);
+    }
+}
+/* kernel } */
