@@ -5,8 +5,8 @@
  *   ./peak THREADS
  *
  * Prints GFLOP/s, an FMA counting two, as the best of several short runs: other load on the machine only lowers a run.
- * The vectors have 8 lanes (GNU C), which become the machine's own registers, and 12 sums are enough to hide the latency
- * of two FMA units. */
+ * The vectors have 8 lanes (GNU C), which become the machine's own registers, and 12 sums are enough to hide the
+ * latency of two FMA units. */
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
 #include <stdlib.h>
