@@ -7,8 +7,8 @@
  * One pass over memory, safe where the mean is large against the deviation: a run of at most 64 pixels is summed about
  * its first pixel, which loses at most a factor 64 of the variance's relative precision whatever the data; means and
  * sums of squares of runs, then of chunks, are combined by Chan, Golub and LeVeque's update ("Updating formulae and a
- * pairwise algorithm for computing sample variances", 1979). Runs and
- * chunks depend on n and the shape only.
+ * pairwise algorithm for computing sample variances", 1979). Means are kept
+ * relative to the batch's first pixel until the end. Runs and chunks depend on n and the shape only.
  *
  *   x                         K_H x K_W pixels, strides K_X_S, K_X_R, K_X_P; padded lanes finite
  *   mean, rstd                K_CP values each
@@ -37,8 +37,8 @@
 #endif
 
 /* kernel { */
-/* Mean and sum of squared deviations of `vectors` (1..4) times VL channels from `c` on, over pixels from..to of the
- * batch. */
+/* Mean, less the batch's first pixel, and sum of squared deviations of `vectors` (1..4) times VL channels from `c` on,
+ * over pixels from..to of the batch. */
 static inline void k_run(const real *restrict x, int from, int to, int c, int vectors, vf *mean, vf *squares)
 {
     vf shift[4], s[4], q[4];
@@ -62,7 +62,7 @@ static inline void k_run(const real *restrict x, int from, int to, int c, int ve
     const vf scale = v_set1((real)1 / (real)(to - from));
     for (int v = 0; v < vectors; v++) {
         const vf off = v_mul(s[v], scale);
-        mean[v] = v_add(shift[v], off);
+        mean[v] = v_add(v_sub(shift[v], v_load(x + c + v * VL)), off);
         squares[v] = v_max(v_zero(), v_fnma(off, s[v], q[v]));
     }
 }
@@ -118,15 +118,15 @@ static void k_main(int n, const real *restrict x, real *restrict mean, real *res
             if (run0 < run1)
                 k_combine(&m, &q, from, v_load(partial), v_load(partial + K_CP), to - from);
         }
-        const vf variance = v_div(q, v_set1((real)pixels));
-        v_store(mean + c, m);
+        const vf batch_mean = v_add(v_load(x + c), m), variance = v_div(q, v_set1((real)pixels));
+        v_store(mean + c, batch_mean);
         v_store(rstd + c, v_div(v_set1(1), v_sqrt(v_add(variance, v_set1((real)K_EPS)))));
         if (update) {
             const int lanes = K_C - c < VL ? K_C - c : VL;
             const vf momentum = v_set1((real)K_MOMENTUM);
             const vf unbiased = v_div(q, v_set1((real)(pixels > 1 ? pixels - 1 : 1)));
             const vf old_mean = v_load_n(running_mean + c, lanes), old_var = v_load_n(running_var + c, lanes);
-            v_store_n(running_mean + c, v_fma(momentum, v_sub(m, old_mean), old_mean), lanes);
+            v_store_n(running_mean + c, v_fma(momentum, v_sub(batch_mean, old_mean), old_mean), lanes);
             v_store_n(running_var + c, v_fma(momentum, v_sub(unbiased, old_var), old_var), lanes);
         }
     }
