@@ -45,9 +45,6 @@ static bool name_classes(const nt_data_request *q, nt_loaded *loaded, nt_data *o
     loaded->names = NULL;
     if (!config->classes)
         return true;
-    if (config->n_classes != q->outputs)
-        return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed", config->n_classes,
-                       q->outputs);
     if (!out->class_names) {
         out->class_names = calloc((size_t)q->outputs, sizeof *out->class_names);
         if (!out->class_names)
@@ -106,6 +103,11 @@ static bool check_request(const nt_data_request *q, nt_error *err)
     int64_t pixels = (int64_t)q->h * q->w;
     if (q->h < 1 || q->w < 1 || q->c < 1 || pixels > INT32_MAX / q->c)
         return nt_fail(err, "the network's input %dx%dx%d is not a size that data can have", q->h, q->w, q->c);
+    if (q->outputs < 1)
+        return nt_fail(err, "the network has %d outputs", q->outputs);
+    if (q->config->classes && q->config->n_classes != q->outputs)
+        return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed", q->config->n_classes,
+                       q->outputs);
     for (int i = 0; i < q->config->n_augment; i++) {
         const nt_augment *a = &q->config->augment[i];
         const char *name = a->kind == NT_AUG_SHIFT ? "shift" : a->kind == NT_AUG_CROP ? "crop" : "mirror";
@@ -296,10 +298,12 @@ static void write_placed(const nt_data *d, const nt_part *part, int64_t place, c
             memcpy(y, z->shift + constants, (size_t)row * sizeof *y);
             continue;
         }
-        memcpy(y, z->shift + constants, (size_t)left * sizeof *y);
+        for (int64_t i = 0; i < left; i++)
+            y[i] = z->shift[constants + i];
         if (p->x0 < p->x1)
             write_span(d, part, begin + (r + p->y_shift) * row, p, constants, y);
-        memcpy(y + right, z->shift + constants + right, (size_t)(row - right) * sizeof *y);
+        for (int64_t i = right; i < row; i++)
+            y[i] = z->shift[constants + i];
     }
 }
 

@@ -8,7 +8,7 @@
  *   cifar   data_batch_1.bin .. data_batch_5.bin, test_batch.bin, and class names from batches.meta.txt if it is there (CIFAR-10)
  *   images  train/CLASS/FILE, test/CLASS/FILE: JPEG or PNG, classes and files in byte order, resized where their size differs
  *   npy     x_train.npy, y_train.npy, x_test.npy, y_test.npy
- *   csv     train.csv and test.csv; or a single file, of which a fixed random 20% is the test part
+ *   csv     train.csv and test.csv; or a single file (or train.csv alone), of which a fixed random 20% is the test part
  *   spiral  no files: arms of points in the plane
  * A missing test part is no error until it is asked for alone. */
 #ifndef NT_DATA_H

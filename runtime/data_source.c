@@ -1,10 +1,14 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "data_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 char *nt_copy_text(const char *text, size_t n)
@@ -68,60 +72,88 @@ void nt_file_free(nt_file *file)
     *file = (nt_file){0};
 }
 
-/* Appends the rest of an open gzip or plain file to file->bytes, whose capacity begins at `guess`. */
-static bool read_all(gzFile gz, size_t guess, nt_file *file, nt_error *err)
+static bool read_plain(int fd, size_t size, nt_file *file, nt_error *err)
 {
-    size_t capacity = guess;
-    file->bytes = malloc(capacity);
-    while (file->bytes) {
-        if (file->size == capacity) {
-            uint8_t *larger = capacity > SIZE_MAX / 4 ? NULL : realloc(file->bytes, capacity * 2);
-            if (!larger)
-                break;
-            file->bytes = larger;
-            capacity *= 2;
-        }
-        size_t room = capacity - file->size;
-        int got = gzread(gz, file->bytes + file->size, room > 1 << 30 ? 1 << 30 : (unsigned)room);
+    file->bytes = malloc(size + 1);
+    if (!file->bytes)
+        return nt_fail_memory(err, file->name, (double)size);
+    while (file->size < size) {
+        size_t room = size - file->size;
+        ssize_t got = read(fd, file->bytes + file->size, room > 1 << 30 ? 1 << 30 : room);
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got < 0)
-            break;
+            return nt_fail(err, "%s: cannot be read at byte %zu: %s", file->name, file->size, strerror(errno));
         if (got == 0)
             break;
         file->size += (size_t)got;
     }
-    if (!file->bytes || file->size == capacity)
-        return nt_fail_memory(err, file->name, (double)capacity * 2);
+    return true;
+}
+
+/* Unpacks into memory that doubles as it fills: what the file says of its own unpacked size is not asked. */
+static bool read_gzip(gzFile gz, size_t packed_size, nt_file *file, nt_error *err)
+{
+    size_t capacity = packed_size < SIZE_MAX / 8 ? 4 * packed_size + 64 : packed_size;
+    file->bytes = malloc(capacity);
+    int got = file->bytes ? 1 : 0;
+    while (got > 0) {
+        if (file->size == capacity) {
+            uint8_t *larger = capacity < SIZE_MAX / 4 ? realloc(file->bytes, capacity * 2) : NULL;
+            if (!larger)
+                return nt_fail_memory(err, file->name, (double)capacity * 2);
+            file->bytes = larger;
+            capacity *= 2;
+        }
+        size_t room = capacity - file->size;
+        got = gzread(gz, file->bytes + file->size, room > 1 << 30 ? 1 << 30 : (unsigned)room);
+        if (got > 0)
+            file->size += (size_t)got;
+    }
+    if (!file->bytes)
+        return nt_fail_memory(err, file->name, (double)capacity);
     int code = Z_OK;
     const char *why = gzerror(gz, &code);
-    if (code == Z_ERRNO)
-        return nt_fail(err, "%s: cannot be read: %s", file->name, strerror(errno));
     if (code == Z_BUF_ERROR)
-        return nt_fail(err, "%s: ends in the middle of its compressed data, after %lld bytes of the file and %zu unpacked: fetch it again",
-                       file->name, (long long)gzoffset(gz), file->size);
+        return nt_fail(err, "%s: ends at byte %zu, in the middle of its compressed data (%zu bytes unpacked): fetch it again", file->name,
+                       packed_size, file->size);
     if (code != Z_OK && code != Z_STREAM_END)
-        return nt_fail(err, "%s: the compressed data is corrupt before byte %lld (%s): fetch it again", file->name,
-                       (long long)gzoffset(gz), why);
+        return nt_fail(err, "%s: is corrupt before byte %lld (%s): fetch it again", file->name, (long long)gzoffset(gz),
+                       code == Z_ERRNO ? strerror(errno) : why);
     return true;
 }
 
 bool nt_file_read(const char *path, nt_file *file, nt_error *err)
 {
     *file = (nt_file){.name = path};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat info;
-    if (stat(path, &info) != 0)
-        return nt_fail(err, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return nt_fail(err, "%s: is not a file", path);
-    errno = 0;
-    gzFile gz = gzopen(path, "rb");
-    if (!gz)
-        return nt_fail(err, "%s: cannot be opened: %s", path, errno ? strerror(errno) : "not enough memory");
-    gzbuffer(gz, info.st_size < (1 << 16) ? 1 << 13 : 1 << 17);
-    bool direct = gzdirect(gz);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        nt_fail(err, "%s: cannot be opened: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
     size_t size = (size_t)info.st_size;
-    /* One byte more than a plain file has, so that its end is seen without growing. */
-    bool ok = read_all(gz, (direct ? size : size > SIZE_MAX / 8 ? size : 4 * size) + 1, file, err);
-    gzclose(gz);
+    uint8_t magic[2] = {0};
+    bool ok;
+    if (!S_ISREG(info.st_mode)) {
+        ok = nt_fail(err, "%s: is not a file", path);
+    } else if (pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+        gzFile gz = gzdopen(fd, "rb");
+        if (gz) {
+            fd = -1; /* gzclose closes it */
+            gzbuffer(gz, 1 << 17);
+            ok = read_gzip(gz, size, file, err);
+            gzclose(gz);
+        } else {
+            ok = nt_fail_memory(err, path, 1 << 17);
+        }
+    } else {
+        ok = read_plain(fd, size, file, err);
+    }
+    if (fd >= 0)
+        close(fd);
     if (!ok)
         nt_file_free(file);
     return ok;

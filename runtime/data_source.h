@@ -61,12 +61,13 @@ bool nt_inputs_npy(const nt_data_request *request, const char *path, nt_part *ou
 bool nt_inputs_csv(const nt_data_request *request, const char *path, nt_part *out, nt_error *err);
 
 /* The parts of loaders that work on bytes in memory, which is also where tests and fuzzers come in. Each takes over file->bytes or leaves
- * them; the caller frees the file in any case. */
+ * them; the caller frees the file in any case. nt_npy_inputs: `single` allows an array of one sample without the dimension of samples. */
 bool nt_idx_images(const nt_data_request *request, nt_file *file, nt_part *part, nt_error *err);
 bool nt_idx_labels(const nt_data_request *request, const nt_file *file, nt_part *part, nt_error *err);
 bool nt_cifar_batch(const nt_data_request *request, const nt_file *file, nt_part *part, int64_t capacity, nt_error *err);
-bool nt_npy_inputs(const nt_data_request *request, nt_file *file, nt_part *part, char *note, size_t note_size, nt_error *err);
+bool nt_npy_inputs(const nt_data_request *request, nt_file *file, bool single, nt_part *part, char *note, size_t note_size, nt_error *err);
 bool nt_npy_answers(const nt_data_request *request, const nt_file *file, nt_part *part, nt_error *err);
+bool nt_csv_table(const nt_data_request *request, nt_file *train, nt_file *test, nt_loaded *out, nt_error *err);
 bool nt_image_decode(const nt_file *file, int h, int w, int c, uint8_t *pixels, nt_error *err);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct nt_normalizer {
     double scale;      /* SCALE: the factor; otherwise 1 */
 
     /* The same as y = x * factor + shift, spread out so that a row of pixels needs no index arithmetic: `period` values each, where the
-     * period is a row (w*c), or the whole sample (h*w*c) for a mean image. byte_factor has the 1/255 in it. */
+     * period is a row (w*c), or the whole sample (h*w*c) for a mean image or a small sample. byte_factor has the 1/255 in it. */
     int period;
     float *factor, *byte_factor, *shift;
 } nt_normalizer;
