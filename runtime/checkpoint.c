@@ -1,0 +1,183 @@
+#define _POSIX_C_SOURCE 200809L
+#include "checkpoint.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights.h"
+
+static const char state_version[] = "1";
+
+typedef enum field_kind { SIGNED, UNSIGNED, REAL, TEXT } field_kind;
+
+/* The members of nt_run as they stand in the file's metadata. */
+static const struct run_field {
+    const char *name;
+    field_kind kind;
+    size_t at;
+} run_fields[] = {
+    {"run.seed", UNSIGNED, offsetof(nt_run, seed)},
+    {"run.batch", SIGNED, offsetof(nt_run, batch)},
+    {"run.epochs", SIGNED, offsetof(nt_run, epochs)},
+    {"run.lr", REAL, offsetof(nt_run, lr)},
+    {"run.data", TEXT, offsetof(nt_run, data)},
+    {"run.train_count", SIGNED, offsetof(nt_run, train_count)},
+    {"run.validation_count", SIGNED, offsetof(nt_run, validation_count)},
+    {"run.epoch", SIGNED, offsetof(nt_run, epoch)},
+    {"run.first", SIGNED, offsetof(nt_run, first)},
+    {"run.step", UNSIGNED, offsetof(nt_run, step)},
+    {"run.score.loss", REAL, offsetof(nt_run, score.loss)},
+    {"run.score.samples", SIGNED, offsetof(nt_run, score.samples)},
+    {"run.score.correct", SIGNED, offsetof(nt_run, score.correct)},
+    {"run.score.top", SIGNED, offsetof(nt_run, score.top)},
+    {"run.norm_sum", REAL, offsetof(nt_run, norm_sum)},
+    {"run.norm_count", SIGNED, offsetof(nt_run, norm_count)},
+    {"run.epoch_seconds", REAL, offsetof(nt_run, epoch_seconds)},
+    {"run.best_loss", REAL, offsetof(nt_run, best_loss)},
+    {"run.best_epoch", SIGNED, offsetof(nt_run, best_epoch)},
+    {"run.stale", SIGNED, offsetof(nt_run, stale)},
+    {"run.seconds", REAL, offsetof(nt_run, seconds)},
+};
+
+enum { N_FIELDS = sizeof run_fields / sizeof *run_fields };
+
+/* Reals are written in hexadecimal: exact, infinities included. */
+static json_t *field_text(const nt_run *run, const struct run_field *field)
+{
+    const char *at = (const char *)run + field->at;
+    char text[64];
+    switch (field->kind) {
+    case SIGNED: snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)(const void *)at); break;
+    case UNSIGNED: snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)(const void *)at); break;
+    case REAL: snprintf(text, sizeof text, "%a", *(const double *)(const void *)at); break;
+    case TEXT: return json_string(at);
+    }
+    return json_string(text);
+}
+
+static bool read_field(nt_run *run, const struct run_field *field, const char *text)
+{
+    char *at = (char *)run + field->at, *end = NULL;
+    switch (field->kind) {
+    case SIGNED: *(int64_t *)(void *)at = strtoll(text, &end, 10); break;
+    case UNSIGNED: *(uint64_t *)(void *)at = strtoull(text, &end, 10); break;
+    case REAL: *(double *)(void *)at = strtod(text, &end); break;
+    case TEXT: return snprintf(at, NT_RUN_TEXT, "%s", text) < NT_RUN_TEXT;
+    }
+    return end != text && *end == '\0';
+}
+
+/* -- Tensors: the parameters, then each slot of the optimizer's state under "optimizer.SLOT." ---------------------------- */
+
+typedef struct state_items {
+    nt_item *items;
+    char **names; /* of the slots' items */
+    size_t n, n_names;
+} state_items;
+
+static void free_items(state_items *s)
+{
+    for (size_t i = 0; i < s->n_names; i++)
+        free(s->names[i]);
+    free(s->names);
+    free(s->items);
+}
+
+static bool list_items(state_items *s, const nt_model *model, const nt_memory *memory)
+{
+    size_t n = (size_t)model->n_params, slots = (size_t)model->state_slots;
+    *s = (state_items){.items = calloc(n * (slots + 1) + 1, sizeof *s->items), .names = calloc(n * slots + 1, sizeof *s->names)};
+    if (!s->items || !s->names)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        s->items[s->n++] = (nt_item){model->params[i].name, &model->params[i], memory->params};
+    for (size_t slot = 0; slot < slots; slot++)
+        for (size_t i = 0; i < n; i++) {
+            const nt_param *param = &model->params[i];
+            if (param->role == NT_STAT)
+                continue;
+            size_t length = strlen(param->name) + 48;
+            char *name = malloc(length);
+            if (!name)
+                return false;
+            snprintf(name, length, "optimizer.%zu.%s", slot, param->name);
+            s->names[s->n_names++] = name;
+            s->items[s->n++] = (nt_item){name, param, memory->state + slot * model->trainable_elements};
+        }
+    return true;
+}
+
+/* -- Save and load ------------------------------------------------------------------------------------------------------ */
+
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run, nt_error *error)
+{
+    json_t *metadata = json_pack("{s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash);
+    int failed = metadata ? 0 : -1;
+    for (int i = 0; i < N_FIELDS; i++)
+        failed |= json_object_set_new(metadata, run_fields[i].name, field_text(run, &run_fields[i]));
+    state_items s = {0};
+    bool good = !failed && list_items(&s, model, memory);
+    if (good)
+        good = nt_items_write(path, s.items, s.n, metadata, error);
+    else
+        nt_fail_memory(error, path, 0);
+    free_items(&s);
+    json_decref(metadata);
+    return good;
+}
+
+/* Reads the run into `run`, which may be spoilt on failure. */
+static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *run, nt_error *error)
+{
+    const char *version = nt_tensors_metadata(tensors, "netc.state"), *hash = nt_tensors_metadata(tensors, "netc.hash");
+    if (!version || !hash)
+        return nt_fail(error, "%s: not the state of a training run", tensors->path);
+    if (strcmp(version, state_version) != 0)
+        return nt_fail(error, "%s: written by another version of netc (format %s, this is %s): train anew, or from its "
+                       "last.safetensors with --weights", tensors->path, version, state_version);
+    if (strcmp(hash, model->hash) != 0)
+        return nt_fail(error, "%s: the run was of another model (%s, this is %s): train anew into another folder with --out, "
+                       "or go back to the model it began with", tensors->path, hash, model->hash);
+    for (int i = 0; i < N_FIELDS; i++) {
+        const char *text = nt_tensors_metadata(tensors, run_fields[i].name);
+        if (!text || !read_field(run, &run_fields[i], text))
+            return nt_fail(error, "%s: %s is missing or not valid in its __metadata__", tensors->path, run_fields[i].name);
+    }
+    if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 || run->first > run->train_count ||
+        !(run->lr >= 0))
+        return nt_fail(error, "%s: the position in its __metadata__ makes no sense", tensors->path);
+    return true;
+}
+
+bool nt_checkpoint_peek(const char *path, const nt_model *model, nt_run *run, nt_error *error)
+{
+    nt_tensors tensors;
+    nt_run found = {0};
+    if (!nt_tensors_read(&tensors, path, error))
+        return false;
+    bool good = read_run(&tensors, model, &found, error);
+    nt_tensors_free(&tensors);
+    if (good)
+        *run = found;
+    return good;
+}
+
+bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_run *run, nt_error *error)
+{
+    nt_tensors tensors;
+    nt_run found = {0};
+    if (!nt_tensors_read(&tensors, path, error))
+        return false;
+    state_items s = {0};
+    bool good = read_run(&tensors, model, &found, error);
+    if (good && !list_items(&s, model, memory))
+        good = nt_fail_memory(error, path, 0);
+    good = good && nt_items_read(&tensors, s.items, s.n, model->name, error);
+    free_items(&s);
+    nt_tensors_free(&tensors);
+    if (good)
+        *run = found;
+    return good;
+}

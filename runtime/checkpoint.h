@@ -1,0 +1,45 @@
+/* checkpoint.h - everything a run needs to go on as if it had never stopped, in one file. */
+#ifndef NT_CHECKPOINT_H
+#define NT_CHECKPOINT_H
+
+#include "engine.h"
+#include "error.h"
+#include "model.h"
+#include "params.h"
+
+enum { NT_RUN_TEXT = 1024 };
+
+/* A training run: what it was asked to do, and how far it is. */
+typedef struct nt_run {
+    /* asked for */
+    uint64_t seed;
+    int64_t batch, epochs;
+    double lr;
+    char data[NT_RUN_TEXT]; /* --data; "" where the model's own path is used */
+    /* samples that there were */
+    int64_t train_count, validation_count;
+    /* position: `epoch` epochs are done, and of the next one the first `first` samples */
+    int64_t epoch, first;
+    uint64_t step;
+    /* sums of the unfinished epoch */
+    nt_score score;
+    double norm_sum;
+    int64_t norm_count;
+    double epoch_seconds;
+    /* results so far */
+    double best_loss;
+    int64_t best_epoch; /* counted from 1, 0: none yet */
+    int64_t stale;      /* epochs since the best */
+    double seconds;     /* of the finished epochs */
+} nt_run;
+
+/* Writes the run, the parameters and the optimizer's state; see nt_tensors_write for what it guarantees. */
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run, nt_error *error);
+
+/* Reads them back. False, and `run` and `memory` unchanged, where the file is not a run of this very model. */
+bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_run *run, nt_error *error);
+
+/* Only the run: position and options, to look at before the memory is there. */
+bool nt_checkpoint_peek(const char *path, const nt_model *model, nt_run *run, nt_error *error);
+
+#endif

@@ -1,0 +1,575 @@
+/* cmd_train.c - EXE train. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "command.h"
+#include "diagnose.h"
+#include "progress.h"
+#include "schedule.h"
+
+/* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
+enum { NORM_EVERY = 16 };
+
+typedef struct options {
+    const char *data, *out, *weights, *log;
+    int64_t epochs, batch, threads;
+    uint64_t seed;
+    double lr;
+    bool resume, plain;
+    bool epochs_given, batch_given, seed_given, lr_given, data_given;
+} options;
+
+typedef struct trainer {
+    const nt_context *context;
+    const nt_model *model;
+    options o;
+    nt_run run;
+    nt_data data;
+    nt_engine engine;
+    nt_progress progress;
+    json_t *metadata;
+    FILE *log;
+    char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX];
+    int64_t steps_an_epoch;
+    double lr;                 /* of the last step */
+    double epoch_began;        /* when this process began with the epoch */
+    double began;              /* when it began with the run ... */
+    int64_t samples_since;     /* ... and the samples trained on since */
+    bool unsaved;              /* the last attempt to save failed */
+} trainer;
+
+/* -- Signals ------------------------------------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t stop_asked;
+
+/* The first asks for an end after the step; the second ends the process at once. */
+static void on_signal(int number)
+{
+    (void)number;
+    if (stop_asked)
+        _exit(NT_INTERRUPTED);
+    stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction act = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&act.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    /* A closed pipe or a limit on file sizes is an error of one write, not the end of the run. */
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+/* -- Setting up --------------------------------------------------------------------------------------------------------- */
+
+static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
+{
+    const nt_option list[] = {
+        {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, &o->data_given},
+        {"--epochs", NT_OPTION_COUNT, &o->epochs, "N", "passes over the training set", 1, &o->epochs_given},
+        {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, &o->batch_given},
+        {"--lr", NT_OPTION_NUMBER, &o->lr, "X", "learning rate, which the schedule starts from", 0, &o->lr_given},
+        {"--seed", NT_OPTION_SEED, &o->seed, "N", "of every random choice", 0, &o->seed_given},
+        {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
+        {"--out", NT_OPTION_TEXT, &o->out, "DIR", "where checkpoints go (runs/NAME)", 0, NULL},
+        {"--resume", NT_OPTION_FLAG, &o->resume, NULL, "go on where the run in DIR stopped", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from the weights in F", 0, NULL},
+        {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
+        {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
+    };
+    const nt_usage usage = {context->exe, "train", NULL, "Trains the network and keeps the best weights.", list,
+                            sizeof list / sizeof *list};
+    int rest;
+    nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
+    if (parsed == NT_PARSED && o->resume && o->weights) {
+        fprintf(stderr, "error: --resume goes on from the saved state, --weights starts from a file: give one of them\n");
+        return NT_PARSED_WRONG;
+    }
+    return parsed;
+}
+
+static bool set_paths(trainer *t, nt_error *error)
+{
+    static char folder[PATH_MAX];
+    if (!t->o.out) {
+        snprintf(folder, sizeof folder, "runs/%s", t->model->name);
+        t->o.out = folder;
+    }
+    if (strlen(t->o.out) + sizeof "/state.safetensors.tmp" > PATH_MAX)
+        return nt_fail(error, "--out: the path is too long");
+    snprintf(t->best_path, PATH_MAX, "%s/best.safetensors", t->o.out);
+    snprintf(t->last_path, PATH_MAX, "%s/last.safetensors", t->o.out);
+    snprintf(t->state_path, PATH_MAX, "%s/state.safetensors", t->o.out);
+    return true;
+}
+
+/* Makes the folder, parents included, and sees that it can be written to before hours are spent on what goes into it. */
+static bool make_folder(const char *path, nt_error *error)
+{
+    char part[PATH_MAX];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            (void)mkdir(part, 0777); /* the last one tells whether it went well */
+            *p = '/';
+        }
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        return nt_fail(error, "%s: cannot make the folder: %s; choose another with --out", path, strerror(errno));
+    if (access(path, W_OK | X_OK) != 0)
+        return nt_fail(error, "%s: cannot write there: %s; choose another folder with --out", path, strerror(errno));
+    return true;
+}
+
+/* A new run, as the options and else the model say. */
+static void begin_run(trainer *t)
+{
+    const nt_train_config *config = t->model->train_config;
+    t->run = (nt_run){
+        .seed = t->o.seed_given ? t->o.seed : config->seed,
+        .batch = t->o.batch_given ? t->o.batch : config->batch,
+        .epochs = t->o.epochs_given ? t->o.epochs : config->epochs,
+        .lr = t->o.lr_given ? t->o.lr : config->lr,
+        .best_loss = INFINITY,
+    };
+}
+
+/* Applies what may change on --resume, and says so. */
+static bool merge_options(trainer *t, nt_error *error)
+{
+    nt_run *run = &t->run;
+    const options *o = &t->o;
+    if (o->seed_given && o->seed != run->seed)
+        return nt_fail(error, "--seed %llu: the run began with seed %llu and can only go on with it",
+                       (unsigned long long)o->seed, (unsigned long long)run->seed);
+    if (o->data_given && strcmp(o->data, run->data) != 0)
+        fprintf(stderr, "note: --data is now %s, was %s\n", o->data, run->data[0] ? run->data : "the model's own");
+    if (o->batch_given && o->batch != run->batch)
+        fprintf(stderr, "note: --batch is now %lld, was %lld\n", (long long)o->batch, (long long)run->batch);
+    if (o->epochs_given && o->epochs != run->epochs)
+        fprintf(stderr, "note: --epochs is now %lld, was %lld\n", (long long)o->epochs, (long long)run->epochs);
+    if (o->lr_given && o->lr != run->lr)
+        fprintf(stderr, "note: --lr is now %g, was %g\n", o->lr, run->lr);
+    run->batch = o->batch_given ? o->batch : run->batch;
+    run->epochs = o->epochs_given ? o->epochs : run->epochs;
+    run->lr = o->lr_given ? o->lr : run->lr;
+    return true;
+}
+
+/* Finds out what is to be run: the options of a new run, or those that were saved. */
+static int plan_run(trainer *t, nt_error *error)
+{
+    nt_run earlier;
+    bool exists = access(t->state_path, F_OK) == 0;
+    if (!t->o.resume) {
+        begin_run(t);
+        if (exists && nt_checkpoint_peek(t->state_path, t->model, &earlier, error))
+            fprintf(stderr, "note: %s holds an earlier run (%lld of %lld epochs), which this one replaces; --resume would go "
+                    "on with it\n", t->o.out, (long long)earlier.epoch, (long long)earlier.epochs);
+    } else if (!exists) {
+        nt_fail(error, "%s: there is no run to resume; leave out --resume, or name its folder with --out", t->state_path);
+        return NT_FAILED;
+    } else {
+        if (!nt_checkpoint_peek(t->state_path, t->model, &t->run, error))
+            return NT_FAILED;
+        if (!merge_options(t, error))
+            return NT_USAGE;
+    }
+    if (t->o.data && (size_t)snprintf(t->run.data, sizeof t->run.data, "%s", t->o.data) >= sizeof t->run.data) {
+        nt_fail(error, "--data: the path is too long");
+        return NT_USAGE;
+    }
+    return NT_OK;
+}
+
+static bool load_data(trainer *t, nt_error *error)
+{
+    nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL, NT_PART_TRAIN | NT_PART_TEST,
+                                                t->run.seed);
+    if (!nt_data_load(&request, &t->data, error))
+        return false;
+    int64_t train = t->data.train.count, validation = t->data.validation.count;
+    if (t->o.resume && (train != t->run.train_count || validation != t->run.validation_count))
+        return nt_fail(error, "the data has %lld samples to train and %lld to validate on, the run in %s began with %lld and "
+                       "%lld: name the same data with --data", (long long)train, (long long)validation, t->o.out,
+                       (long long)t->run.train_count, (long long)t->run.validation_count);
+    if (train == 0)
+        return nt_fail(error, "there are no samples to train on");
+    t->run.train_count = train;
+    t->run.validation_count = validation;
+    t->steps_an_epoch = (train + t->run.batch - 1) / t->run.batch;
+    t->metadata = nt_weights_metadata(t->model, &t->data.normalizer, t->data.class_names, t->data.outputs);
+    return t->metadata || nt_fail_memory(error, "the names of the classes", 0);
+}
+
+/* Initial values, weights from a file, or the saved state. */
+static bool set_parameters(trainer *t, nt_error *error)
+{
+    nt_engine *engine = &t->engine;
+    nt_weights weights;
+    engine->pass.seed = t->run.seed;
+    if (t->o.resume) {
+        nt_run saved;
+        return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &saved, error);
+    }
+    nt_params_initialise(t->model, t->run.seed, engine->memory.params);
+    if (!t->o.weights)
+        return true;
+    if (!nt_weights_load(&weights, t->model, t->o.weights, engine->memory.params, error))
+        return false;
+    nt_weights_free(&weights);
+    return true;
+}
+
+static bool open_log(trainer *t, nt_error *error)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/log.jsonl", t->o.out);
+    const char *name = t->o.log ? t->o.log : path;
+    t->log = fopen(name, t->o.resume ? "ae" : "we");
+    return t->log || nt_fail(error, "%s: cannot write the log: %s; name another file with --log", name, strerror(errno));
+}
+
+static void print_header(trainer *t)
+{
+    char parameters[64], threads[32], train[64], validation[64], test[64], memory[64], number[32];
+    snprintf(parameters, sizeof parameters, "%s parameters", nt_format_count(number, t->model->parameters));
+    snprintf(threads, sizeof threads, "%d thread%s", t->engine.threads, t->engine.threads == 1 ? "" : "s");
+    snprintf(train, sizeof train, "%s train", nt_format_count(number, t->data.train.count));
+    snprintf(validation, sizeof validation, "%s validation", nt_format_count(number, t->data.validation.count));
+    snprintf(test, sizeof test, "%s test", nt_format_count(number, t->data.test.count));
+    snprintf(memory, sizeof memory, "%.1f MB", (double)nt_memory_bytes(&t->engine.memory) * 1e-6);
+    const char *fields[] = {t->model->name, parameters, t->model->target, threads, memory, train, validation, test};
+    nt_progress_fields(&t->progress, fields, sizeof fields / sizeof *fields);
+    if (t->data.note[0])
+        nt_progress_fields(&t->progress, (const char *[]){t->data.note}, 1);
+}
+
+/* -- Saving ------------------------------------------------------------------------------------------------------------- */
+
+/* What was saved before stays as it was; the run goes on and tries again after the next epoch. */
+static bool save(trainer *t, bool best)
+{
+    nt_error error = {0};
+    real *params = t->engine.memory.params;
+    bool good = (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, &error)) &&
+                nt_weights_save(t->model, params, t->metadata, t->last_path, &error) &&
+                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->run, &error);
+    if (!good) {
+        nt_progress_clear(&t->progress);
+        nt_report(&error, 0);
+    }
+    t->unsaved = !good;
+    return good;
+}
+
+/* -- The loop ----------------------------------------------------------------------------------------------------------- */
+
+static nt_position position(const trainer *t)
+{
+    return (nt_position){
+        .epoch = t->run.epoch,
+        .epochs = t->run.epochs,
+        .step = t->run.step,
+        .steps = (uint64_t)(t->run.epochs * t->steps_an_epoch),
+    };
+}
+
+static bool with_accuracy(const trainer *t)
+{
+    return t->engine.pass.labels != NULL;
+}
+
+static double accuracy(const trainer *t, const nt_score *score)
+{
+    return with_accuracy(t) ? nt_score_accuracy(score) : NAN;
+}
+
+static void show_progress(trainer *t)
+{
+    const nt_run *run = &t->run;
+    double elapsed = nt_seconds() - t->began;
+    double left = (double)((run->epochs - run->epoch) * run->train_count - run->first);
+    double rate = elapsed > 0 ? (double)t->samples_since / elapsed : 0;
+    nt_progress_update(&t->progress, &(nt_moment){
+        .epoch = run->epoch + 1,
+        .epochs = run->epochs,
+        .done = (run->first + run->batch - 1) / run->batch,
+        .total = t->steps_an_epoch,
+        .loss = nt_score_loss(&run->score),
+        .accuracy = accuracy(t, &run->score),
+        .lr = t->lr,
+        .rate = rate,
+        .left = rate > 0 ? left / rate : NAN,
+    });
+}
+
+/* A fresh classifier knows nothing: its loss is that of guessing. Far from it, something is wrong with the initial values or with the
+ * inputs' scale. */
+static void compare_first_loss(trainer *t, double loss)
+{
+    double expected = 0;
+    for (int i = 0; i < t->model->n_losses; i++) {
+        if (t->model->losses[i].kind != NT_LOSS_CROSS_ENTROPY)
+            return;
+        expected += t->model->losses[i].weight * log(t->model->heads[t->model->losses[i].head].c);
+    }
+    if (t->run.step > 0 || t->o.weights || !(expected > 0) || (loss < 2 * expected && loss > expected / 2))
+        return;
+    nt_progress_clear(&t->progress);
+    fprintf(stderr, "hint: the loss starts at %.2f, where guessing among %d classes gives %.2f: look at init and normalize\n", loss,
+            t->model->heads[0].c, expected);
+}
+
+static int report_not_finite(trainer *t, nt_step_outcome outcome)
+{
+    char why[512];
+    nt_diagnose(&t->engine, outcome, why, sizeof why);
+    nt_progress_clear(&t->progress);
+    fprintf(stderr, "error: %s is not finite at step %llu (epoch %lld): %s\n",
+            outcome == NT_STEP_LOSS_NOT_FINITE ? "the loss" : "the gradient", (unsigned long long)t->run.step + 1,
+            (long long)t->run.epoch + 1, why);
+    fprintf(stderr, "help: try a lower learning rate (--lr %.2g), or clip the gradient (clip = norm(1) under train)\n", t->lr / 10);
+    if (t->run.epoch > 0)
+        fprintf(stderr, "note: what was saved after epoch %lld is in %s\n", (long long)t->run.epoch, t->o.out);
+    return NT_FAILED;
+}
+
+/* The rest of the epoch's steps. NT_INTERRUPTED if a signal asked for an end. */
+static int train_epoch(trainer *t, nt_error *error)
+{
+    nt_run *run = &t->run;
+    nt_pass *pass = &t->engine.pass;
+    nt_epoch epoch;
+    if (!nt_epoch_begin(&epoch, &t->data, &t->data.train, true, run->seed, (uint64_t)run->epoch, error))
+        return nt_report(error, NT_ENVIRONMENT);
+    int status = NT_OK;
+    if (run->step > 0) { /* where only the validation is left to do, this is the rate to log */
+        nt_position last = position(t);
+        last.step--;
+        t->lr = nt_schedule_rate(t->model->train_config, run->lr, last);
+    }
+    while (run->first < run->train_count && status == NT_OK) {
+        int64_t left = run->train_count - run->first, n = left < run->batch ? left : run->batch;
+        nt_step step = {
+            .clip = t->model->train_config->clip,
+            .clip_at = t->model->train_config->clip_at,
+            .want_norm = run->step % NORM_EVERY == 0 || n == left,
+        };
+        t->lr = pass->lr = nt_schedule_rate(t->model->train_config, run->lr, position(t));
+        pass->step = run->step;
+        pass->update_step = run->step + 1;
+        nt_step_outcome outcome = nt_engine_train_batch(&t->engine, &epoch, run->first, (int)n, &step, &run->score);
+        if (outcome != NT_STEP_DONE) {
+            status = report_not_finite(t, outcome);
+            break;
+        }
+        compare_first_loss(t, step.loss);
+        if (!isnan(step.norm)) {
+            run->norm_sum += step.norm;
+            run->norm_count++;
+        }
+        run->first += n;
+        run->step++;
+        t->samples_since += n;
+        show_progress(t);
+        status = stop_asked ? NT_INTERRUPTED : NT_OK;
+    }
+    nt_epoch_end(&epoch);
+    return status;
+}
+
+static void print_number(FILE *to, const char *name, double value)
+{
+    if (isfinite(value))
+        fprintf(to, ",\"%s\":%.9g", name, value);
+    else
+        fprintf(to, ",\"%s\":null", name);
+}
+
+static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, double norm, double seconds)
+{
+    int top_k = t->model->train_config->top_k;
+    fprintf(t->log, "{\"epoch\":%lld,\"step\":%llu", (long long)t->run.epoch, (unsigned long long)t->run.step);
+    print_number(t->log, "train_loss", nt_score_loss(train));
+    print_number(t->log, "train_accuracy", accuracy(t, train));
+    print_number(t->log, "val_loss", nt_score_loss(val));
+    print_number(t->log, "val_accuracy", accuracy(t, val));
+    if (top_k > 0 && val->samples > 0)
+        print_number(t->log, "val_top_k", (double)val->top / (double)val->samples);
+    print_number(t->log, "lr", t->lr);
+    print_number(t->log, "grad_norm", norm);
+    print_number(t->log, "seconds", seconds);
+    fputs("}\n", t->log);
+    if (fflush(t->log) != 0 || ferror(t->log)) {
+        nt_progress_clear(&t->progress);
+        fprintf(stderr, "warning: cannot write the log: %s\n", strerror(errno));
+        clearerr(t->log);
+    }
+}
+
+/* What comes after an epoch's steps: validation, then the books, then saving. */
+static int finish_epoch(trainer *t, nt_error *error)
+{
+    nt_run *run = &t->run;
+    nt_score val = {0};
+    if (t->data.validation.count > 0 &&
+        !nt_engine_evaluate(&t->engine, &t->data, &t->data.validation, &stop_asked, &val, error))
+        return stop_asked ? NT_INTERRUPTED : nt_report(error, NT_ENVIRONMENT);
+
+    double now = nt_seconds(), seconds = run->epoch_seconds + now - t->epoch_began;
+    nt_score train = run->score;
+    double norm = run->norm_count > 0 ? run->norm_sum / (double)run->norm_count : NAN;
+    double loss = val.samples > 0 ? nt_score_loss(&val) : nt_score_loss(&train);
+    bool best = loss < run->best_loss;
+
+    run->epoch++;
+    run->first = 0;
+    run->score = (nt_score){0};
+    run->norm_sum = run->epoch_seconds = 0;
+    run->norm_count = 0;
+    run->seconds += seconds;
+    run->stale = best ? 0 : run->stale + 1;
+    if (best) {
+        run->best_loss = loss;
+        run->best_epoch = run->epoch;
+    }
+    t->epoch_began = now;
+    save(t, best);
+    log_epoch(t, &train, &val, norm, seconds);
+    nt_progress_epoch(&t->progress, &(nt_epoch_summary){
+        .epoch = run->epoch,
+        .epochs = run->epochs,
+        .train_loss = nt_score_loss(&train),
+        .train_accuracy = accuracy(t, &train),
+        .val_loss = nt_score_loss(&val),
+        .val_accuracy = accuracy(t, &val),
+        .lr = t->lr,
+        .seconds = seconds,
+        .best = best,
+    });
+    return NT_OK;
+}
+
+static bool out_of_patience(const trainer *t)
+{
+    int patience = t->model->train_config->patience;
+    return patience > 0 && t->run.stale >= patience;
+}
+
+/* Saves the middle of the epoch. */
+static int interrupted(trainer *t)
+{
+    t->run.epoch_seconds += nt_seconds() - t->epoch_began;
+    nt_progress_clear(&t->progress);
+    if (!save(t, false)) {
+        fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
+        return NT_ENVIRONMENT;
+    }
+    fprintf(stderr, "stopped in epoch %lld after step %lld of %lld; everything is saved in %s\n", (long long)t->run.epoch + 1,
+            (long long)((t->run.first + t->run.batch - 1) / t->run.batch), (long long)t->steps_an_epoch, t->o.out);
+    fprintf(stderr, "the same command with --resume goes on from here\n");
+    return NT_INTERRUPTED;
+}
+
+/* The best weights' figures on the test part. */
+static bool final_test(trainer *t, nt_error *error)
+{
+    nt_weights weights;
+    nt_score score;
+    char number[32];
+    if (t->data.test.count == 0 || t->run.best_epoch == 0)
+        return true;
+    if (!t->unsaved) {
+        if (!nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error))
+            return false;
+        nt_weights_free(&weights);
+    }
+    if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.test, &stop_asked, &score, error))
+        return stop_asked != 0;
+    printf("test  loss %.4f", nt_score_loss(&score));
+    if (with_accuracy(t))
+        printf("  accuracy %.2f%%", 100 * nt_score_accuracy(&score));
+    if (with_accuracy(t) && t->model->train_config->top_k > 0)
+        printf("  top-%d %.2f%%", t->model->train_config->top_k, 100 * (double)score.top / (double)score.samples);
+    printf("  %s samples", nt_format_count(number, score.samples));
+    if (t->unsaved)
+        printf("  (the last weights)\n");
+    else
+        printf("  (best weights: epoch %lld, %s)\n", (long long)t->run.best_epoch, t->best_path);
+    return true;
+}
+
+static int run_epochs(trainer *t, nt_error *error)
+{
+    int status = NT_OK;
+    t->began = t->epoch_began = nt_seconds();
+    if (t->run.epoch >= t->run.epochs)
+        fprintf(stderr, "note: the run has finished its %lld epochs; --epochs N goes on\n", (long long)t->run.epochs);
+    while (status == NT_OK && t->run.epoch < t->run.epochs && !out_of_patience(t)) {
+        status = train_epoch(t, error);
+        if (status == NT_OK)
+            status = finish_epoch(t, error);
+        if (status == NT_OK && stop_asked)
+            status = NT_INTERRUPTED;
+    }
+    if (status == NT_INTERRUPTED)
+        return interrupted(t);
+    if (status != NT_OK)
+        return status;
+    if (out_of_patience(t))
+        fprintf(stderr, "stopped early: no better %s loss for %lld epochs\n",
+                t->data.validation.count > 0 ? "validation" : "training", (long long)t->run.stale);
+    if (!final_test(t, error))
+        return nt_report(error, NT_ENVIRONMENT);
+    return t->unsaved ? NT_ENVIRONMENT : NT_OK;
+}
+
+int nt_cmd_train(const nt_context *context, int argc, char **argv)
+{
+    trainer t = {.context = context, .model = context->model};
+    nt_error error = {0};
+    nt_parsed parsed = parse(context, &t.o, argc, argv);
+    if (parsed != NT_PARSED)
+        return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
+    if (!set_paths(&t, &error))
+        return nt_report(&error, NT_USAGE);
+    int status = plan_run(&t, &error);
+    if (status != NT_OK)
+        return nt_report(&error, status);
+
+    int threads = nt_threads(t.o.threads);
+    nt_progress_init(&t.progress, stderr, t.o.plain);
+    if (!load_data(&t, &error))
+        status = nt_report(&error, NT_FAILED);
+    else if (!nt_engine_init(&t.engine, t.model, (int)t.run.batch, NT_FOR_TRAINING, threads, &error))
+        status = nt_report(&error, NT_ENVIRONMENT);
+    else if (!set_parameters(&t, &error))
+        status = nt_report(&error, NT_FAILED);
+    else if (!make_folder(t.o.out, &error) || !open_log(&t, &error))
+        status = nt_report(&error, NT_ENVIRONMENT);
+    else {
+        nt_engine_use_data(&t.engine, &t.data);
+        print_header(&t);
+        catch_signals();
+        status = run_epochs(&t, &error);
+    }
+    if (t.log && fclose(t.log) != 0)
+        fprintf(stderr, "warning: cannot write the log: %s\n", strerror(errno));
+    json_decref(t.metadata);
+    nt_engine_free(&t.engine);
+    nt_data_free(&t.data);
+    return status;
+}

@@ -1,0 +1,371 @@
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Gradients are summed in chunks of so many elements: a fixed size, so that the sum does not depend on the threads. */
+enum { CHUNK = 16384 };
+
+/* -- Memory ------------------------------------------------------------------------------------------------------------- */
+
+static int head_size(const nt_head *head)
+{
+    return head->h * head->w * head->c;
+}
+
+/* How many samples of inference fit into the arena that there is. */
+static int inference_room(const nt_model *model, const nt_memory *memory, int batch)
+{
+    size_t elements = memory->arena_bytes / sizeof(real);
+    if (elements < model->infer_fixed)
+        return 0;
+    size_t room = model->infer_sample > 0 ? (elements - model->infer_fixed) / model->infer_sample : (size_t)batch;
+    return room < (size_t)batch ? (int)room : batch;
+}
+
+bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads, nt_error *error)
+{
+    *engine = (nt_engine){.model = model, .threads = threads, .batch = batch, .outputs = head_size(&model->heads[0])};
+    if (!nt_memory_init(&engine->memory, model, batch, purpose, error))
+        return false;
+
+    size_t n = (size_t)batch, values = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
+    engine->infer_batch = inference_room(model, &engine->memory, batch);
+    engine->n_chunks = (model->trainable_elements + CHUNK - 1) / CHUNK;
+    engine->input = calloc(n * values, sizeof *engine->input);
+    engine->labels = calloc(n, sizeof *engine->labels);
+    engine->targets = calloc(n * (size_t)engine->outputs, sizeof *engine->targets);
+    engine->sample_loss = calloc(n, sizeof *engine->sample_loss);
+    engine->sample_rank = calloc(n, sizeof *engine->sample_rank);
+    engine->chunk_sums = calloc(engine->n_chunks + 1, sizeof *engine->chunk_sums);
+    engine->pass = (nt_pass){
+        .params = engine->memory.params,
+        .grads = engine->memory.grads,
+        .state = engine->memory.state,
+        .arena = engine->memory.arena,
+        .input = engine->input,
+        .labels = engine->labels,
+        .random = 1,
+        .loss_sample = calloc(n, sizeof(real)),
+        .clip_scale = 1,
+        .decay_scale = 1,
+    };
+    if (engine->input && engine->labels && engine->targets && engine->sample_loss && engine->sample_rank &&
+        engine->chunk_sums && engine->pass.loss_sample && engine->infer_batch > 0)
+        return true;
+    nt_engine_free(engine);
+    return nt_fail_memory(error, "a batch", (double)(n * (values + (size_t)engine->outputs)) * sizeof(float));
+}
+
+void nt_engine_free(nt_engine *engine)
+{
+    nt_memory_free(&engine->memory);
+    free(engine->input);
+    free(engine->labels);
+    free(engine->targets);
+    free(engine->sample_loss);
+    free(engine->sample_rank);
+    free(engine->chunk_sums);
+    free(engine->pass.loss_sample);
+    *engine = (nt_engine){0};
+}
+
+/* -- Data --------------------------------------------------------------------------------------------------------------- */
+
+static bool reads_classes(const nt_model *model)
+{
+    for (int i = 0; i < model->n_losses; i++)
+        if (model->losses[i].kind == NT_LOSS_CROSS_ENTROPY)
+            return true;
+    return false;
+}
+
+bool nt_model_classifies(const nt_model *model)
+{
+    return reads_classes(model);
+}
+
+nt_data_request nt_engine_request(const nt_model *model, const char *path, unsigned parts, uint64_t seed)
+{
+    return (nt_data_request){
+        .config = model->data,
+        .path = path,
+        .h = model->input_h,
+        .w = model->input_w,
+        .c = model->input_c,
+        .outputs = head_size(&model->heads[0]),
+        .dense = !reads_classes(model),
+        .parts = parts,
+        .seed = seed,
+    };
+}
+
+void nt_engine_use_data(nt_engine *engine, const nt_data *data)
+{
+    const nt_part *part = data->train_part.count > 0 ? &data->train_part : &data->test_part;
+    engine->pass.labels = part->labels ? engine->labels : NULL;
+    engine->pass.targets = part->targets ? engine->targets : NULL;
+}
+
+/* -- Losses and metrics ------------------------------------------------------------------------------------------------- */
+
+double nt_score_loss(const nt_score *score)
+{
+    return score->samples > 0 ? score->loss / (double)score->samples : NAN;
+}
+
+double nt_score_accuracy(const nt_score *score)
+{
+    return score->samples > 0 ? (double)score->correct / (double)score->samples : NAN;
+}
+
+static const real *head_pixel(const nt_engine *engine, const nt_head *head, size_t offset, int sample, int y, int x)
+{
+    return engine->pass.arena + offset * (size_t)engine->pass.n + (size_t)sample * (size_t)head->stride_sample +
+           (size_t)y * (size_t)head->stride_row + (size_t)x * (size_t)head->stride_pixel;
+}
+
+void nt_head_values(const nt_engine *engine, const nt_head *head, size_t offset, int i, double *values)
+{
+    for (int y = 0; y < head->h; y++)
+        for (int x = 0; x < head->w; x++) {
+            const real *pixel = head_pixel(engine, head, offset, i, y, x);
+            for (int c = 0; c < head->c; c++)
+                *values++ = pixel[c];
+        }
+}
+
+void nt_softmax(double *values, int n)
+{
+    double largest = -INFINITY, sum = 0;
+    for (int i = 0; i < n; i++)
+        largest = fmax(largest, values[i]);
+    for (int i = 0; i < n; i++)
+        sum += values[i] = exp(values[i] - largest);
+    for (int i = 0; i < n; i++)
+        values[i] /= sum;
+}
+
+/* How many outputs beat the right one; of equals the first wins. An output that is not a number beats everything, so that
+ * a broken model is never right. */
+static int rank_of(const nt_engine *engine, size_t offset, int sample, int label)
+{
+    const nt_head *head = &engine->model->heads[0];
+    const real *values = head_pixel(engine, head, offset, sample, 0, 0);
+    int rank = 0;
+    for (int i = 0; i < head->c; i++)
+        rank += i != label && !(values[i] < values[label]) && (values[i] != values[label] || i < label);
+    return rank;
+}
+
+/* -log(softmax(values)[label]), or -log(values[label]) where the head gives probabilities. */
+static double cross_entropy(const nt_head *head, const real *values, int label)
+{
+    if (head->probabilities)
+        return -log(fmax((double)values[label], 1e-45)); /* the smallest float: not infinite where softmax rounded to 0 */
+    double largest = -INFINITY, sum = 0;
+    for (int i = 0; i < head->c; i++)
+        largest = fmax(largest, (double)values[i]);
+    for (int i = 0; i < head->c; i++)
+        sum += exp((double)values[i] - largest);
+    return log(sum) + largest - (double)values[label];
+}
+
+/* Half the squared distance to the target vector, or to the one-hot vector of the label. */
+static double squared_error(const nt_engine *engine, const nt_head *head, int sample)
+{
+    const nt_pass *pass = &engine->pass;
+    const real *target = pass->targets ? pass->targets + (size_t)sample * (size_t)head_size(head) : NULL;
+    double sum = 0;
+    int k = 0;
+    for (int y = 0; y < head->h; y++)
+        for (int x = 0; x < head->w; x++) {
+            const real *pixel = head_pixel(engine, head, head->infer_offset, sample, y, x);
+            for (int c = 0; c < head->c; c++, k++) {
+                double wanted = target ? (double)target[k] : k == pass->labels[sample];
+                double difference = (double)pixel[c] - wanted;
+                sum += difference * difference / 2;
+            }
+        }
+    return sum;
+}
+
+/* The loss as training defines it, of the heads that inference computes. */
+static double inference_loss(const nt_engine *engine, int sample)
+{
+    const nt_model *model = engine->model;
+    double sum = 0;
+    for (int i = 0; i < model->n_losses; i++) {
+        const nt_loss *loss = &model->losses[i];
+        const nt_head *head = &model->heads[loss->head];
+        if (head->infer_offset == SIZE_MAX)
+            continue;
+        if (loss->kind == NT_LOSS_MSE)
+            sum += loss->weight * squared_error(engine, head, sample);
+        else
+            sum += loss->weight * cross_entropy(head, head_pixel(engine, head, head->infer_offset, sample, 0, 0),
+                                                engine->pass.labels[sample]);
+    }
+    return sum;
+}
+
+static void add_ranks(const nt_engine *engine, nt_score *score)
+{
+    int top_k = engine->model->train_config->top_k;
+    for (int i = 0; i < engine->pass.n; i++) {
+        int rank = engine->sample_rank[i];
+        score->correct += rank == 0;
+        score->top += rank >= 0 && rank < top_k;
+    }
+}
+
+/* Ranks of the whole batch; called by the team. */
+static void rank_batch(nt_engine *engine, size_t offset)
+{
+    bool classes = engine->pass.labels && engine->model->heads[0].h * engine->model->heads[0].w == 1;
+#pragma omp for schedule(static)
+    for (int i = 0; i < engine->pass.n; i++)
+        engine->sample_rank[i] = classes ? rank_of(engine, offset, i, engine->pass.labels[i]) : -1;
+}
+
+/* -- Steps -------------------------------------------------------------------------------------------------------------- */
+
+static double batch_loss(const nt_pass *pass)
+{
+    double sum = 0;
+    for (int i = 0; i < pass->n; i++)
+        sum += (double)pass->loss_sample[i];
+    return sum;
+}
+
+/* Sum of squares of one chunk of the gradients, in eight interleaved sums that a compiler can keep in vectors. */
+static double chunk_square(const real *values, size_t n)
+{
+    double sums[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++)
+            sums[k] += (double)values[i + (size_t)k] * (double)values[i + (size_t)k];
+    for (; i < n; i++)
+        sums[0] += (double)values[i] * (double)values[i];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/* What the threads of a step share. */
+typedef struct shared_step {
+    nt_step *step;
+    nt_step_outcome outcome;
+    bool with_norm;
+} shared_step;
+
+static void judge_loss(nt_engine *engine, shared_step *shared)
+{
+    shared->step->loss = batch_loss(&engine->pass) / engine->pass.n;
+    shared->step->norm = NAN;
+    shared->outcome = isfinite(shared->step->loss) ? NT_STEP_DONE : NT_STEP_LOSS_NOT_FINITE;
+    engine->pass.clip_scale = 1;
+    engine->pass.clip_value = shared->step->clip == NT_CLIP_VALUE ? shared->step->clip_at : 0;
+}
+
+static void judge_norm(nt_engine *engine, shared_step *shared)
+{
+    double sum = 0;
+    for (size_t i = 0; i < engine->n_chunks; i++)
+        sum += engine->chunk_sums[i];
+    double norm = shared->step->norm = sqrt(sum);
+    if (!isfinite(norm))
+        shared->outcome = NT_STEP_NORM_NOT_FINITE;
+    else if (shared->step->clip == NT_CLIP_NORM && norm > shared->step->clip_at)
+        engine->pass.clip_scale = shared->step->clip_at / norm;
+}
+
+/* Called by every thread of the team. */
+static void step_in_team(nt_engine *engine, shared_step *shared)
+{
+    const nt_model *model = engine->model;
+    model->train(&engine->pass);
+#pragma omp single
+    judge_loss(engine, shared);
+
+    if (shared->outcome == NT_STEP_DONE && shared->with_norm) {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < engine->n_chunks; i++) {
+            size_t first = i * CHUNK, left = model->trainable_elements - first;
+            engine->chunk_sums[i] = chunk_square(engine->pass.grads + first, left < CHUNK ? left : CHUNK);
+        }
+#pragma omp single
+        judge_norm(engine, shared);
+    }
+    if (shared->outcome == NT_STEP_DONE)
+        model->update(&engine->pass);
+}
+
+static shared_step share(nt_step *step)
+{
+    return (shared_step){.step = step, .with_norm = step->want_norm || step->clip == NT_CLIP_NORM};
+}
+
+nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step)
+{
+    shared_step shared = share(step);
+#pragma omp parallel num_threads(engine->threads)
+    step_in_team(engine, &shared);
+    return shared.outcome;
+}
+
+nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
+                                      nt_score *score)
+{
+    shared_step shared = share(step);
+    engine->pass.n = n;
+#pragma omp parallel num_threads(engine->threads)
+    {
+        nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+        step_in_team(engine, &shared);
+        rank_batch(engine, engine->model->heads[0].offset);
+    }
+    if (shared.outcome == NT_STEP_DONE) {
+        score->loss += batch_loss(&engine->pass);
+        score->samples += n;
+        add_ranks(engine, score);
+    }
+    return shared.outcome;
+}
+
+void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_score *score)
+{
+    engine->pass.n = n;
+    bool judged = engine->pass.labels || engine->pass.targets;
+#pragma omp parallel num_threads(engine->threads)
+    {
+        nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+        engine->model->infer(&engine->pass);
+        rank_batch(engine, engine->model->heads[0].infer_offset);
+#pragma omp for schedule(static)
+        for (int i = 0; i < n; i++)
+            engine->sample_loss[i] = judged ? inference_loss(engine, i) : 0;
+    }
+    for (int i = 0; i < n; i++)
+        score->loss += engine->sample_loss[i];
+    score->samples += n;
+    add_ranks(engine, score);
+}
+
+bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, volatile const sig_atomic_t *stop,
+                        nt_score *score, nt_error *error)
+{
+    nt_epoch epoch;
+    bool finished = true;
+    *score = (nt_score){0};
+    if (!nt_epoch_begin(&epoch, data, split, false, 0, 0, error))
+        return false;
+    for (int64_t first = 0; first < split->count && finished; first += engine->infer_batch) {
+        int64_t left = split->count - first;
+        nt_engine_infer_batch(engine, &epoch, first, left < engine->infer_batch ? (int)left : engine->infer_batch, score);
+        finished = !stop || !*stop;
+    }
+    nt_epoch_end(&epoch);
+    return finished;
+}

@@ -1,0 +1,149 @@
+#include "trainer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "command.h"
+#include "suggest.h"
+
+static const struct command {
+    const char *name, *arguments, *summary;
+    int (*run)(const nt_context *context, int argc, char **argv);
+} commands[] = {
+    {"train", "", "train, with a checkpoint every epoch", nt_cmd_train},
+    {"eval", "--weights F", "loss and metrics on the test set", nt_cmd_eval},
+    {"predict", "--weights F INPUT ...", "classes and probabilities of images, .npy or csv rows", nt_cmd_predict},
+    {"gradient", "--weights F --batch B --out G", "one forward and backward pass, written to a file", nt_cmd_gradient},
+    {"gradcheck", "", "the backward code against central differences in double precision", nt_cmd_gradcheck},
+    {"overfit", "[N]", "can the network learn N=20 samples by heart? It must", nt_cmd_overfit},
+    {"bench", "", "time of a training step and of inference", nt_cmd_bench},
+    {"info", "", "size, hash and memory of this model", nt_cmd_info},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+/* -- What the commands share -------------------------------------------------------------------------------------------- */
+
+int nt_report(const nt_error *error, int status)
+{
+    fprintf(stderr, "error: %s\n", error->text);
+    return status;
+}
+
+int nt_threads(int64_t asked)
+{
+#ifdef _OPENMP
+    if (asked > 0)
+        omp_set_num_threads((int)asked);
+    return omp_get_max_threads();
+#else
+    (void)asked;
+    return 1;
+#endif
+}
+
+int nt_batch(const nt_model *model, int64_t asked)
+{
+    return asked > 0 ? (int)asked : model->train_config->batch;
+}
+
+bool nt_format_is_json(const char *format, bool *json)
+{
+    *json = strcmp(format, "json") == 0;
+    if (*json || strcmp(format, "text") == 0)
+        return true;
+    fprintf(stderr, "error: --format is text or json, not '%s'\n", format);
+    return false;
+}
+
+const char *nt_class_name(const nt_data *data, const nt_weights *weights, int i, char *text)
+{
+    const char *name = data->class_names ? data->class_names[i] : nt_weights_class(weights, i);
+    if (name)
+        return name;
+    snprintf(text, 32, "%d", i);
+    return text;
+}
+
+/* Estimates the normalizer's constants from the training part. */
+static bool estimate_again(const nt_model *model, const char *data_path, nt_normalizer *normalizer, nt_error *error)
+{
+    nt_data_request request = nt_engine_request(model, data_path, NT_PART_TRAIN, model->train_config->seed);
+    nt_data data;
+    if (!nt_data_load(&request, &data, error))
+        return false;
+    const nt_normalizer *from = &data.normalizer;
+    bool good = nt_normalizer_set(normalizer, from->mean, from->std, from->n, from->scale, error);
+    nt_data_free(&data);
+    return good;
+}
+
+bool nt_load_for_use(const nt_model *model, const char *weights_path, const char *data_path, nt_engine *engine,
+                     nt_data *data, nt_weights *weights, nt_error *error)
+{
+    bool found;
+    if (!nt_weights_load(weights, model, weights_path, engine->memory.params, error))
+        return false;
+    if (weights->other_model)
+        fprintf(stderr, "note: %s was written for another version of this model; names and shapes fit\n", weights_path);
+    bool good = nt_weights_normalizer(weights, &data->normalizer, &found, error);
+    if (good && !found && nt_normalizer_estimated(data->normalizer.kind)) {
+        fprintf(stderr, "note: %s holds no preprocessing constants: they are estimated again from the training data\n",
+                weights_path);
+        good = estimate_again(model, data_path, &data->normalizer, error);
+    }
+    if (good)
+        nt_engine_use_data(engine, data);
+    else
+        nt_weights_free(weights);
+    return good;
+}
+
+/* -- main --------------------------------------------------------------------------------------------------------------- */
+
+static void print_usage(const nt_context *context, FILE *to)
+{
+    fprintf(to, "%s, from %s\n\nusage: %s COMMAND [options]\n\n", context->model->name, context->model->file, context->exe);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-10s %-31s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    fprintf(to, "\n`%s COMMAND --help` lists the options of a command.\n", context->exe);
+}
+
+static int unknown_command(const nt_context *context, const char *word)
+{
+    const char *names[N_COMMANDS];
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = nt_suggest(word, names, N_COMMANDS);
+    fprintf(stderr, "error: unknown command '%s'", word);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, "\nhelp: `%s --help` lists the commands\n", context->exe);
+    return NT_USAGE;
+}
+
+int nt_trainer_main(const nt_model *model, const nt_model *model_double, int argc, char **argv)
+{
+    nt_context context = {.model = model, .model_double = model_double, .exe = argc > 0 ? argv[0] : model->name};
+    if (model->abi != NT_ABI) {
+        fprintf(stderr, "error: %s was emitted for version %d of the runtime, this is %d: build it again\n", model->file,
+                model->abi, NT_ABI);
+        return NT_ENVIRONMENT;
+    }
+    if (argc < 2) {
+        print_usage(&context, stderr);
+        return NT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(&context, stdout);
+        return NT_OK;
+    }
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&context, argc - 2, argv + 2);
+    return unknown_command(&context, argv[1]);
+}

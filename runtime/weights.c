@@ -1,0 +1,334 @@
+#define _POSIX_C_SOURCE 200809L
+#include "weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suggest.h"
+
+/* "1": the first version of what __metadata__ holds. */
+static const char format_version[] = "1";
+
+enum { MOST_COMPLAINTS = 8 };
+
+static const char *const normalize_names[] = {
+    [NT_NORM_NONE] = "none",
+    [NT_NORM_CENTER_IMAGE] = "center_image",
+    [NT_NORM_CENTER_CHANNEL] = "center_channel",
+    [NT_NORM_STANDARDIZE] = "standardize",
+    [NT_NORM_SCALE] = "scale",
+    [NT_NORM_GIVEN] = "given",
+};
+
+/* -- Items -------------------------------------------------------------------------------------------------------------- */
+
+static void disk_dims(const nt_param *param, int64_t *dims)
+{
+    for (int i = 0; i < param->n_disk_dims; i++)
+        dims[i] = param->disk_dims[i];
+}
+
+static void fill_from_item(void *context, size_t index, float *values)
+{
+    const nt_item *item = (const nt_item *)context + index;
+    nt_param_unpack(item->param, item->block, values);
+}
+
+bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_error *error)
+{
+    nt_tensor_out *out = calloc(n + 1, sizeof *out);
+    if (!out)
+        return nt_fail_memory(error, path, (double)n * sizeof *out);
+    for (size_t i = 0; i < n; i++) {
+        out[i].name = items[i].name;
+        out[i].n_dims = items[i].param->n_disk_dims;
+        disk_dims(items[i].param, out[i].dims);
+    }
+    bool good = nt_tensors_write(path, out, n, metadata, fill_from_item, (void *)items, error);
+    free(out);
+    return good;
+}
+
+static bool passed_over(const char *name)
+{
+    static const char suffix[] = "num_batches_tracked";
+    size_t length = strlen(name), n = sizeof suffix - 1;
+    return length >= n && strcmp(name + length - n, suffix) == 0;
+}
+
+static bool same_shape(const nt_tensor *tensor, const nt_param *param)
+{
+    if (tensor->n_dims != param->n_disk_dims)
+        return false;
+    for (int i = 0; i < tensor->n_dims; i++)
+        if (tensor->dims[i] != param->disk_dims[i])
+            return false;
+    return true;
+}
+
+static bool has_item(const nt_item *items, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The tensors of the file that no item asks for. Returns how many. */
+static size_t find_unexpected(const nt_tensors *tensors, const nt_item *items, size_t n, const nt_tensor **unexpected)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < tensors->n; i++)
+        if (!has_item(items, n, tensors->list[i].name) && !passed_over(tensors->list[i].name))
+            unexpected[found++] = &tensors->list[i];
+    return found;
+}
+
+/* Which unexpected tensor a missing item may be: one with a similar name, else the only one of its shape. */
+static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unexpected, const char **names, size_t n)
+{
+    const char *near = nt_suggest(item->name, names, n);
+    const nt_tensor *found = NULL;
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (near && strcmp(near, unexpected[i]->name) == 0)
+            return unexpected[i];
+        if (same_shape(unexpected[i], item->param)) {
+            found = unexpected[i];
+            same++;
+        }
+    }
+    return same == 1 ? found : NULL;
+}
+
+/* Lists how names and shapes differ; returns in how many places. */
+static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items, size_t n, const nt_tensor **unexpected,
+                       const char **names, size_t n_unexpected)
+{
+    char have[NT_DIMS_TEXT], want[NT_DIMS_TEXT];
+    int64_t dims[NT_TENSOR_DIMS];
+    size_t complaints = 0;
+    for (size_t i = 0; i < n; i++) {
+        const nt_tensor *tensor = nt_tensors_find(tensors, items[i].name);
+        if ((tensor && same_shape(tensor, items[i].param)) || complaints++ >= MOST_COMPLAINTS)
+            continue;
+        disk_dims(items[i].param, dims);
+        nt_dims_text(want, dims, items[i].param->n_disk_dims);
+        if (tensor) {
+            fprintf(to, "\n  shape       %s is %s in the file, %s in the network", items[i].name,
+                    nt_dims_text(have, tensor->dims, tensor->n_dims), want);
+            continue;
+        }
+        const nt_tensor *near = likely(&items[i], unexpected, names, n_unexpected);
+        fprintf(to, "\n  missing     %s %s", items[i].name, want);
+        if (near)
+            fprintf(to, "; the file has %s %s: did you mean that?", near->name,
+                    nt_dims_text(have, near->dims, near->n_dims));
+    }
+    for (size_t i = 0; i < n_unexpected; i++)
+        if (complaints++ < MOST_COMPLAINTS)
+            fprintf(to, "\n  unexpected  %s %s", unexpected[i]->name,
+                    nt_dims_text(have, unexpected[i]->dims, unexpected[i]->n_dims));
+    if (complaints > MOST_COMPLAINTS)
+        fprintf(to, "\n  and %zu more", complaints - MOST_COMPLAINTS);
+    return complaints;
+}
+
+static bool check_items(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error)
+{
+    const nt_tensor **unexpected = calloc(tensors->n + 1, sizeof(*unexpected));
+    const char **names = calloc(tensors->n + 1, sizeof(*names));
+    char *text = NULL;
+    size_t length, complaints = 0;
+    FILE *to = unexpected && names ? open_memstream(&text, &length) : NULL;
+    bool enough = to != NULL;
+    if (enough) {
+        size_t n_unexpected = find_unexpected(tensors, items, n, unexpected);
+        for (size_t i = 0; i < n_unexpected; i++)
+            names[i] = unexpected[i]->name;
+        complaints = complain(to, tensors, items, n, unexpected, names, n_unexpected);
+        enough = fclose(to) == 0;
+    }
+    if (!enough)
+        nt_fail_memory(error, tensors->path, 0);
+    else if (complaints > 0)
+        nt_fail(error, "%s does not fit the network %s:%s", tensors->path, network, text);
+    free(text);
+    free(names);
+    free(unexpected);
+    return enough && complaints == 0;
+}
+
+bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error)
+{
+    if (!check_items(tensors, items, n, network, error))
+        return false;
+
+    size_t largest = 1;
+    for (size_t i = 0; i < n; i++) {
+        const nt_tensor *tensor = nt_tensors_find(tensors, items[i].name);
+        float probe = 0;
+        nt_tensor empty = *tensor;
+        empty.count = 0;
+        if (!nt_tensor_floats(&empty, &probe))
+            return nt_fail(error, "%s: %s is of type %s: convert it to F32", tensors->path, tensor->name, tensor->dtype);
+        largest = tensor->count > largest ? tensor->count : largest;
+    }
+    float *values = malloc(largest * sizeof *values);
+    if (!values)
+        return nt_fail_memory(error, tensors->path, (double)largest * sizeof *values);
+    for (size_t i = 0; i < n; i++) {
+        nt_tensor_floats(nt_tensors_find(tensors, items[i].name), values);
+        nt_param_pack(items[i].param, items[i].block, values);
+    }
+    free(values);
+    return true;
+}
+
+/* -- Weights ------------------------------------------------------------------------------------------------------------ */
+
+static nt_item *params_as_items(const nt_model *model, real *params)
+{
+    nt_item *items = calloc((size_t)model->n_params + 1, sizeof *items);
+    for (int i = 0; i < model->n_params && items; i++)
+        items[i] = (nt_item){model->params[i].name, &model->params[i], params};
+    return items;
+}
+
+/* A metadata value that is itself JSON. */
+static json_t *parse_value(const nt_tensors *tensors, const char *key)
+{
+    const char *text = nt_tensors_metadata(tensors, key);
+    return text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
+
+bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *path, real *params, nt_error *error)
+{
+    *weights = (nt_weights){0};
+    if (!nt_tensors_read(&weights->tensors, path, error))
+        return false;
+    nt_item *items = params_as_items(model, params);
+    bool good = items ? nt_items_read(&weights->tensors, items, (size_t)model->n_params, model->name, error)
+                      : nt_fail_memory(error, path, 0);
+    free(items);
+    if (!good) {
+        nt_weights_free(weights);
+        return false;
+    }
+    const char *hash = nt_tensors_metadata(&weights->tensors, "netc.hash");
+    weights->other_model = hash && strcmp(hash, model->hash) != 0;
+    weights->preprocessing = parse_value(&weights->tensors, "netc.preprocessing");
+    weights->classes = parse_value(&weights->tensors, "netc.classes");
+    return true;
+}
+
+void nt_weights_free(nt_weights *weights)
+{
+    json_decref(weights->preprocessing);
+    json_decref(weights->classes);
+    nt_tensors_free(&weights->tensors);
+    *weights = (nt_weights){0};
+}
+
+const char *nt_weights_class(const nt_weights *weights, int i)
+{
+    return json_string_value(json_array_get(weights->classes, (size_t)i));
+}
+
+/* Reads a list of numbers into *values, to be freed; *n stays as it is where there is no such list. */
+static bool read_constants(json_t *object, const char *key, double **values, int *n)
+{
+    json_t *list = json_object_get(object, key);
+    if (!list)
+        return true;
+    size_t size = json_array_size(list);
+    if (!json_is_array(list) || size > (size_t)INT32_MAX / sizeof **values || (*n >= 0 && (size_t)*n != size))
+        return false;
+    *n = (int)size;
+    *values = calloc(size + 1, sizeof **values);
+    for (size_t i = 0; i < size && *values; i++) {
+        json_t *value = json_array_get(list, i);
+        if (!json_is_number(value))
+            return false;
+        (*values)[i] = json_number_value(value);
+    }
+    return *values != NULL;
+}
+
+bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer, bool *found, nt_error *error)
+{
+    json_t *object = weights->preprocessing, *scale = json_object_get(object, "scale");
+    double *mean = NULL, *std = NULL;
+    int n = -1;
+    *found = json_is_object(object);
+    if (!*found)
+        return true;
+    bool good = read_constants(object, "mean", &mean, &n) && read_constants(object, "std", &std, &n) &&
+                (!scale || json_is_number(scale));
+    if (!good)
+        nt_fail(error, "%s: netc.preprocessing in its __metadata__ is not valid", weights->tensors.path);
+    else
+        good = nt_normalizer_set(normalizer, mean, std, n < 0 ? 0 : n, scale ? json_number_value(scale) : 1, error);
+    free(mean);
+    free(std);
+    return good;
+}
+
+static int set_constants(json_t *object, const char *key, const double *values, int n)
+{
+    if (!values)
+        return 0;
+    json_t *list = json_array();
+    int failed = 0;
+    for (int i = 0; i < n; i++)
+        failed |= json_array_append_new(list, json_real(values[i]));
+    return json_object_set_new(object, key, list) | failed;
+}
+
+/* Moves `value` into the metadata as text. */
+static int set_as_text(json_t *metadata, const char *key, json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    int failed = text ? json_object_set_new(metadata, key, json_string(text)) : -1;
+    free(text);
+    json_decref(value);
+    return failed;
+}
+
+static json_t *preprocessing_of(const nt_normalizer *z)
+{
+    json_t *object = json_pack("{s:s, s:f}", "kind", normalize_names[z->kind], "scale", z->scale);
+    int failed = set_constants(object, "mean", z->mean, z->n) | set_constants(object, "std", z->std, z->n);
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names, int n_classes)
+{
+    json_t *metadata = json_pack("{s:s, s:s, s:s, s:s}", "format", "pt", "netc.format", format_version, "netc.network",
+                                 model->name, "netc.hash", model->hash);
+    int failed = metadata ? set_as_text(metadata, "netc.preprocessing", preprocessing_of(normalizer)) : -1;
+    if (class_names && !failed) {
+        json_t *names = json_array();
+        for (int i = 0; i < n_classes; i++) {
+            json_t *name = json_string(class_names[i]); /* NULL for a folder's name that is not UTF-8 */
+            failed |= json_array_append_new(names, name ? name : json_sprintf("class %d", i));
+        }
+        failed |= set_as_text(metadata, "netc.classes", names);
+    }
+    if (!failed)
+        return metadata;
+    json_decref(metadata);
+    return NULL;
+}
+
+bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_error *error)
+{
+    nt_item *items = params_as_items(model, params);
+    bool good = items ? nt_items_write(path, items, (size_t)model->n_params, metadata, error) : nt_fail_memory(error, path, 0);
+    free(items);
+    return good;
+}

@@ -1,0 +1,51 @@
+/* weights.h - a model's parameters and statistics in a safetensors file, under PyTorch's names and in PyTorch's order. */
+#ifndef NT_WEIGHTS_H
+#define NT_WEIGHTS_H
+
+#include <jansson.h>
+
+#include "error.h"
+#include "model.h"
+#include "normalize.h"
+#include "params.h"
+#include "safetensors.h"
+
+/* One parameter's place in one block (params, grads, a slot of state), under a name for the file. */
+typedef struct nt_item {
+    const char *name;
+    const nt_param *param;
+    real *block;
+} nt_item;
+
+/* Writes items, in disk order; see nt_tensors_write for what it guarantees. */
+bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_error *error);
+
+/* Fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another shape, unless
+ * names and shapes agree; nothing is changed then. PyTorch's num_batches_tracked is passed over. */
+bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error);
+
+/* What a weights file says of itself besides the values. Free it with nt_weights_free. */
+typedef struct nt_weights {
+    nt_tensors tensors;
+    bool other_model;      /* it carries the hash of another architecture, although names and shapes agree */
+    json_t *preprocessing; /* the object under "preprocessing", or NULL */
+    json_t *classes;       /* array of names, or NULL */
+} nt_weights;
+
+/* Loads params (with statistics) from a file that netc or PyTorch wrote. On failure nothing is held. */
+bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *path, real *params, nt_error *error);
+void nt_weights_free(nt_weights *weights);
+
+/* Gives the normalizer the file's constants. `*found` tells whether there were any. */
+bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer, bool *found, nt_error *error);
+
+/* The name of class i, or NULL. */
+const char *nt_weights_class(const nt_weights *weights, int i);
+
+/* New __metadata__: format version, network, hash, preprocessing constants, class names. NULL where memory ran out. */
+json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names, int n_classes);
+
+/* Saves params (with statistics). */
+bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_error *error);
+
+#endif
