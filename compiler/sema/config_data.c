@@ -1,0 +1,415 @@
+/* config_data.c - the settings of the data section. */
+#include "sections.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- source ---- */
+
+typedef struct SourceArgs {
+    const char *path, *label;
+    int64_t classes, points;
+    double noise;
+} SourceArgs;
+
+static const AttrDef folder_attrs[] = {
+    {.name = "path",
+     .type = ATTR_STRING,
+     .offset = offsetof(SourceArgs, path),
+     .positional = true,
+     .required = true,
+     .doc = "its folder, in quotes"},
+    {0},
+};
+static const AttrDef csv_attrs[] = {
+    {.name = "path",
+     .type = ATTR_STRING,
+     .offset = offsetof(SourceArgs, path),
+     .positional = true,
+     .required = true,
+     .doc = "its file, in quotes"},
+    {.name = "label",
+     .type = ATTR_COLUMN,
+     .offset = offsetof(SourceArgs, label),
+     .doc = "the column to predict, by name or number from 0; without it the last one"},
+    {0},
+};
+static const AttrDef spiral_attrs[] = {
+    {.name = "classes",
+     .type = ATTR_INT,
+     .offset = offsetof(SourceArgs, classes),
+     .standard = "3",
+     .min = 1,
+     .max = 1000,
+     .doc = "arms of the spiral"},
+    {.name = "points",
+     .type = ATTR_INT,
+     .offset = offsetof(SourceArgs, points),
+     .standard = "100",
+     .min = 1,
+     .max = 1000000,
+     .doc = "points of one arm"},
+    {.name = "noise",
+     .type = ATTR_REAL,
+     .offset = offsetof(SourceArgs, noise),
+     .standard = "0.2",
+     .min = 0,
+     .max = 100,
+     .doc = "standard deviation of the angle, in radians"},
+    {0},
+};
+
+static const FormDef source_forms[] = {
+    {"idx", SOURCE_IDX, folder_attrs, "a folder with MNIST's four files, plain or .gz"},
+    {"csv", SOURCE_CSV, csv_attrs,
+     "a table of numbers with a label column: a folder with train.csv and test.csv, or one file"},
+    {"images", SOURCE_IMAGES, folder_attrs,
+     "a folder with train/CLASS/* and test/CLASS/*, JPEG or PNG, resized to the input"},
+    {"npy", SOURCE_NPY, folder_attrs, "a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy"},
+    {"cifar", SOURCE_CIFAR, folder_attrs, "a folder with CIFAR-10's binary batches"},
+    {"spiral", SOURCE_SPIRAL, spiral_attrs, "points on arms that wind around the origin; made, not read"},
+    {0},
+};
+
+/* What a source can only be. Shapes of files are checked when they are read. */
+static void check_source(Sections *cx, const Val *v, const SourceArgs *args, Loc classes_at)
+{
+    Diags *ds = cx->s->diags;
+    const Layer *input = cx->s->net->input;
+    Shape in = input->out;
+    if (cx->config->source == SOURCE_SPIRAL && shape_size(in) != 2) {
+        Diag *d = diag_error(ds, v->loc, "spiral gives points of 2 values, and the network reads %s",
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "write input(2)");
+    } else if (cx->config->source == SOURCE_SPIRAL && args->classes != main_size(cx)) {
+        Diag *d = diag_error(ds, classes_at.file >= 0 ? classes_at : v->loc,
+                             "spiral has %lld classes, and the network gives %lld values", (long long)args->classes,
+                             (long long)main_size(cx));
+        diag_note(ds, d, main_output(cx)->loc, "the output is here");
+        diag_help(ds, d, "write classes=%lld, or end the network with dense(%lld)", (long long)main_size(cx),
+                  (long long)args->classes);
+    } else if (cx->config->source == SOURCE_CIFAR &&
+               !(shape_size(in) == 3072 && (in.vector || (in.h == 32 && in.w == 32)))) {
+        Diag *d = diag_error(ds, v->loc, "cifar gives images of 32x32x3, and the network reads %s",
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "write input(32x32x3)");
+    }
+}
+
+static void set_source(Sections *cx, const SettingDef *def, const Val *v)
+{
+    Config *c = cx->config;
+    SourceArgs args = {0};
+    Loc locs[SETTINGS_MAX];
+    const FormDef *form = form_read(cx, def, source_forms, v, &args, locs);
+    if (!form) {
+        return;
+    }
+    if (args.path && !*args.path) {
+        Diag *d = diag_error(cx->s->diags, locs[0], "the path of %s is empty", form->name);
+        diag_help(cx->s->diags, d, "write \".\" for the folder that the trainer runs in");
+        return;
+    }
+    c->source = form->kind;
+    c->path = args.path;
+    c->label = args.label;
+    c->spiral_classes = args.classes;
+    c->spiral_points = args.points;
+    c->spiral_noise = args.noise;
+    if (cx->whole) {
+        check_source(cx, v, &args, locs[0]);
+    }
+}
+
+/* ---- validation ---- */
+
+static void set_validation(Sections *cx, const SettingDef *def, const Val *v)
+{
+    if (v->kind == VAL_INT) {
+        setting_integer(cx, def, v, 0, INT64_MAX, &cx->config->validation_count);
+    } else if (v->kind != VAL_REAL && v->kind != VAL_PERCENT) {
+        setting_wrong(cx, def, v);
+    } else if (!(v->real >= 0 && v->real < 1)) {
+        Diag *d = diag_error(cx->s->diags, v->loc,
+                             "the share held out for validation must be at least 0%% and below 100%%, and this is %s",
+                             val_text(cx->s->arena, v));
+        diag_help(cx->s->diags, d, "a count is written as a whole number: validation = 5000");
+    } else {
+        cx->config->validation_share = v->real;
+    }
+}
+
+/* ---- normalize ---- */
+
+typedef struct NormalizeArgs {
+    double scale;
+    Reals mean, std;
+} NormalizeArgs;
+
+static const AttrDef scale_attrs[] = {
+    {.name = "factor",
+     .type = ATTR_REAL,
+     .offset = offsetof(NormalizeArgs, scale),
+     .positional = true,
+     .required = true,
+     .min = 1e-9,
+     .max = 1e9,
+     .doc = "a factor"},
+    {0},
+};
+static const AttrDef given_attrs[] = {
+    {.name = "mean",
+     .type = ATTR_REALS,
+     .offset = offsetof(NormalizeArgs, mean),
+     .required = true,
+     .min = -1e9,
+     .max = 1e9,
+     .doc = "mean=[...], a number for each channel"},
+    {.name = "std",
+     .type = ATTR_REALS,
+     .offset = offsetof(NormalizeArgs, std),
+     .required = true,
+     .min = 1e-9,
+     .max = 1e9,
+     .doc = "std=[...], a number for each channel"},
+    {0},
+};
+
+static const FormDef normalize_forms[] = {
+    {"none", NORMALIZE_NONE, NULL, "values as read: bytes as 0..1"},
+    {"center_image", NORMALIZE_CENTER_IMAGE, NULL, "x minus the mean image of the training part"},
+    {"center_channel", NORMALIZE_CENTER_CHANNEL, NULL, "x minus the mean of each channel over the training part"},
+    {"standardize", NORMALIZE_STANDARDIZE, NULL,
+     "(x - mean) / std of each channel (of each feature, for vectors) over the training part"},
+    {"scale", NORMALIZE_SCALE, scale_attrs, "factor * x"},
+    {"given", NORMALIZE_GIVEN, given_attrs, "(x - mean) / std with the numbers given, one a channel or one for all"},
+    {0},
+};
+static const char *const later_normalize[] = {"whiten", NULL};
+
+static bool check_given(Sections *cx, const NormalizeArgs *args, const Loc *locs)
+{
+    Diags *ds = cx->s->diags;
+    int n = args->mean.n;
+    if (n != args->std.n) {
+        Diag *d = diag_error(ds, locs[1], "std has %d number%s, and mean has %d", args->std.n,
+                             args->std.n == 1 ? "" : "s", n);
+        diag_note(ds, d, locs[0], "mean is here");
+        diag_help(ds, d, "both have one a channel, or one for all");
+        return false;
+    }
+    if (!cx->whole) {
+        return n > 0;
+    }
+    const Layer *input = cx->s->net->input;
+    if (n != 1 && n != input->out.c) {
+        Diag *d = diag_error(ds, locs[0], "mean and std have %d number%s, and the network reads %lld %s (%s)", n,
+                             n == 1 ? "" : "s", (long long)input->out.c, input->out.vector ? "features" : "channels",
+                             shape_text(cx->s->arena, input->out));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "write %lld numbers, or one for all", (long long)input->out.c);
+        return false;
+    }
+    return true;
+}
+
+static void set_normalize(Sections *cx, const SettingDef *def, const Val *v)
+{
+    NormalizeArgs args = {0};
+    Loc locs[SETTINGS_MAX];
+    const FormDef *form = form_read(cx, def, normalize_forms, v, &args, locs);
+    if (!form || (form->kind == NORMALIZE_GIVEN && !check_given(cx, &args, locs))) {
+        return;
+    }
+    Config *c = cx->config;
+    c->normalize = form->kind;
+    c->norm_scale = args.scale;
+    c->given_mean = args.mean.items;
+    c->given_std = args.std.items;
+    c->n_given = args.mean.n;
+}
+
+/* ---- augment ---- */
+
+static const AttrDef pixels_attrs[] = {
+    {.name = "pixels",
+     .type = ATTR_INT,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .required = true,
+     .min = 1,
+     .max = 10000,
+     .doc = "a number of pixels"},
+    {0},
+};
+static const FormDef augment_forms[] = {
+    {"shift", AUGMENT_SHIFT, pixels_attrs, "moves by up to so many pixels each way, uniformly; what comes in is 0"},
+    {"mirror", AUGMENT_MIRROR, NULL, "left for right, every second time"},
+    {"crop", AUGMENT_CROP, pixels_attrs,
+     "pads each side with so many zeros and cuts out the input's size at a uniform place"},
+    {0},
+};
+static const char *const later_augment[] = {"rotate", "distort", "blur", "color", "noise", NULL};
+
+static bool augment_fits(Sections *cx, const Val *item, const Augment *a, const char *name)
+{
+    if (!cx->whole) {
+        return true;
+    }
+    Diags *ds = cx->s->diags;
+    const Layer *input = cx->s->net->input;
+    Shape in = input->out;
+    if (in.vector) {
+        Diag *d = diag_error(ds, item->loc, "%s works on images, and the network reads a vector of %s", name,
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        return false;
+    }
+    int64_t side = in.h < in.w ? in.h : in.w;
+    if (a->kind != AUGMENT_MIRROR && a->amount >= side) {
+        Diag *d = diag_error(ds, item->loc, "%s(%lld) can move the whole image out of a %s input", name,
+                             (long long)a->amount, shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "the largest here is %s(%lld)", name, (long long)side - 1);
+        return false;
+    }
+    return true;
+}
+
+static void set_augment(Sections *cx, const SettingDef *def, const Val *v)
+{
+    Config *c = cx->config;
+    if (v->kind != VAL_LIST) {
+        if (v->kind == VAL_NAME || (v->kind == VAL_CALL && v->expr->kind == EXPR_CALL)) {
+            Diag *d = diag_error(cx->s->diags, v->loc, "augment is a list");
+            diag_help(cx->s->diags, d, "write augment = [%s]", val_text(cx->s->arena, v));
+        } else {
+            setting_wrong(cx, def, v);
+        }
+        return;
+    }
+    Loc first[3] = {loc_none(), loc_none(), loc_none()};
+    c->augment = arena_array(cx->s->arena, (size_t)v->n_items + 1, sizeof *c->augment);
+    for (int i = 0; i < v->n_items; i++) {
+        const Val *item = &v->items[i];
+        Augment a = {0};
+        Loc locs[SETTINGS_MAX];
+        const FormDef *form = form_read(cx, def, augment_forms, item, &a, locs);
+        if (!form) {
+            continue;
+        }
+        a.kind = form->kind;
+        if (first[a.kind].file >= 0) {
+            Diag *d = diag_error(cx->s->diags, item->loc, "%s is listed twice", form->name);
+            diag_note(cx->s->diags, d, first[a.kind], "first listed here");
+            continue;
+        }
+        first[a.kind] = item->loc;
+        if (augment_fits(cx, item, &a, form->name)) {
+            c->augment[c->n_augment++] = a;
+        }
+    }
+}
+
+/* ---- classes ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    const Val *p = *(const Val *const *)a, *q = *(const Val *const *)b;
+    int order = strcmp(p->text, q->text);
+    return order ? order : (p->loc.start > q->loc.start) - (p->loc.start < q->loc.start);
+}
+
+static void set_classes(Sections *cx, const SettingDef *def, const Val *v)
+{
+    Diags *ds = cx->s->diags;
+    Config *c = cx->config;
+    if (v->kind != VAL_LIST) {
+        setting_wrong(cx, def, v);
+        return;
+    }
+    int n = v->n_items;
+    const char **names = arena_array(cx->s->arena, (size_t)n + 1, sizeof *names);
+    const Val **sorted = arena_array(cx->s->arena, (size_t)n + 1, sizeof *sorted);
+    for (int i = 0; i < n; i++) {
+        const Val *item = &v->items[i];
+        if (item->kind != VAL_STRING) {
+            Diag *d = diag_error(ds, item->loc, "a class is a string in quotes, and this is %s: %s",
+                                 val_kind_text(item), val_text(cx->s->arena, item));
+            if (item->kind == VAL_NAME) {
+                diag_help(ds, d, "write \"%s\"", item->text);
+            }
+            return;
+        }
+        names[i] = item->text;
+        sorted[i] = item;
+    }
+    if (n > 0) {
+        qsort(sorted, (size_t)n, sizeof *sorted, by_text);
+    }
+    for (int i = 1; i < n; i++) {
+        if (strcmp(sorted[i]->text, sorted[i - 1]->text) == 0) {
+            Diag *d = diag_error(ds, sorted[i]->loc, "two classes are called \"%s\"", sorted[i]->text);
+            diag_note(ds, d, sorted[i - 1]->loc, "the other one is here");
+        }
+    }
+    if (cx->whole && n != main_size(cx)) {
+        const Layer *out = main_output(cx);
+        Diag *d = diag_error(ds, v->loc, "there are %d classes, and %s gives %lld values", n,
+                             cx->s->net->output_names[0], (long long)main_size(cx));
+        diag_note(ds, d, out->loc, "the output is here");
+        diag_help(ds, d, "name each of the %lld outputs once, in order", (long long)main_size(cx));
+        return;
+    }
+    c->classes = names;
+    c->n_classes = n;
+}
+
+static const char *const later_validation[] = {"auto", "k_fold", NULL};
+
+const SettingDef data_settings[] = {
+    {.section = "data",
+     .key = "source",
+     .noun = "source",
+     .takes = "a data source",
+     .forms = source_forms,
+     .set = set_source,
+     .doc = "where samples come from; `--data` of a trainer replaces its path"},
+    {.section = "data",
+     .key = "validation",
+     .noun = "share",
+     .takes = "a share such as 10% or a count such as 5000",
+     .standard = "0",
+     .later = later_validation,
+     .set = set_validation,
+     .doc = "how much of the training part is held out, chosen by the seed"},
+    {.section = "data",
+     .key = "normalize",
+     .noun = "normalization",
+     .takes = "a normalization",
+     .standard = "none",
+     .forms = normalize_forms,
+     .later = later_normalize,
+     .set = set_normalize,
+     .doc = "what is done to every input; estimated on the training part alone, kept with the weights"},
+    {.section = "data",
+     .key = "augment",
+     .noun = "augmentation",
+     .takes = "a list of augmentations such as [shift(1), mirror]",
+     .standard = "[]",
+     .forms = augment_forms,
+     .later = later_augment,
+     .set = set_augment,
+     .doc = "random changes of training samples, in order, drawn anew every epoch"},
+    {.section = "data",
+     .key = "classes",
+     .noun = "class",
+     .takes = "a list of strings",
+     .standard = NULL,
+     .set = set_classes,
+     .doc = "names of the classes, in the order of the outputs; without them the source's own"},
+    {0},
+};

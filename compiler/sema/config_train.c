@@ -1,0 +1,657 @@
+/* config_train.c - the settings of the train section, the losses among them. */
+#include "sections.h"
+
+#include <string.h>
+
+/* ---- loss ---- */
+
+enum { LOSS_NODES_MAX = 400 }; /* of the expression: constants that double each other could make it endless */
+
+typedef struct LossWalk {
+    Sections *cx;
+    const SettingDef *def;
+    LossTerm *terms;
+    int n, cap;
+    int nodes;
+} LossWalk;
+
+static const OpDef *find_loss(const char *name)
+{
+    const OpDef *op = op_find(name);
+    return op && (op->traits & OP_LOSS) ? op : NULL;
+}
+
+static void unknown_loss(LossWalk *w, Loc at, const char *name)
+{
+    static const char *const later[] = {"binary_cross_entropy", "squared_error", "smooth_l1", "huber", NULL};
+    const char *names[32];
+    int n = 0;
+    for (int i = 0; op_registry[i] && n < 32; i++) {
+        if (op_registry[i]->summary && (op_registry[i]->traits & OP_LOSS)) {
+            names[n++] = op_registry[i]->name;
+        }
+    }
+    unknown_form(w->cx, at, "loss", name, names, n, later);
+}
+
+/* The output that a loss reads, by its name; -1: reported. */
+static int find_head(LossWalk *w, const Expr *name)
+{
+    const Net *net = w->cx->s->net;
+    Diags *ds = w->cx->s->diags;
+    for (int i = 0; i < net->n_outputs; i++) {
+        if (strcmp(net->output_names[i], name->text) == 0) {
+            return i;
+        }
+    }
+    Diag *d = diag_error(ds, name->loc, "no output of the network is called '%s'", name->text);
+    const char *near = did_you_mean(name->text, net->output_names, net->n_outputs);
+    if (near) {
+        diag_help(ds, d, "did you mean '%s'?", near);
+    } else if (net->n_outputs == 1) {
+        diag_help(ds, d, "the only one is %s; more are named by output(%s, ...) at the end of the network",
+                  net->output_names[0], net->output_names[0]);
+    } else {
+        const char *list = net->output_names[0];
+        for (int i = 1; i < net->n_outputs && i < 8; i++) {
+            list = arena_printf(w->cx->s->arena, "%s, %s", list, net->output_names[i]);
+        }
+        diag_help(ds, d, "the outputs are %s", list);
+    }
+    return -1;
+}
+
+static bool loss_fits(LossWalk *w, const LossTerm *t)
+{
+    const Net *net = w->cx->s->net;
+    Diags *ds = w->cx->s->diags;
+    const Layer *head = net->outputs[t->head];
+    const char *name = net->output_names[t->head];
+    for (int i = 0; i < w->n; i++) {
+        if (w->terms[i].op == t->op && w->terms[i].head == t->head) {
+            Diag *d = diag_error(ds, t->loc, "%s of %s stands twice in the loss", t->op->name, name);
+            diag_note(ds, d, w->terms[i].loc, "the first is here");
+            diag_help(ds, d, "write it once, with the sum of the two weights");
+            return false;
+        }
+    }
+    if (!(t->op->traits & OP_LABELS)) {
+        return true;
+    }
+    Shape out = head->out;
+    if (out.h * out.w != 1 || out.c < 2) {
+        Diag *d =
+            diag_error(ds, t->loc, "%s reads a vector with a value for each of at least 2 classes, and %s gives %s",
+                       t->op->name, name, shape_text(w->cx->s->arena, out));
+        diag_note(ds, d, head->loc, "the output is here");
+        diag_help(ds, d, "end the network with dense(classes), or write loss = mse");
+        return false;
+    }
+    if (out.c != main_size(w->cx)) {
+        Diag *d = diag_error(ds, t->loc,
+                             "%s gives %lld values and %s gives %lld, but both are compared with the same class labels",
+                             name, (long long)out.c, net->output_names[0], (long long)main_size(w->cx));
+        diag_note(ds, d, head->loc, "%s is here", name);
+        diag_note(ds, d, main_output(w->cx)->loc, "%s is here", net->output_names[0]);
+        return false;
+    }
+    return true;
+}
+
+/* One loss: e is its name, or its call. */
+static void add_term(LossWalk *w, const Expr *e, double weight)
+{
+    Sections *cx = w->cx;
+    Diags *ds = cx->s->diags;
+    bool call = e->kind == EXPR_CALL;
+    LossTerm t = {.op = find_loss(e->text), .weight = weight, .loc = e->loc};
+    if (!t.op) {
+        unknown_loss(w, call ? e->name_loc : e->loc, e->text);
+        return;
+    }
+    const Arg *args = e->args;
+    int n_args = call ? e->n_args : 0;
+    if (n_args > 0 && !args[0].name) {
+        if (args[0].value->kind != EXPR_NAME) {
+            Diag *d = diag_error(ds, args[0].loc, "%s reads an output of the network, by its label", e->text);
+            diag_help(ds, d, "write %s(main) where the network ends with output(main, ...), or only %s", e->text,
+                      e->text);
+            return;
+        }
+        t.head = cx->whole ? find_head(w, args[0].value) : 0;
+        args++;
+        n_args--;
+    }
+    Loc *locs = arena_array(cx->s->arena, (size_t)attr_count(t.op->attrs) + 1, sizeof *locs);
+    t.attrs = arena_alloc(cx->s->arena, t.op->attrs_size + 1);
+    bool ok = sema_attrs(cx->s, cx->scope, t.op->name, t.op->attrs, t.attrs, locs, args, n_args, e->loc);
+    if (!(weight >= 1e-9 && weight <= 1e9)) {
+        diag_error(ds, e->loc, "the weight of a loss must lie between 1e-09 and 1e+09, and this one's is %.10g",
+                   weight);
+        ok = false;
+    }
+    if (!ok || !cx->whole || t.head < 0 || !loss_fits(w, &t)) {
+        return;
+    }
+    w->terms = vec_grow(cx->s->arena, w->terms, w->n, &w->cap, sizeof *w->terms);
+    w->terms[w->n++] = t;
+}
+
+/* Takes `scale * e` apart into weighted losses. */
+static void walk_loss(LossWalk *w, const Expr *e, double scale)
+{
+    Sections *cx = w->cx;
+    Diags *ds = cx->s->diags;
+    if (w->nodes >= LOSS_NODES_MAX) {
+        if (w->nodes == LOSS_NODES_MAX) {
+            w->nodes++; /* say it once */
+            diag_error(ds, e->loc, "the sum of losses is too long");
+        }
+        return;
+    }
+    w->nodes++;
+    if (e->kind == EXPR_CALL) {
+        add_term(w, e, scale);
+        return;
+    }
+    if (e->kind == EXPR_BINARY && e->op == '+') {
+        walk_loss(w, e->left, scale);
+        walk_loss(w, e->right, scale);
+        return;
+    }
+    if (e->kind == EXPR_BINARY && e->op == '-') {
+        Diag *d = diag_error(ds, e->loc, "losses are added, not subtracted");
+        diag_help(ds, d, "write a + 0.3*b with weights above 0");
+        return;
+    }
+    if (e->kind == EXPR_BINARY) {
+        Val left = sema_eval(cx->s, cx->scope, e->left), right = sema_eval(cx->s, cx->scope, e->right);
+        if (e->op == '*' && val_is_number(&left) && !val_is_number(&right)) {
+            walk_loss(w, e->right, scale * left.real);
+        } else if (val_is_number(&right) && right.real != 0 && !val_is_number(&left)) {
+            walk_loss(w, e->left, e->op == '*' ? scale * right.real : scale / right.real);
+        } else {
+            Diag *d = diag_error(ds, e->loc, "a loss is weighted by a number that is not 0");
+            diag_help(ds, d, "write 0.3*cross_entropy(aux1)");
+        }
+        return;
+    }
+    Val v = sema_eval(cx->s, cx->scope, e);
+    if (v.kind == VAL_NAME && v.expr == e) {
+        add_term(w, e, scale);
+    } else if (v.kind == VAL_NAME || v.kind == VAL_CALL) {
+        walk_loss(w, v.expr, scale); /* a constant that stands for a loss */
+    } else if (v.kind != VAL_NONE) {
+        setting_wrong(cx, w->def, &v);
+    }
+}
+
+static void set_loss(Sections *cx, const SettingDef *def, const Val *v)
+{
+    LossWalk w = {.cx = cx, .def = def};
+    cx->loss_given = true;
+    cx->loss_at = v->loc;
+    if (v->kind == VAL_NAME || v->kind == VAL_CALL) {
+        walk_loss(&w, v->expr, 1);
+    } else {
+        setting_wrong(cx, def, v);
+    }
+    cx->s->net->losses = w.terms;
+    cx->s->net->n_losses = w.n;
+}
+
+/* Without a loss: cross entropy where the main output is a vector of classes, else the squared error. */
+static void default_loss(Sections *cx)
+{
+    Shape out = main_output(cx)->out;
+    const OpDef *op = find_loss(out.h * out.w == 1 && out.c > 1 ? "cross_entropy" : "mse");
+    if (!op) {
+        die("this build has no loss operators");
+    }
+    Loc *locs = arena_array(cx->s->arena, (size_t)attr_count(op->attrs) + 1, sizeof *locs);
+    LossTerm *t = arena_alloc(cx->s->arena, sizeof *t);
+    *t = (LossTerm){.op = op, .weight = 1, .loc = main_output(cx)->loc};
+    t->attrs = arena_alloc(cx->s->arena, op->attrs_size + 1);
+    sema_attrs(cx->s, cx->scope, op->name, op->attrs, t->attrs, locs, NULL, 0, t->loc);
+    cx->s->net->losses = t;
+    cx->s->net->n_losses = 1;
+}
+
+static void warn_untrained(Sections *cx)
+{
+    const Net *net = cx->s->net;
+    for (int i = 0; i < net->n_outputs; i++) {
+        bool used = false;
+        for (int k = 0; k < net->n_losses; k++) {
+            used |= net->losses[k].head == i;
+        }
+        if (!used) {
+            Diag *d = diag_warning(cx->s->diags, cx->loss_given ? cx->loss_at : cx->train->name_loc,
+                                   "the output %s is in no loss: nothing teaches it", net->output_names[i]);
+            diag_note(cx->s->diags, d, net->outputs[i]->loc, "it is here");
+            diag_help(cx->s->diags, d, "add it to the sum: ... + 0.3*%s(%s)", net->losses[0].op->name,
+                      net->output_names[i]);
+            return; /* one is enough: all are seen when the sum is written */
+        }
+    }
+}
+
+/* ---- optimizer ---- */
+
+static const char *const later_optimizers[] = {"adagrad", "adadelta", "rmsprop", "adamw", NULL};
+
+static void set_optimizer(Sections *cx, const SettingDef *def, const Val *v)
+{
+    Config *c = cx->config;
+    int n = 0;
+    while (optimizer_registry[n]) {
+        n++;
+    }
+    FormDef *forms = arena_array(cx->s->arena, (size_t)n + 1, sizeof *forms);
+    for (int i = 0; i < n; i++) {
+        const OptimizerDef *o = optimizer_registry[i];
+        forms[i] = (FormDef){.name = o->name, .kind = i, .attrs = o->attrs};
+    }
+    OptimizerAttrs attrs = {0};
+    Loc locs[SETTINGS_MAX];
+    const FormDef *form = form_read(cx, def, forms, v, &attrs, locs);
+    if (!form) {
+        return;
+    }
+    c->optimizer_asked = optimizer_registry[form->kind];
+    c->optimizer = optimizer_to_run(c->optimizer_asked, &attrs);
+    c->opt = attrs;
+    for (int i = 0; form->attrs[i].name; i++) {
+        if (strcmp(form->attrs[i].name, "lr") == 0) {
+            cx->lr_at = locs[i];
+        }
+        if (strcmp(form->attrs[i].name, "nesterov") == 0 && attrs.nesterov && attrs.momentum == 0) {
+            Diag *d = diag_error(cx->s->diags, locs[i], "nesterov=yes is a form of momentum, and the momentum is 0");
+            diag_help(cx->s->diags, d, "write momentum=0.9 as well");
+        }
+    }
+}
+
+/* ---- schedule ----
+ *
+ * lr is the optimizer's, t counts epochs from 0 (steps with per=step) and T is their number over the whole training:
+ *   constant    lr
+ *   step        lr * factor^floor(t / every)
+ *   piecewise   rates[i], where i is how many of `at` are <= t; the rates are absolute
+ *   cosine      lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2)   (Loshchilov and Hutter 2017, without restarts)
+ */
+
+typedef struct ScheduleArgs {
+    int64_t every;
+    double factor, final;
+    Reals at, rates;
+    int per;
+} ScheduleArgs;
+
+static const char *const per_choices[] = {"epoch", "step", NULL};
+#define PER_ATTR                                                                                        \
+    {                                                                                                   \
+        .name = "per", .type = ATTR_CHOICE, .offset = offsetof(ScheduleArgs, per), .standard = "epoch", \
+        .choices = per_choices, .doc = "what time is counted in"                                        \
+    }
+
+static const AttrDef step_attrs[] = {
+    {.name = "every",
+     .type = ATTR_INT,
+     .offset = offsetof(ScheduleArgs, every),
+     .required = true,
+     .min = 1,
+     .max = 1e12,
+     .doc = "every=, the epochs or steps between changes"},
+    {.name = "factor",
+     .type = ATTR_REAL,
+     .offset = offsetof(ScheduleArgs, factor),
+     .required = true,
+     .min = 1e-9,
+     .max = 1000,
+     .doc = "factor=, what the rate is multiplied by"},
+    PER_ATTR,
+    {0},
+};
+static const AttrDef piecewise_attrs[] = {
+    {.name = "at",
+     .type = ATTR_REALS,
+     .offset = offsetof(ScheduleArgs, at),
+     .positional = true,
+     .required = true,
+     .min = 1e-9,
+     .max = 1e12,
+     .doc = "the list of epochs or steps at which the rate changes"},
+    {.name = "rates",
+     .type = ATTR_REALS,
+     .offset = offsetof(ScheduleArgs, rates),
+     .positional = true,
+     .required = true,
+     .min = 1e-12,
+     .max = 1e6,
+     .doc = "the list of rates, one more than changes"},
+    PER_ATTR,
+    {0},
+};
+static const AttrDef cosine_attrs[] = {
+    {.name = "final",
+     .type = ATTR_REAL,
+     .offset = offsetof(ScheduleArgs, final),
+     .standard = "0",
+     .min = 0,
+     .max = 1,
+     .doc = "the last rate as a share of lr"},
+    PER_ATTR,
+    {0},
+};
+static const FormDef schedule_forms[] = {
+    {"constant", SCHEDULE_CONSTANT, NULL, "the rate stays"},
+    {"step", SCHEDULE_STEP, step_attrs, "lr * factor^floor(t / every)"},
+    {"piecewise", SCHEDULE_PIECEWISE, piecewise_attrs,
+     "piecewise([82, 123], [0.1, 0.01, 0.001]): 0.1, from 82 on 0.01, from 123 on 0.001"},
+    {"cosine", SCHEDULE_COSINE, cosine_attrs,
+     "lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2), T the end of the training"},
+    {0},
+};
+static const char *const later_schedules[] = {"power", "exponential", "one_cycle", "plateau", "warmup", NULL};
+
+static bool check_pieces(Sections *cx, const ScheduleArgs *args, const Loc *locs)
+{
+    Diags *ds = cx->s->diags;
+    if (args->rates.n != args->at.n + 1) {
+        Diag *d = diag_error(ds, locs[1], "%d rate%s for %d change%s: there is one rate more than changes",
+                             args->rates.n, args->rates.n == 1 ? "" : "s", args->at.n, args->at.n == 1 ? "" : "s");
+        diag_note(ds, d, locs[0], "the changes are here");
+        diag_help(ds, d, "the first rate holds up to the first change: piecewise([82, 123], [0.1, 0.01, 0.001])");
+        return false;
+    }
+    for (int i = 1; i < args->at.n; i++) {
+        if (!(args->at.items[i] > args->at.items[i - 1])) {
+            diag_error(ds, locs[0], "the changes must rise, and %.10g comes after %.10g", args->at.items[i],
+                       args->at.items[i - 1]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_schedule(Sections *cx, const SettingDef *def, const Val *v)
+{
+    ScheduleArgs args = {0};
+    Loc locs[SETTINGS_MAX];
+    const FormDef *form = form_read(cx, def, schedule_forms, v, &args, locs);
+    if (!form || (form->kind == SCHEDULE_PIECEWISE && !check_pieces(cx, &args, locs))) {
+        return;
+    }
+    Config *c = cx->config;
+    c->schedule = form->kind;
+    c->schedule_per_step = args.per == 1;
+    c->step_every = (double)args.every;
+    c->step_factor = args.factor;
+    c->piece_at = args.at.items;
+    c->piece_lr = args.rates.items;
+    c->n_pieces = args.at.n;
+    c->cosine_final = args.final;
+    cx->rates_at = locs[1];
+}
+
+/* ---- the small ones ---- */
+
+static const char *const later_batch[] = {"all", "grow", NULL};
+
+static void set_batch(Sections *cx, const SettingDef *def, const Val *v)
+{
+    setting_integer(cx, def, v, 1, 1000000, &cx->config->batch);
+}
+
+static void set_epochs(Sections *cx, const SettingDef *def, const Val *v)
+{
+    setting_integer(cx, def, v, 1, 1000000, &cx->config->epochs);
+}
+
+static void set_seed(Sections *cx, const SettingDef *def, const Val *v)
+{
+    setting_integer(cx, def, v, 0, INT64_MAX, &cx->config->seed);
+}
+
+static const AttrDef limit_attrs[] = {
+    {.name = "limit",
+     .type = ATTR_REAL,
+     .offset = 0,
+     .positional = true,
+     .required = true,
+     .min = 1e-12,
+     .max = 1e12,
+     .doc = "a limit"},
+    {0},
+};
+static const FormDef clip_forms[] = {
+    {"none", CLIP_NONE, NULL, "gradients as they are"},
+    {"norm", CLIP_NORM, limit_attrs,
+     "where the norm of the whole gradient is above the limit, it is scaled down to it"},
+    {"value", CLIP_VALUE, limit_attrs, "each element of the gradient is limited to -limit..limit"},
+    {0},
+};
+static const char *const later_clips[] = {"sign", NULL};
+
+static void set_clip(Sections *cx, const SettingDef *def, const Val *v)
+{
+    double limit = 0;
+    Loc locs[SETTINGS_MAX];
+    if (v->kind == VAL_CALL && strcmp(v->text, "norm") == 0 && v->n_items == 1 && v->items[0].kind == VAL_NAME &&
+        strcmp(v->items[0].text, "auto") == 0) {
+        Diag *d = diag_error(cx->s->diags, v->items[0].loc, "clip = norm(auto) is not available yet");
+        diag_help(cx->s->diags, d, "write a number: norm(5)");
+        return;
+    }
+    const FormDef *form = form_read(cx, def, clip_forms, v, &limit, locs);
+    if (form) {
+        cx->config->clip = form->kind;
+        cx->config->clip_at = limit;
+    }
+}
+
+static const AttrDef patience_attrs[] = {
+    {.name = "epochs",
+     .type = ATTR_INT,
+     .offset = 0,
+     .positional = true,
+     .required = true,
+     .min = 1,
+     .max = 1000000,
+     .doc = "a number of epochs"},
+    {0},
+};
+static const FormDef stop_forms[] = {
+    {"none", 0, NULL, "all epochs are run"},
+    {"patience", 1, patience_attrs,
+     "stops after so many epochs without a better validation loss; the best weights are kept"},
+    {0},
+};
+static const char *const later_stops[] = {"error_change", "weight_change", "gradient_norm", NULL};
+
+static void set_early_stop(Sections *cx, const SettingDef *def, const Val *v)
+{
+    int64_t patience = 0;
+    Loc locs[SETTINGS_MAX];
+    if (form_read(cx, def, stop_forms, v, &patience, locs)) {
+        cx->config->patience = patience;
+    }
+}
+
+enum { METRIC_ACCURACY, METRIC_TOP_K };
+static const AttrDef top_k_attrs[] = {
+    {.name = "k",
+     .type = ATTR_INT,
+     .offset = 0,
+     .positional = true,
+     .required = true,
+     .min = 1,
+     .max = 1000000,
+     .doc = "how many classes count"},
+    {0},
+};
+static const FormDef metric_forms[] = {
+    {"accuracy", METRIC_ACCURACY, NULL, "share of samples whose class has the largest output"},
+    {"top_k", METRIC_TOP_K, top_k_attrs, "share of samples whose class is among the k largest outputs"},
+    {0},
+};
+
+static bool metric_fits(Sections *cx, const Val *item, const FormDef *form, int64_t k)
+{
+    if (!cx->whole) {
+        return true;
+    }
+    Diags *ds = cx->s->diags;
+    const char *name = cx->s->net->output_names[0];
+    if (main_size(cx) < 2) {
+        Diag *d = diag_error(ds, item->loc, "%s needs classes to tell apart, and %s gives one value", form->name, name);
+        diag_note(ds, d, main_output(cx)->loc, "the output is here");
+        return false;
+    }
+    if (form->kind == METRIC_TOP_K && k > main_size(cx)) {
+        Diag *d = diag_error(ds, item->loc, "top_k(%lld) of %lld classes: there are not that many", (long long)k,
+                             (long long)main_size(cx));
+        diag_note(ds, d, main_output(cx)->loc, "the output is here");
+        return false;
+    }
+    return true;
+}
+
+static void set_metrics(Sections *cx, const SettingDef *def, const Val *v)
+{
+    if (v->kind != VAL_LIST) {
+        if (v->kind == VAL_NAME || (v->kind == VAL_CALL && v->expr->kind == EXPR_CALL)) {
+            Diag *d = diag_error(cx->s->diags, v->loc, "metrics is a list");
+            diag_help(cx->s->diags, d, "write metrics = [%s]", val_text(cx->s->arena, v));
+        } else {
+            setting_wrong(cx, def, v);
+        }
+        return;
+    }
+    cx->metrics_given = true;
+    Loc first[2] = {loc_none(), loc_none()};
+    for (int i = 0; i < v->n_items; i++) {
+        const Val *item = &v->items[i];
+        int64_t k = 0;
+        Loc locs[SETTINGS_MAX];
+        const FormDef *form = form_read(cx, def, metric_forms, item, &k, locs);
+        if (!form) {
+            continue;
+        }
+        if (first[form->kind].file >= 0) {
+            Diag *d = diag_error(cx->s->diags, item->loc, "%s is listed twice", form->name);
+            diag_note(cx->s->diags, d, first[form->kind], "first listed here");
+            continue;
+        }
+        first[form->kind] = item->loc;
+        if (!metric_fits(cx, item, form, k)) {
+            continue;
+        }
+        if (form->kind == METRIC_ACCURACY) {
+            cx->config->metric_accuracy = true;
+        } else {
+            cx->config->top_k = k;
+        }
+    }
+}
+
+const SettingDef train_settings[] = {
+    {.section = "train",
+     .key = "loss",
+     .noun = "loss",
+     .takes = "a loss such as cross_entropy, or a weighted sum of losses",
+     .set = set_loss,
+     .doc = "what training makes small; by default cross_entropy of the main output, mse where that is no vector of "
+            "classes"},
+    {.section = "train",
+     .key = "optimizer",
+     .noun = "optimizer",
+     .takes = "an optimizer",
+     .standard = "sgd(lr=0.01)",
+     .later = later_optimizers,
+     .set = set_optimizer,
+     .doc = "how gradients change the weights"},
+    {.section = "train",
+     .key = "schedule",
+     .noun = "schedule",
+     .takes = "a schedule",
+     .standard = "constant",
+     .forms = schedule_forms,
+     .later = later_schedules,
+     .set = set_schedule,
+     .doc = "the learning rate over time"},
+    {.section = "train",
+     .key = "batch",
+     .noun = "size",
+     .takes = "a number of samples",
+     .standard = "64",
+     .later = later_batch,
+     .set = set_batch,
+     .doc = "samples of one step; the last batch of an epoch may be smaller"},
+    {.section = "train",
+     .key = "epochs",
+     .noun = "number",
+     .takes = "a number of passes over the training part",
+     .standard = "10",
+     .set = set_epochs,
+     .doc = "passes over the training part"},
+    {.section = "train",
+     .key = "clip",
+     .noun = "limit",
+     .takes = "none, norm(limit) or value(limit)",
+     .standard = "none",
+     .forms = clip_forms,
+     .later = later_clips,
+     .set = set_clip,
+     .doc = "limits gradients before weight decay is added"},
+    {.section = "train",
+     .key = "early_stop",
+     .noun = "rule",
+     .takes = "none or patience(epochs)",
+     .standard = "none",
+     .forms = stop_forms,
+     .later = later_stops,
+     .set = set_early_stop,
+     .doc = "when to stop before the last epoch"},
+    {.section = "train",
+     .key = "seed",
+     .noun = "number",
+     .takes = "a whole number from 0",
+     .standard = "1",
+     .set = set_seed,
+     .doc = "of everything random: initial values, order, augmentation, dropout"},
+    {.section = "train",
+     .key = "metrics",
+     .noun = "metric",
+     .takes = "a list of metrics such as [accuracy, top_k(5)]",
+     .forms = metric_forms,
+     .set = set_metrics,
+     .doc = "what is measured besides the loss; by default [accuracy] where the main output's loss is of classes"},
+    {0},
+};
+
+/* What depends on more than one setting. */
+void finish_train(Sections *cx)
+{
+    Config *c = cx->config;
+    const Net *net = cx->s->net;
+    if (c->schedule == SCHEDULE_PIECEWISE && cx->lr_at.file >= 0 && c->opt.lr != c->piece_lr[0]) {
+        Diag *d =
+            diag_warning(cx->s->diags, cx->lr_at, "lr = %.10g is never used: the rates of piecewise begin with %.10g",
+                         c->opt.lr, c->piece_lr[0]);
+        diag_note(cx->s->diags, d, cx->rates_at, "the rates are here");
+    }
+    if (!cx->whole) {
+        return;
+    }
+    if (!cx->loss_given) {
+        default_loss(cx);
+    }
+    if (cx->train && net->n_losses > 0) {
+        warn_untrained(cx);
+    }
+    for (int i = 0; i < net->n_losses && !cx->metrics_given; i++) {
+        c->metric_accuracy |= net->losses[i].head == 0 && (net->losses[i].op->traits & OP_LABELS);
+    }
+}

@@ -1,0 +1,47 @@
+/* sections.h - what the files that check the init, data and train sections share: config.c, config_init.c,
+ * config_data.c, config_train.c. */
+#ifndef NETC_SECTIONS_H
+#define NETC_SECTIONS_H
+
+#include "sema.h"
+
+enum { SETTINGS_MAX = 16 };
+
+struct Sections {
+    Sema *s;
+    Scope *scope;
+    Config *config;
+    bool whole;                      /* the network has no error: its labels, shapes and outputs can be compared with */
+    const Item *init, *data, *train; /* NULL: no such section */
+    bool loss_given, metrics_given;
+    Loc loss_at, lr_at, rates_at; /* the value of loss; lr of the optimizer; the rates of a piecewise schedule */
+};
+
+/* "none, center_image, scale" of a FormDef table. */
+const char *form_names(Arena *a, const FormDef *forms);
+
+/* The form that a value (a name or a call) of the setting is, its arguments in `attrs` (zeroed by the caller; room for
+ * the form's struct) and where they were written in locs (SETTINGS_MAX of them). NULL: reported. */
+const FormDef *form_read(Sections *cx, const SettingDef *def, const FormDef *forms, const Val *v, void *attrs,
+                         Loc *locs);
+
+/* Reports that a value is not what the setting takes; false. */
+bool setting_wrong(Sections *cx, const SettingDef *def, const Val *v);
+
+/* An integer between min and max. False: reported, *out is untouched. */
+bool setting_integer(Sections *cx, const SettingDef *def, const Val *v, int64_t min, int64_t max, int64_t *out);
+
+/* Reports a name that no form has: not available yet, or unknown, with what there is. */
+void unknown_form(Sections *cx, Loc at, const char *noun, const char *name, const char *const *names, int n,
+                  const char *const *later);
+
+bool val_is_number(const Val *v);
+
+/* The first output, which labels are compared with; its number of values. Pre: cx->whole. */
+const Layer *main_output(const Sections *cx);
+int64_t main_size(const Sections *cx);
+
+void read_init(Sections *cx);
+void finish_train(Sections *cx);
+
+#endif
