@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Trainers that netc built, and PyTorch, timed side by side on this machine.
 
-    run.py [--python VENV/bin/python] [--threads 1,2] [--batch 1,64] [--rounds N] [--json FILE] [MODEL=TRAINER ...]
+    run.py [--python VENV/bin/python] [--threads 1,2] [--batch 1,64] [--rounds N] [--json FILE]
+           [MODEL[=TRAINER] ...]
 
 MODEL is one of lenet5, mlp_mnist, resnet20_cifar, vgg_cifar; TRAINER the program that `netc build` made of
-examples/MODEL.net. Without any, only PyTorch is measured. In each round a trainer's `bench` and PyTorch take turns, so
-that whatever else the machine does falls on both; the time shown is the smallest of the rounds' medians, and `spread`
-how far the middle round lies above it (large: a loaded machine). The ratio is PyTorch's time over netc's: above 1, netc
-is faster. `peak` is the share of the fused multiply-adds that the cores were measured to give (peak.c) with as many
-threads; a batch's multiply-adds are counted the same way for both.
+examples/MODEL.net. Without a TRAINER only PyTorch is measured, without a MODEL all four are. In each round a trainer's
+`bench` and PyTorch take turns, so that whatever else the machine does falls on both; the time shown is the smallest of
+the rounds' medians, and `spread` how far the middle round lies above it (large: a loaded machine). The ratio is
+PyTorch's time over netc's: above 1, netc is faster. `peak` is the share of the fused multiply-adds that the cores were
+measured to give (peak.c) with as many threads. A batch's multiply-adds are counted the same way for both, those with a
+padding's zeros included: who leaves those out can show more than 100%.
 """
 import argparse
 import json
@@ -100,25 +102,27 @@ def cells(f):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trainers", nargs="*", metavar="MODEL=TRAINER")
+    parser.add_argument("models", nargs="*", metavar="MODEL[=TRAINER]")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has PyTorch")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--batch", default="1,64")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="write all figures to this file as well")
     args = parser.parse_args()
-    trainers = {}
-    for given in args.trainers:
-        model, _, path = given.partition("=")
-        if model not in MODELS or not path:
-            parser.error(f"{given}: not MODEL=TRAINER with MODEL one of {', '.join(MODELS)}")
-        trainers[model] = path
+    trainers, models = {}, []
+    for given in args.models:
+        model, equals, path = given.partition("=")
+        if model not in MODELS or (equals and not path):
+            parser.error(f"{given}: not MODEL or MODEL=TRAINER with MODEL one of {', '.join(MODELS)}")
+        models.append(model)
+        if path:
+            trainers[model] = path
+    models = models or MODELS
     torch = has_torch(args.python)
     if not torch:
         print(INSTALL, file=sys.stderr)
         if not trainers:
             return 3
-    models = [m for m in MODELS if m in trainers] or MODELS
     results = []
     for threads in map(int, args.threads.split(",")):
         peak = fma_peak(threads)
