@@ -254,24 +254,24 @@ static void list_fields(const field *fields, int64_t n, char *text, size_t size)
     }
 }
 
-/* Which column holds the label: by name, by number from 1, or the last. t->row holds the first line. */
+/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line. */
 static bool find_label(table *t, const char *label, nt_error *err)
 {
     double number;
     t->label = t->columns - 1;
     if (!label)
         return true;
-    for (int i = 0; i < t->columns; i++) {
-        if (same_text(&t->row[i], label)) {
-            t->label = i;
-            return true;
-        }
-    }
     if (read_number(label, strlen(label), &number) && number == floor(number)) {
         if (number < 1 || number > t->columns)
             return nt_fail(err, "%s: label=%s, but its columns are 1 to %d", t->file->name, label, t->columns);
         t->label = (int)number - 1;
         return true;
+    }
+    for (int i = 0; i < t->columns; i++) {
+        if (same_text(&t->row[i], label)) {
+            t->label = i;
+            return true;
+        }
     }
     char list[400];
     list_fields(t->row, t->columns, list, sizeof list);

@@ -41,25 +41,20 @@ static size_t read_header(const nt_file *file, int min_dims, int max_dims, int64
         nt_fail(err, "%s: ends at byte %zu, inside its header of %zu bytes: fetch it again", file->name, file->size, header);
         return 0;
     }
-    /* Dividing what is there by the dimensions, instead of multiplying them, keeps made-up sizes from overflowing. */
-    size_t left = file->size - header;
-    bool exact = true;
-    for (int i = 0; i < *n_dims; i++)
+    for (int i = 0; i < *n_dims; i++) {
         dims[i] = big_endian(p + 4 + 4 * i);
-    for (int i = *n_dims - 1; i >= 0; i--) {
         if (dims[i] == 0) {
             nt_fail(err, "%s: dimension %d at byte %d is 0: there are no samples in it", file->name, i + 1, 4 + 4 * i);
             return 0;
         }
-        exact = exact && left % (uint64_t)dims[i] == 0;
-        left /= (uint64_t)dims[i];
     }
-    if (!exact || left != 1) {
+    size_t values = nt_product(dims, *n_dims), there = file->size - header;
+    if (values != there) {
         char sizes[64] = "";
         for (int i = 0, at = 0; i < *n_dims; i++)
             at += snprintf(sizes + at, sizeof sizes - (size_t)at, "%s%lld", i ? " x " : "", (long long)dims[i]);
-        nt_fail(err, "%s: has %zu bytes after its header, which announces %s values: %s", file->name, file->size - header, sizes,
-                exact && left > 1 ? "something else follows them" : "fetch it again");
+        nt_fail(err, "%s: has %zu bytes after its header, which announces %s values: %s", file->name, there, sizes,
+                values < there ? "something else follows them" : "it is cut short; fetch it again");
         return 0;
     }
     return header;
@@ -102,12 +97,13 @@ bool nt_idx_labels(const nt_data_request *q, const nt_file *file, nt_part *part,
     return true;
 }
 
-/* Finds PREFIX-KIND under its usual names: with "-" or "." before "idx", plain or .gz. New memory, or NULL if there is none. */
-static char *find_file(const char *folder, const char *prefix, const char *kind)
+/* Finds PREFIX-images-idx3-ubyte, or labels and idx1, under its usual names: with "-" or "." before "idx", plain or .gz. New memory, or
+ * NULL if there is none. */
+static char *find_file(const char *folder, const char *prefix, const char *what, const char *type)
 {
     for (int i = 0; i < 4; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s%c%s%s", prefix, i & 1 ? '.' : '-', kind, i & 2 ? ".gz" : "");
+        snprintf(name, sizeof name, "%s-%s%c%s%s", prefix, what, i & 1 ? '.' : '-', type, i & 2 ? ".gz" : "");
         char *path = nt_path_join(folder, name);
         if (!path || nt_path_exists(path))
             return path;
@@ -132,7 +128,7 @@ static bool load_part(const nt_data_request *q, const char *images_path, const c
 
 static bool load_named_part(const nt_data_request *q, const char *folder, const char *prefix, bool required, nt_part *part, nt_error *err)
 {
-    char *images = find_file(folder, prefix, "images-idx3-ubyte"), *labels = find_file(folder, prefix, "labels-idx1-ubyte");
+    char *images = find_file(folder, prefix, "images", "idx3-ubyte"), *labels = find_file(folder, prefix, "labels", "idx1-ubyte");
     bool ok = true;
     if (images && labels)
         ok = load_part(q, images, labels, part, err);

@@ -154,13 +154,8 @@ static bool read_header(const nt_file *file, npy_array *array, nt_error *err)
         return false;
     array->begin = begin + length;
     size_t left = file->size - array->begin, size = types[array->type].size;
-    bool exact = left % size == 0;
-    left /= size;
-    for (int i = array->n_dims - 1; i >= 0; i--) {
-        exact = exact && left % (uint64_t)array->dims[i] == 0;
-        left /= (uint64_t)array->dims[i];
-    }
-    return (exact && left == 1) ||
+    size_t values = nt_product(array->dims, array->n_dims);
+    return (left % size == 0 && left / size == values) ||
            nt_fail(err, "%s: has %zu bytes of data from byte %zu on, which is not what its shape and type announce: fetch or save it again",
                    file->name, file->size - array->begin, array->begin);
 }

@@ -55,6 +55,17 @@ void *nt_allocate(int64_t count, size_t size, const char *what, nt_error *err)
     return memory;
 }
 
+size_t nt_product(const int64_t *dims, int n)
+{
+    size_t product = 1;
+    for (int i = 0; i < n; i++) {
+        if (dims[i] && product > SIZE_MAX / (size_t)dims[i])
+            return SIZE_MAX;
+        product *= (size_t)dims[i];
+    }
+    return product;
+}
+
 void nt_part_free(nt_part *part)
 {
     free(part->bytes);
@@ -129,7 +140,7 @@ bool nt_file_read(const char *path, nt_file *file, nt_error *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0) {
-        nt_fail(err, "%s: cannot be opened: %s", path, strerror(errno));
+        nt_fail(err, "%s: cannot be opened: %s%s", path, strerror(errno), errno == ENOENT ? ": check the path" : "");
         if (fd >= 0)
             close(fd);
         return false;

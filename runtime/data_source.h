@@ -30,6 +30,9 @@ void *nt_allocate(int64_t count, size_t size, const char *what, nt_error *err);
 /* A copy of a string, not longer than n bytes; NULL when there is no memory. */
 char *nt_copy_text(const char *text, size_t n);
 
+/* The product of n dimensions, each at least 0; SIZE_MAX where it is larger than a size_t holds. 1 of no dimensions. */
+size_t nt_product(const int64_t *dims, int n);
+
 void nt_part_free(nt_part *part);
 
 /* "28x28x1", or "784" for a vector. */
