@@ -270,8 +270,8 @@ static bool augment_fits(Sections *cx, const Val *item, const Augment *a, const 
     }
     int64_t side = in.h < in.w ? in.h : in.w;
     if (a->kind != AUGMENT_MIRROR && a->amount >= side) {
-        Diag *d = diag_error(ds, item->loc, "%s(%lld) can move the whole image out of a %s input", name,
-                             (long long)a->amount, shape_text(cx->s->arena, in));
+        Diag *d = diag_error(ds, item->loc, "%s(%lld) can move the whole image out of view: the network reads %s",
+                             name, (long long)a->amount, shape_text(cx->s->arena, in));
         diag_note(ds, d, input->loc, "the input is here");
         diag_help(ds, d, "the largest here is %s(%lld)", name, (long long)side - 1);
         return false;

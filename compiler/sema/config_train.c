@@ -126,7 +126,7 @@ static void add_term(LossWalk *w, const Expr *e, double weight)
     t.attrs = arena_alloc(cx->s->arena, t.op->attrs_size + 1);
     bool ok = sema_attrs(cx->s, cx->scope, t.op->name, t.op->attrs, t.attrs, locs, args, n_args, e->loc);
     if (!(weight >= 1e-9 && weight <= 1e9)) {
-        diag_error(ds, e->loc, "the weight of a loss must lie between 1e-09 and 1e+09, and this one's is %.10g",
+        diag_error(ds, e->loc, "the weight of a loss must lie between 1e-9 and 1e9, and this one's is %.10g",
                    weight);
         ok = false;
     }
@@ -560,7 +560,7 @@ const SettingDef train_settings[] = {
     {.section = "train",
      .key = "loss",
      .noun = "loss",
-     .takes = "a loss such as cross_entropy, or a weighted sum of losses",
+     .takes = "the name of a loss, or a weighted sum of losses",
      .set = set_loss,
      .doc = "what training makes small; by default cross_entropy of the main output, mse where that is no vector of "
             "classes"},
@@ -598,7 +598,7 @@ const SettingDef train_settings[] = {
      .doc = "passes over the training part"},
     {.section = "train",
      .key = "clip",
-     .noun = "limit",
+     .noun = "clipping",
      .takes = "none, norm(limit) or value(limit)",
      .standard = "none",
      .forms = clip_forms,
@@ -607,7 +607,7 @@ const SettingDef train_settings[] = {
      .doc = "limits gradients before weight decay is added"},
     {.section = "train",
      .key = "early_stop",
-     .noun = "rule",
+     .noun = "stopping rule",
      .takes = "none or patience(epochs)",
      .standard = "none",
      .forms = stop_forms,
@@ -648,7 +648,7 @@ void finish_train(Sections *cx)
     if (!cx->loss_given) {
         default_loss(cx);
     }
-    if (cx->train && net->n_losses > 0) {
+    if (cx->train && net->n_losses > 0 && cx->s->diags->errors == 0) {
         warn_untrained(cx);
     }
     for (int i = 0; i < net->n_losses && !cx->metrics_given; i++) {
