@@ -18,6 +18,7 @@ typedef struct Repair {
     int suspect, suspect_end; /* a '{' closed by a '}' that by its indentation belongs to another; -1: none */
     int minus_signs;          /* just before this token */
     bool too_deep;            /* reported */
+    bool silent;              /* brackets are missing for another reason, which was reported */
 } Repair;
 
 static Token *last_out(Repair *r)
@@ -192,13 +193,13 @@ static void report_unclosed_paren(Repair *r, const Token *before)
 /* Closes what is open beyond `depth` because `before` cannot stand inside it: one error for all of it. */
 static void close_down_to(Repair *r, int depth, const Token *before)
 {
-    if (r->depth > depth && !r->too_deep && !top(r)->implied) {
+    if (r->depth > depth && !r->silent && !top(r)->implied) {
         if (in_parens(r)) {
             report_unclosed_paren(r, before);
         } else {
             report_unclosed_brace(r, before);
         }
-        syntax_mark(r->p, before->loc.start, before->line);
+        syntax_mark(r->p, last_out(r)->loc.start, last_out(r)->line);
     }
     while (r->depth > depth) {
         imply(r, closer_of(top(r)->kind));
@@ -252,8 +253,8 @@ static void closes_nothing(Repair *r, const Token *t)
 /* A '}' that ends a whole item although statements follow, and another '}' after them, is one too many. */
 static bool closes_too_early(Repair *r)
 {
-    int kind = raw_at(r, r->at + 1)->kind;
-    if (r->depth != 1 || kind == T_END || item_word(raw_at(r, r->at + 1)) != 0) {
+    const Token *next = raw_at(r, r->at + 1);
+    if (r->depth != 1 || (next->kind != T_NAME && next->kind != T_DOTTED) || item_word(next) != 0) {
         return false;
     }
     int depth = 0;
@@ -275,7 +276,7 @@ static void close_brace(Repair *r, const Token *t)
 {
     Token *brace = top(r);
     if (closes_too_early(r)) {
-        Diag *e = syntax_error(r->p, t->loc, "this '}' ends what statements after it go on with: it is one too many");
+        Diag *e = syntax_error(r->p, t->loc, "this '}' is one too many: statements follow it");
         diag_note(r->p->d, e, brace->loc, "it closes this '{'");
         return;
     }
@@ -299,13 +300,20 @@ static void wrong_closer(Repair *r, const Token *t)
     emit(r, meant);
 }
 
+/* conv(6, 5x5} -> relu: nothing that a brace ends goes on like this. */
+static bool stands_for_paren(Repair *r, const Token *t)
+{
+    int next = raw_at(r, r->at + 1)->kind;
+    return in_parens(r) && top(r)->line == t->line && (next == T_ARROW || next == ',' || next == ')');
+}
+
 static void close(Repair *r, const Token *t)
 {
     int outside = depth_outside_parens(r);
     if (r->depth == 0 || (t->kind != '}' && outside == r->depth)) {
         closes_nothing(r, t);
     } else if (t->kind == '}') {
-        if (outside == 0) {
+        if (outside == 0 || stands_for_paren(r, t)) {
             wrong_closer(r, t);
         } else {
             close_down_to(r, outside, t);
@@ -332,7 +340,7 @@ static void skip_too_deep(Repair *r, const Token *t)
 {
     if (!r->too_deep) {
         syntax_error(r->p, t->loc, "brackets are nested more than %d deep here", AST_DEPTH_MAX);
-        r->too_deep = true;
+        r->too_deep = r->silent = true;
     }
     syntax_mark(r->p, t->loc.start, t->line);
     int depth = 0;
@@ -441,7 +449,7 @@ static void repair_token(Repair *r)
 
 void brackets_repair(Parser *p)
 {
-    Repair r = {.p = p, .raw = p->tokens, .suspect = -1};
+    Repair r = {.p = p, .raw = p->tokens, .suspect = -1, .silent = p->cut_short};
     for (r.at = 0; r.at < r.raw.len; r.at++) {
         repair_token(&r);
     }

@@ -558,53 +558,56 @@ static void add_item(Format *f, const Item *item)
     }
 }
 
-/* ---- comments in a row begin in one column ---- */
+/* ---- comments of neighbours begin in one column ---- */
+
+/* Lines longer than this have their comment right behind them. */
+enum { ALIGN_MAX_WIDTH = 44 };
 
 static size_t line_length(const char *s)
 {
     return strcspn(s, "\n");
 }
 
-static size_t indent_of(const char *s)
-{
-    return strspn(s, " ");
-}
-
-/* The column where the comments begin of the lines from s on that have one and the same indentation; *rows of them. */
-static int comment_column(const char *s, int *rows)
+/* The column of the comments of a group: the lines from s on that are not blank and have the same indentation. *bytes of
+ * them. */
+static int comment_column(const char *s, size_t *bytes)
 {
     static const char comment[] = {COMMENT, '\0'};
     int column = 0;
-    size_t indent = indent_of(s);
-    for (*rows = 0; *s != '\0'; *rows += 1) {
-        size_t n = line_length(s), code = part(s, n, comment);
-        if (code == n || indent_of(s) != indent) {
-            break;
+    size_t indent = strspn(s, " ");
+    for (*bytes = 0; s[*bytes] != '\0' && s[*bytes] != '\n' && strspn(s + *bytes, " ") == indent;) {
+        const char *line = s + *bytes;
+        size_t n = line_length(line), code = part(line, n, comment);
+        int end = width(line, code);
+        if (code < n && end <= ALIGN_MAX_WIDTH && end + 2 > column) {
+            column = end + 2;
         }
-        int end = width(s, code) + 2;
-        column = end > column ? end : column;
-        s += n + (s[n] == '\n');
+        *bytes += n + (line[n] == '\n');
     }
     return column;
 }
 
+/* Ends every line, sets comments into their column, and leaves out blanks at ends of lines. */
 static void align_comments(const char *s, Str *out)
 {
     static const char comment[] = {COMMENT, '\0'};
-    int rows = 0, column = 0;
+    const char *group_end = s;
+    int column = 0;
     while (*s != '\0') {
         size_t n = line_length(s), code = part(s, n, comment), kept = n;
-        if (rows == 0) {
-            column = comment_column(s, &rows);
+        if (s >= group_end) {
+            size_t bytes;
+            column = comment_column(s, &bytes);
+            group_end = s + bytes;
         }
         while (kept > 0 && strchr(" \t\r", s[kept - 1]) != NULL) {
             kept--;
         }
         str_addn(out, s, code < kept ? code : kept);
         if (code < n) {
-            str_printf(out, "%*s", column - width(s, code), "");
+            int gap = column - width(s, code);
+            str_printf(out, "%*s", gap < 2 ? 2 : gap, "");
             str_addn(out, s + code + 1, kept - code - 1);
-            rows--;
         }
         str_addc(out, '\n');
         s += n + (s[n] == '\n');

@@ -150,7 +150,11 @@ uint32_t lex_unclosed(Parser *p, Loc at)
     }
     at.end = at.start + n;
     Diag *e = syntax_error(p, at, "this text has no closing '\"' on its line");
-    diag_help(p->d, e, "write %s\"", shown(p, at));
+    if (n > 1) {
+        diag_help(p->d, e, "write %s\"", shown(p, at));
+    } else {
+        diag_help(p->d, e, "there is one '\"' too many on this line, or one too few");
+    }
     return n;
 }
 
@@ -319,29 +323,36 @@ static uint32_t utf8_length(const unsigned char *s)
     return overlong || surrogate || too_large ? 0 : n;
 }
 
+/* Reports the first byte that text in UTF-8 does not have. */
+static void check_characters(Parser *p)
+{
+    uint32_t n;
+    for (uint32_t i = 0; i < p->text_len; i += n) {
+        Loc at = {p->file, i, i + 1};
+        unsigned char c = (unsigned char)p->text[i];
+        n = utf8_length((const unsigned char *)p->text + i);
+        if (n == 0) {
+            Diag *e = syntax_error(p, at, "the file is not UTF-8: byte %u is 0x%02X", (unsigned)i, (unsigned)c);
+            diag_help(p->d, e, "save it as UTF-8");
+            return;
+        }
+        if (c == '\0' || c == 0x7F || (c < ' ' && strchr("\t\n\r\f\v", c) == NULL)) {
+            Diag *e = syntax_error(p, at, "byte %u of the file is the control character 0x%02X", (unsigned)i, (unsigned)c);
+            diag_help(p->d, e, "a model is a text file in UTF-8");
+            return;
+        }
+        p->line += c == '\n';
+    }
+}
+
 bool lex_check_text(Parser *p)
 {
     if (p->text_len > TEXT_MAX) {
         syntax_error(p, (Loc){p->file, 0, 0}, "the file has %u bytes: a model has at most %d", (unsigned)p->text_len, TEXT_MAX);
         return false;
     }
-    uint32_t n;
-    for (uint32_t i = 0; i < p->text_len; i += n) {
-        Loc at = {p->file, i, i + 1};
-        n = utf8_length((const unsigned char *)p->text + i);
-        if (n == 0) {
-            Diag *e = syntax_error(p, at, "the file is not UTF-8: byte %u is 0x%02X", (unsigned)i,
-                                   (unsigned)(unsigned char)p->text[i]);
-            diag_help(p->d, e, "save it as UTF-8");
-            return true;
-        }
-        unsigned char c = (unsigned char)p->text[i];
-        if ((c < ' ' && strchr("\t\n\r\f\v", c) == NULL) || c == 0x7F || c == '\0') {
-            Diag *e = syntax_error(p, at, "byte %u of the file is the control character 0x%02X", (unsigned)i, (unsigned)c);
-            diag_help(p->d, e, "a model is a text file in UTF-8");
-            return true;
-        }
-    }
+    check_characters(p);
+    p->line = 1;
     return true;
 }
 

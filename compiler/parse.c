@@ -111,6 +111,24 @@ static bool is_item_token(int kind)
     return kind == T_NETWORK || kind == T_BLOCK || kind == T_LET || kind == T_USE || kind == T_SECTION;
 }
 
+static const char *const ITEM_WORDS[] = {"network", "block", "let", "use", "init", "data", "train"};
+enum { N_ITEM_WORDS = sizeof ITEM_WORDS / sizeof ITEM_WORDS[0] };
+
+static int kind_at(const Parser *p, int i)
+{
+    return i >= 0 && i < p->tokens.len ? p->tokens.items[i].kind : T_END;
+}
+
+/* The word that a misspelt one at token `i`, outside every item, was meant to be, or NULL. */
+static const char *misspelt_item_word(const Parser *p, int i)
+{
+    int next = kind_at(p, i + 1);
+    if (kind_at(p, i) != T_NAME || (next != T_NAME && next != T_STRING && next != '{')) {
+        return NULL;
+    }
+    return did_you_mean(p->tokens.items[i].text, ITEM_WORDS, N_ITEM_WORDS);
+}
+
 /* The index of the token at which the part ends that the token at `i` broke. */
 static int synchronize(const Parser *p, int i)
 {
@@ -120,9 +138,10 @@ static int synchronize(const Parser *p, int i)
         return tokens[opener].closer;
     }
     int end = opener >= 0 ? tokens[opener].closer : p->tokens.len - 1;
-    while (i < end) {
+    for (int from = i; i < end;) {
         bool begins = tokens[i].first && (tokens[i].kind == T_NAME || tokens[i].kind == T_DOTTED);
-        if (is_item_token(tokens[i].kind) || (opener >= 0 && begins)) {
+        bool misspelt = begins && opener < 0 && i > from && misspelt_item_word(p, i) != NULL;
+        if (is_item_token(tokens[i].kind) || (opener >= 0 && begins) || misspelt) {
             return i;
         }
         i = tokens[i].closer >= 0 ? tokens[i].closer + 1 : i + 1;
@@ -132,17 +151,9 @@ static int synchronize(const Parser *p, int i)
 
 /* ---- the words for what was expected ---- */
 
-static const char *const ITEM_WORDS[] = {"network", "block", "let", "use", "init", "data", "train"};
-enum { N_ITEM_WORDS = sizeof ITEM_WORDS / sizeof ITEM_WORDS[0] };
-
 static const Token *token_before(const Parser *p)
 {
     return p->current > 0 ? &p->tokens.items[p->current - 1] : NULL;
-}
-
-static int kind_at(const Parser *p, int i)
-{
-    return i >= 0 && i < p->tokens.len ? p->tokens.items[i].kind : T_END;
 }
 
 /* What the bracket that the current token stands in belongs to: SECTION, BLOCK (parameters) or another token's kind. */
@@ -158,7 +169,7 @@ static const char *name_words(const Parser *p)
 {
     const Token *t = &p->tokens.items[p->current];
     int before = kind_at(p, p->current - 1), owner = owner_kind(p);
-    if (before == T_ARROW || before == ':') {
+    if (before == T_ARROW || before == ':' || before == '=') {
         return "an operator";
     }
     if (before == T_LET || before == T_NETWORK || before == T_BLOCK) {
@@ -178,12 +189,16 @@ static const char *expected_words(Parser *p, unsigned expected)
 {
     const char *words[8];
     int n = 0;
+    const Token *t = &p->tokens.items[p->current];
     bool statement = (expected & EXPECT_ARROW) != 0; /* behind an operator: what follows its name goes without saying */
+    if (kind_at(p, p->current - 1) == ',') {
+        expected &= ~(unsigned)(EXPECT_PAREN_END | EXPECT_BRACKET_END); /* allowed there, but hardly meant */
+    }
     if (expected & EXPECT_VALUE) {
         words[n++] = "a value";
     } else if (expected & EXPECT_STRING) {
         words[n++] = "a path in double quotes";
-    } else if (statement) {
+    } else if (statement && !t->first) {
         words[n++] = "'->'";
     }
     if ((expected & EXPECT_NAME) && !(expected & EXPECT_VALUE)) {
@@ -208,11 +223,11 @@ static const char *expected_words(Parser *p, unsigned expected)
     if (expected & EXPECT_BRACKET_END) {
         words[n++] = "']'";
     }
-    if ((expected & EXPECT_BRACE_END) && n < 8) {
+    if (expected & EXPECT_BRACE_END) {
         words[n++] = "'}'";
     }
     if (n == 0) {
-        return expected & EXPECT_SIGN ? "an operator sign or the end" : "the end";
+        return expected & EXPECT_ITEM ? "a sign such as '+' or a new item" : "a sign such as '+' or the end";
     }
     const char *list = words[0];
     for (int i = 1; i < n; i++) {
@@ -226,8 +241,8 @@ static void report_no_item(Parser *p)
 {
     const Token *t = &p->tokens.items[p->current];
     int next = kind_at(p, p->current + 1);
-    const char *like = t->kind == T_NAME ? did_you_mean(t->text, ITEM_WORDS, N_ITEM_WORDS) : NULL;
-    if (like != NULL && (next == T_NAME || next == T_STRING || next == '{')) {
+    const char *like = misspelt_item_word(p, p->current);
+    if (like != NULL) {
         Diag *e = syntax_error(p, t->loc, "'%s' begins nothing", t->text);
         diag_help(p->d, e, "did you mean '%s'?", like);
     } else if (t->kind == T_NAME && next == '=') {
@@ -244,11 +259,23 @@ static void report_no_item(Parser *p)
     }
 }
 
+/* What the author wrote from the current token to the end of its line. */
+static const char *rest_of_line(Parser *p)
+{
+    const Token *tokens = p->tokens.items;
+    int end = p->current;
+    while (tokens[end + 1].kind != T_END && tokens[end + 1].line == tokens[p->current].line && tokens[end + 1].kind != '}') {
+        end++;
+    }
+    return shown(p, loc_join(tokens[p->current].loc, tokens[end].loc));
+}
+
 static void add_advice(Parser *p, Diag *e, unsigned expected)
 {
     const Token *t = &p->tokens.items[p->current];
     const Token *before = token_before(p);
     int last = before != NULL ? before->kind : T_END;
+    bool in_section = owner_kind(p) == T_SECTION;
     bool in_body = (expected & EXPECT_BRACE_END) != 0 || last == ':';
     if ((last == T_NETWORK || last == T_BLOCK) && t->kind == '{') {
         bool network = last == T_NETWORK;
@@ -257,21 +284,36 @@ static void add_advice(Parser *p, Diag *e, unsigned expected)
     } else if (kind_at(p, p->current - 2) == T_NETWORK && t->kind == '(') {
         diag_help(p->d, e, "a network has no parameters: what varies is a let constant, set by -D NAME=VALUE");
     } else if (last == T_USE) {
-        diag_help(p->d, e, "write use \"blocks/inception.net\"");
-    } else if (last == '=' && owner_kind(p) != T_SECTION && !(expected & EXPECT_VALUE)) {
+        diag_help(p->d, e, "write use \"%s\"", rest_of_line(p));
+    } else if (last == '=' && !in_section && !(expected & EXPECT_VALUE)) {
         diag_help(p->d, e, "a constant is set by let, before the network; settings belong in init, data or train");
-    } else if (in_body && t->kind == T_LITERAL && last == T_NAME && owner_kind(p) != T_SECTION) {
-        diag_help(p->d, e, "arguments stand in parentheses: %s(%s)", before->text, shown(p, t->loc));
-    } else if (t->kind == '{' && owner_kind(p) == T_SECTION && last == T_NAME) {
+    } else if (in_body && t->kind == T_LITERAL && last == T_NAME && !in_section) {
+        diag_help(p->d, e, "arguments stand in parentheses: %s(%s)", before->text, rest_of_line(p));
+    } else if (t->kind == '{' && in_section && last == T_NAME) {
         diag_help(p->d, e, "a setting with parts is written as a call: %s = name(key=value)", before->text);
+    } else if (in_section && last == T_NAME && (t->kind == '(' || t->kind == T_ARROW)) {
+        diag_help(p->d, e, "a section holds settings, key = value; operators stand in a network or block");
+    } else if (t->kind == ':') {
+        diag_help(p->d, e, "a label stands once, at the start of its statement");
     } else if (t->kind == '{' && last == T_ARROW) {
         diag_help(p->d, e, "a '{' belongs to the name before it: seq { ... } runs statements one after the other, "
                            "add { ... } as branches");
     }
 }
 
+/* `lr =` with nothing behind it takes the next line's key for its value: true where token `i` is that key's '='. */
+static bool value_is_next_key(const Parser *p, int i)
+{
+    return i >= 2 && kind_at(p, i) == '=' && kind_at(p, i - 1) == T_NAME && kind_at(p, i - 2) == '=' &&
+           p->tokens.items[i - 1].first;
+}
+
 void unexpected_token(Parser *p, unsigned expected)
 {
+    if (value_is_next_key(p, p->current)) {
+        p->current--;
+        expected = EXPECT_VALUE;
+    }
     const Token *t = &p->tokens.items[p->current];
     const Token *before = token_before(p);
     int sync = synchronize(p, p->current);
@@ -279,8 +321,11 @@ void unexpected_token(Parser *p, unsigned expected)
         sync = p->current + 1;
     }
     p->next = p->last_sync = sync;
-    if (line_has_error(p, t->line) || (before != NULL && line_has_error(p, before->line))) {
+    bool repeated = line_has_error(p, t->line) || (before != NULL && line_has_error(p, before->line));
+    if (sync != p->current) { /* the parser may stumble over the rest of this line */
         syntax_mark(p, t->loc.start, t->line);
+    }
+    if (repeated) {
         return;
     }
     if ((expected & EXPECT_ITEM) && !(expected & (EXPECT_BRACE_END | EXPECT_VALUE | EXPECT_SIGN)) && t->kind != T_END) {
@@ -288,17 +333,29 @@ void unexpected_token(Parser *p, unsigned expected)
         return;
     }
     const char *words = expected_words(p, expected);
+    /* where a line could not have ended, it is the line before that lacks something */
+    bool incomplete = !(expected & (EXPECT_BRACE_END | EXPECT_ITEM | EXPECT_END));
     Diag *e;
-    if (before != NULL && (t->kind == T_END || t->line != before->line)) {
+    if (before != NULL && (t->kind == T_END || (incomplete && t->line != before->line))) {
         Loc behind = {p->file, before->loc.end, before->loc.end};
         e = syntax_error(p, behind, "expected %s after '%s'", words, shown(p, before->loc));
-        syntax_mark(p, t->loc.start, t->line);
     } else if (t->kind == T_END) {
         e = syntax_error(p, t->loc, "expected %s", words);
     } else {
         e = syntax_error(p, t->loc, "expected %s before '%s'", words, shown(p, t->loc));
     }
     add_advice(p, e, expected);
+}
+
+void label_in_chain(Parser *p, Loc arrow, Loc label)
+{
+    if (line_of(p, arrow.start) != line_of(p, label.start)) {
+        Diag *e = syntax_error(p, (Loc){p->file, arrow.end, arrow.end}, "expected an operator after '->'");
+        diag_note(p->d, e, label, "a new statement begins here, with its label");
+    } else {
+        Diag *e = syntax_error(p, label, "a label stands at the start of a statement");
+        diag_help(p->d, e, "end the chain before it, without '->'");
+    }
 }
 
 void wrong_separator(Parser *p, Loc at)
@@ -310,10 +367,10 @@ void wrong_separator(Parser *p, Loc at)
     }
 }
 
-void wrong_colon(Parser *p, Loc colon, const char *name)
+void wrong_colon(Parser *p, Loc colon, Loc name, Loc value)
 {
     Diag *e = syntax_error(p, colon, "a value is given with '=', not ':'");
-    diag_help(p->d, e, "write %s=...", name);
+    diag_help(p->d, e, "write %s=%s", shown(p, name), shown(p, value));
 }
 
 /* ---- expressions ---- */
@@ -364,6 +421,16 @@ static Expr *checked_depth(Parser *p, Expr *e, int below)
     return e;
 }
 
+static void check_arg_order(Parser *p, const ArgList *args)
+{
+    for (int i = 1; i < args->len; i++) {
+        if (args->items[i].name == NULL && args->items[i - 1].name != NULL) {
+            Diag *e = syntax_error(p, args->items[i].loc, "an argument without a name stands behind one with a name");
+            diag_help(p->d, e, "write it first, or give its name: name=%s", shown(p, args->items[i].loc));
+        }
+    }
+}
+
 static Expr *with_args(Parser *p, Expr *e, const ArgList *args)
 {
     int deepest = 0;
@@ -395,6 +462,7 @@ Expr *make_call(Parser *p, Loc at, const char *callee, Loc callee_loc, const Arg
     Expr *e = new_expr(p, EXPR_CALL, at);
     e->text = callee;
     e->name_loc = callee_loc;
+    check_arg_order(p, args);
     return with_args(p, e, args);
 }
 
@@ -425,10 +493,6 @@ ArgList *add_arg(Parser *p, ArgList *list, const char *name, Loc name_loc, Expr 
     if (list == NULL) {
         list = arena_alloc(p->arena, sizeof *list);
     }
-    if (name == NULL && list->len > 0 && list->items[list->len - 1].name != NULL) {
-        Diag *e = syntax_error(p, at, "an argument without a name stands behind one with a name");
-        diag_help(p->d, e, "write it first, or give its name: name=%s", shown(p, at));
-    }
     list->items = vec_grow(p->arena, list->items, list->len, &list->cap, sizeof *list->items);
     list->items[list->len++] = (Arg){.name = name, .name_loc = name_loc, .value = value, .loc = at};
     return list;
@@ -441,6 +505,7 @@ Element *make_element(Parser *p, Loc at, const char *name, Loc name_loc, const A
     Element *e = arena_alloc(p->arena, sizeof *e);
     *e = (Element){.name = name, .name_loc = name_loc, .loc = at};
     if (args != NULL) {
+        check_arg_order(p, args);
         e->has_parens = true;
         e->args = args->items;
         e->n_args = args->len;

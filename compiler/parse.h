@@ -92,6 +92,7 @@ typedef struct Parser {
     /* scanner */
     uint32_t offset, line, line_start;
     bool line_begun; /* a token was seen on this line */
+    bool cut_short;  /* the text was not read to its end: what is missing there is no error of its own */
 
     /* errors so far: the first n_early are of the scanner and the bracket pass, sorted; then the parser's */
     Place *errors;
@@ -158,7 +159,8 @@ Expr *make_binary(Parser *p, Loc at, char op, Expr *left, Expr *right);
 ArgList *add_arg(Parser *p, ArgList *list, const char *name, Loc name_loc, Expr *value, Loc at);
 void check_new_name(Parser *p, Loc at, const char *name);
 void wrong_separator(Parser *p, Loc at);
-void wrong_colon(Parser *p, Loc colon, const char *name);
+void wrong_colon(Parser *p, Loc colon, Loc name, Loc value);
+void label_in_chain(Parser *p, Loc arrow, Loc label);
 Element *make_element(Parser *p, Loc at, const char *name, Loc name_loc, const ArgList *args);
 ElementList *add_element(Parser *p, ElementList *chain, const Element *element);
 Stmt *make_stmt(Parser *p, Loc at, const char *label, Loc label_loc, const ElementList *chain);

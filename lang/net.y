@@ -102,7 +102,7 @@ use
 
 let
     : LET NAME '=' expr                 { $$ = make_item(p, ITEM_LET, @$, $NAME, @NAME); $$->value = $expr; }
-    | LET NAME ':' expr                 { wrong_colon(p, @3, $NAME);
+    | LET NAME ':' expr                 { wrong_colon(p, @3, @NAME, @expr);
                                           $$ = make_item(p, ITEM_LET, @$, $NAME, @NAME); $$->value = $expr; }
     | LET NAME recover                  { $$ = make_item(p, ITEM_LET, @$, $NAME, @NAME);
                                           $$->value = new_expr(p, EXPR_ERROR, @NAME); }
@@ -125,10 +125,10 @@ params
 param_list
     : NAME                              { $$ = add_param(p, NULL, $NAME, @NAME, NULL); }
     | NAME '=' expr                     { $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
-    | NAME ':' expr                     { wrong_colon(p, @2, $NAME); $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
+    | NAME ':' expr                     { wrong_colon(p, @2, @NAME, @expr); $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
     | param_list ',' NAME               { $$ = add_param(p, $1, $NAME, @NAME, NULL); }
     | param_list ',' NAME '=' expr      { $$ = add_param(p, $1, $NAME, @NAME, $expr); }
-    | param_list ',' NAME ':' expr      { wrong_colon(p, @4, $NAME); $$ = add_param(p, $1, $NAME, @NAME, $expr); }
+    | param_list ',' NAME ':' expr      { wrong_colon(p, @4, @NAME, @expr); $$ = add_param(p, $1, $NAME, @NAME, $expr); }
     ;
 
 network
@@ -144,7 +144,7 @@ section
 entries
     : %empty                            { $$ = arena_alloc(p->arena, sizeof *$$); }
     | entries key '=' expr              { $$ = add_entry(p, $1, $key, @key, $expr); }
-    | entries key ':' expr              { wrong_colon(p, @3, $key); $$ = add_entry(p, $1, $key, @key, $expr); }
+    | entries key ':' expr              { wrong_colon(p, @3, @key, @expr); $$ = add_entry(p, $1, $key, @key, $expr); }
     | entries key recover               { $$ = add_entry(p, $1, $key, @key, new_expr(p, EXPR_ERROR, @key)); }
     | entries separator
     | entries item                      { nested_item(p, $item); $$ = $1; }
@@ -190,9 +190,7 @@ label
 chain
     : element                           { $$ = add_element(p, NULL, $element); }
     | chain ARROW element               { $$ = add_element(p, $1, $element); }
-    | chain ARROW NAME ':' element      { Diag *e = syntax_error(p, @NAME, "a label stands at the start of a statement");
-                                          diag_help(p->d, e, "end the chain before it, without '->'");
-                                          $$ = add_element(p, $1, $element); }
+    | chain ARROW NAME ':' element      { label_in_chain(p, @ARROW, @NAME); $$ = add_element(p, $1, $element); }
     ;
 
 element
@@ -223,11 +221,11 @@ args
 arg_list
     : expr                              { $$ = add_arg(p, NULL, NULL, @1, $expr, @1); }
     | NAME '=' expr                     { $$ = add_arg(p, NULL, $NAME, @NAME, $expr, @$); }
-    | NAME ':' expr                     { wrong_colon(p, @2, $NAME);
+    | NAME ':' expr                     { wrong_colon(p, @2, @NAME, @expr);
                                           $$ = add_arg(p, NULL, $NAME, @NAME, $expr, @$); }
     | arg_list ',' expr                 { $$ = add_arg(p, $1, NULL, @expr, $expr, @expr); }
     | arg_list ',' NAME '=' expr        { $$ = add_arg(p, $1, $NAME, @NAME, $expr, loc_join(@NAME, @expr)); }
-    | arg_list ',' NAME ':' expr        { wrong_colon(p, @4, $NAME);
+    | arg_list ',' NAME ':' expr        { wrong_colon(p, @4, @NAME, @expr);
                                           $$ = add_arg(p, $1, $NAME, @NAME, $expr, loc_join(@NAME, @expr)); }
     ;
 
