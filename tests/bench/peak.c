@@ -4,8 +4,8 @@
  *   cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fopenmp peak.c -o peak
  *   ./peak THREADS
  *
- * Prints GFLOP/s, an FMA counting two, as the best of many runs of a few ms: other load on the machine only lowers a run.
- * The vectors have 8 lanes (GNU C), which become the machine's own registers, and 12 sums are enough to hide the
+ * Prints GFLOP/s, an FMA counting two, as the best of many runs of a few ms: other load on the machine only lowers a
+ * run. The vectors have 8 lanes (GNU C), which become the machine's own registers, and 12 sums are enough to hide the
  * latency of two FMA units. */
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
