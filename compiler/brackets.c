@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { LOOK_AHEAD = 2000 }; /* tokens looked at to guess what was meant: bounds the work on hostile input */
+/* Tokens looked at to guess what was meant, and how often in a file: bounds the work on hostile input. */
+enum { LOOK_AHEAD = 2000, LOOKS_MAX = 500 };
 
 typedef struct Repair {
     Parser *p;
@@ -17,6 +18,7 @@ typedef struct Repair {
     int depth;
     int suspect, suspect_end; /* a '{' closed by a '}' that by its indentation belongs to another; -1: none */
     int minus_signs;          /* just before this token */
+    int looks;                /* ahead, so far */
     bool too_deep;            /* reported */
     bool silent;              /* brackets are missing for another reason, which was reported */
 } Repair;
@@ -210,7 +212,8 @@ static void close_down_to(Repair *r, int depth, const Token *before)
 static bool paren_is_closed_later(Repair *r)
 {
     int depth = 0;
-    for (int i = r->at; i < r->raw.len && i < r->at + LOOK_AHEAD; i++) {
+    int end = r->looks++ < LOOKS_MAX ? r->at + LOOK_AHEAD : r->at;
+    for (int i = r->at; i < r->raw.len && i < end; i++) {
         int kind = raw_at(r, i)->kind;
         depth += is_opener(kind);
         depth -= is_closer(kind);
@@ -258,7 +261,8 @@ static bool closes_too_early(Repair *r)
         return false;
     }
     int depth = 0;
-    for (int i = r->at + 1; i < r->raw.len && i < r->at + LOOK_AHEAD; i++) {
+    int end = r->looks++ < LOOKS_MAX ? r->at + LOOK_AHEAD : r->at;
+    for (int i = r->at + 1; i < r->raw.len && i < end; i++) {
         const Token *t = raw_at(r, i);
         if (depth == 0 && item_word(t) != 0) {
             return false;

@@ -82,7 +82,7 @@ static void add_comments(Format *f, uint32_t end)
 {
     while (f->next_comment < f->ast->n_comments && f->ast->comments[f->next_comment].loc.start < end) {
         const Comment *c = &f->ast->comments[f->next_comment++];
-        if (f->line.len > 0) {
+        if (f->line.len > 0 && f->line.data[f->line.len - 1] != BREAK_FORCED) {
             str_addc(&f->line, c->own_line ? BREAK_FORCED : COMMENT);
         }
         str_addn(&f->line, f->source->text + c->loc.start, c->loc.end - c->loc.start);
@@ -228,23 +228,25 @@ static void add_unmarked(Str *out, const char *s, size_t n)
     }
 }
 
-/* Fills lines with the parts of s between the marks `mark`; a part that fits on no line is filled by its next marks. */
+/* Fills lines with the parts of s between the marks `mark`; a part that fits on no line is filled by its commas. `level`
+ * is of the lines behind the first. */
 static void fill(Str *out, const char *s, size_t n, int *column, int level, char mark)
 {
     const char marks[] = {mark, '\0'};
     for (bool first = true; n > 0; first = false) {
         size_t len = part(s, n, marks);
-        int wide = width(s, len), start = (level + 1) * INDENT;
+        int wide = width(s, len), start = level * INDENT;
         if (!first && *column + 1 + wide > LINE_MAX_WIDTH && *column > start) {
             str_addc(out, '\n');
-            add_indent(out, level + 1);
+            add_indent(out, level);
             *column = start;
         } else if (!first) {
             str_addc(out, ' ');
             *column += 1;
         }
         if (*column + wide > LINE_MAX_WIDTH && mark == BREAK_ARROW) {
-            fill(out, s, len, column, level + 1, BREAK_COMMA);
+            bool alone = first && len == n; /* no chain: nothing to tell its arguments from */
+            fill(out, s, len, column, alone ? level : level + 1, BREAK_COMMA);
         } else {
             add_unmarked(out, s, len);
             *column += wide;
@@ -259,23 +261,25 @@ static void fill(Str *out, const char *s, size_t n, int *column, int level, char
 static void end_line(Format *f)
 {
     static const char forced[] = {BREAK_FORCED, '\0'}, comment[] = {COMMENT, '\0'};
+    static const char blanks[] = {' ', BREAK_ARROW, BREAK_COMMA, '\0'};
     const char *s = f->line.data;
     size_t n = f->line.len;
     for (int level = f->level; n > 0; level = f->level + 1) {
-        size_t len = part(s, n, forced), code = part(s, len, comment);
-        while (code > 0 && code == len && strchr(" \1\2", s[code - 1]) != NULL) { /* a break was forced behind it */
+        size_t len = part(s, n, forced), behind = part(s, len, comment), code = behind;
+        while (code > 0 && strchr(blanks, s[code - 1]) != NULL) {
             code--;
+        }
+        if (*s == ')' || *s == ']') { /* closes what the first line opened */
+            level = f->level;
         }
         add_indent(&f->lines, level);
         int column = level * INDENT;
         if (*s == '#') {
             str_addn(&f->lines, s, code);
         } else {
-            fill(&f->lines, s, code, &column, level, BREAK_ARROW);
+            fill(&f->lines, s, code, &column, f->level + 1, BREAK_ARROW);
         }
-        if (code < len && s[code] == COMMENT) {
-            str_addn(&f->lines, s + code, len - code);
-        }
+        str_addn(&f->lines, s + behind, len - behind); /* the comment */
         str_addc(&f->lines, '\n');
         size_t taken = len < n ? len + 1 : len;
         s += taken;
