@@ -1,0 +1,77 @@
+/* driver.c - the front of every command, and the table of passes. */
+#include "driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print_diagnostics(Compilation *c)
+{
+    Str text = {0};
+    diag_render(&c->diags, &text, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    if (text.len > 0) {
+        fwrite(text.data, 1, text.len, stderr);
+    }
+    str_free(&text);
+}
+
+static bool parse_defines(Compilation *c, Define *defines)
+{
+    for (int i = 0; i < c->options->n_defines; i++) {
+        const char *text = c->options->define_texts[i], *equals = strchr(text, '=');
+        if (!equals || equals == text) {
+            fprintf(stderr, "netc: -D %s: write -D name=value\n", text);
+            return false;
+        }
+        int file = diag_add_source(&c->diags, "-D", arena_strdup(&c->arena, equals + 1), (uint32_t)strlen(equals + 1));
+        defines[i].name = arena_strndup(&c->arena, text, (size_t)(equals - text));
+        defines[i].value = ast_parse_expr(&c->arena, &c->diags, file);
+    }
+    return true;
+}
+
+bool compile_front(Compilation *c, const Options *o)
+{
+    c->options = o;
+    c->diags.arena = &c->arena;
+    size_t len = 0;
+    char *text = file_read(o->file, &len);
+    if (!text) {
+        fprintf(stderr, "netc: cannot read %s: %s\n", o->file, strerror(errno));
+        return false;
+    }
+    if (len > UINT32_MAX / 2) {
+        fprintf(stderr, "netc: %s is too large for a model file\n", o->file);
+        free(text);
+        return false;
+    }
+    char *kept = arena_strndup(&c->arena, text, len);
+    free(text);
+    Define defines[64];
+    int file = diag_add_source(&c->diags, o->file, kept, (uint32_t)len);
+    if (!parse_defines(c, defines)) {
+        return false;
+    }
+    c->ast = ast_parse(&c->arena, &c->diags, file);
+    c->net = sema_network(&c->arena, &c->diags, c->ast, defines, o->n_defines);
+    print_diagnostics(c);
+    return c->net != NULL && c->diags.errors == 0;
+}
+
+void compile_graphs(Compilation *c)
+{
+    c->target = target_find(c->options->target);
+    layout_params(c->net, c->target);
+    c->train = graph_build(c->net, true, true);
+    graph_verify(c->train, "autodiff");
+    passes_run(c->train, c->target);
+    c->infer = graph_build(c->net, false, false);
+    passes_run(c->infer, c->target);
+}
+
+void compilation_free(Compilation *c)
+{
+    arena_free(&c->arena);
+}

@@ -1,0 +1,44 @@
+/* driver.h - from a file name to a checked network and planned graphs: what the commands share. */
+#ifndef NETC_DRIVER_H
+#define NETC_DRIVER_H
+
+#include "passes/passes.h"
+#include "sema/sema.h"
+
+/* Options that commands share. */
+typedef struct Options {
+    const char *file;
+    Define defines[64];
+    const char *define_texts[64];
+    int n_defines;
+    const char *target, *output, *format, *kind, *dump;
+    int64_t batch;
+    bool effective, check;
+} Options;
+
+/* One compilation: everything is freed by compilation_free. */
+typedef struct Compilation {
+    Arena arena;
+    Diags diags;
+    const Options *options;
+    Ast *ast;
+    Net *net;
+    const Target *target;
+    Graph *train, *infer;
+} Compilation;
+
+/* Reads, parses, checks. False: diagnostics were printed (exit status 1). */
+bool compile_front(Compilation *c, const Options *o);
+/* Builds and plans both graphs for the target. Pre: compile_front succeeded. */
+void compile_graphs(Compilation *c);
+void compilation_free(Compilation *c);
+
+/* The commands; each returns the exit status. */
+int command_emit(const Options *o);
+int command_build(const Options *o);
+int command_train(const Options *o, int argc, char **argv, const char *netc);
+int command_report(const Options *o);
+int command_explain(const Options *o);
+int command_graph(const Options *o);
+
+#endif

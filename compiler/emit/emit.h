@@ -1,0 +1,108 @@
+/* emit.h - from planned graphs to C text. */
+#ifndef NETC_EMIT_EMIT_H
+#define NETC_EMIT_EMIT_H
+
+#include "../graph.h"
+#include "../target.h"
+#include "ctree.h"
+#include "rules.h"
+
+/* A file of the runtime, embedded in the compiler as bytes. */
+typedef struct EmbeddedFile {
+    const char *name; /* "kernels/igemm.k.c", "simd.h" */
+    const char *text;
+} EmbeddedFile;
+extern const EmbeddedFile embedded_files[]; /* ends with name NULL; generated */
+const char *embedded_text(const char *name);
+
+/* A function that was emitted: the text without its name is its identity, so that equal layers share one. */
+typedef struct EmittedFunction {
+    const char *name;   /* conv1 */
+    const char *text;   /* with @ for the name and ^ for the same in capitals */
+    const char *comment;
+    const char *users;  /* further layers */
+} EmittedFunction;
+
+/* A pointer parameter of a function being made. */
+typedef struct Pointer {
+    const char *name;
+    const char *declaration; /* "const real *restrict bias" */
+    const char *argument;    /* at the call */
+    const Value *value;
+} Pointer;
+
+typedef struct Constant {
+    const char *name;
+    bool is_real;
+    int64_t integer;
+    double real;
+    const int64_t *table;
+    int n_table;
+} Constant;
+
+enum { MAX_CONSTANTS = 64, MAX_POINTERS = 64 };
+
+struct Emit {
+    Arena *arena;
+    Net *net;
+    Graph *graph;            /* being emitted */
+    const Target *target;
+    const char *space;       /* prefix of its tensors' offsets: T training, I inference */
+    EmittedFunction *functions;
+    int n_functions, cap_functions;
+    Ct *calls;               /* of the pass being emitted */
+    Group *group;
+    const char *comment;     /* of the group's function */
+    /* the kernel being named */
+    const char *kernel;
+    Constant constants[MAX_CONSTANTS];
+    int n_constants;
+    const char *args[MAX_POINTERS]; /* of the kernel's own parameters */
+    int n_args;
+    Pointer pointers[MAX_POINTERS]; /* of the tail */
+    int n_pointers;
+    int64_t step_h, from_h, step_w, from_w;
+    int64_t ragged_padded, ragged_real;
+    int64_t flat_h, flat_w, flat_channels;
+    Value *load;
+    int part;                /* kernels of this group so far */
+};
+
+/* The sources of a trainer or library. */
+typedef struct OutputFile {
+    const char *name, *text;
+    size_t len;
+} OutputFile;
+typedef struct Output {
+    OutputFile *files;
+    int n, cap;
+} Output;
+
+/* Fills out with the model's own files (NAME.c, NAME.h, main.c) and the runtime's that they need. Pre: both graphs are planned. */
+void emit_model(Arena *a, Net *net, Graph *train, Graph *infer, const Target *t, bool library, Output *out);
+
+/* ---- inside emit/ ---- */
+
+/* conv1.weight -> conv1_weight; capitals for enumerators. */
+const char *c_name(Arena *a, const char *name);
+const char *c_upper(Arena *a, const char *name);
+/* A real constant as C: shortest digits that give the same double. */
+const char *c_real(Arena *a, double x);
+/* C expression of the address of a value's first interior element, `delta` elements on. */
+const char *address_of(Emit *e, const Value *v, int64_t delta);
+/* The named offset of a value: T_CONV1. */
+const char *offset_name(Emit *e, const Value *v);
+/* Adds the function with this text (see EmittedFunction), or finds it; returns its name. */
+const char *emit_function(Emit *e, const char *text);
+
+/* The block that stands for one K_STORE(vector, n, h, w, c): the group's tail and its stores. */
+Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c);
+/* The function and call of a group without a kernel: a loop over the elements. */
+void emit_map(Emit *e);
+/* Declarations and arguments of the tail's pointers, each with a leading comma. */
+const char *pointer_declarations(Emit *e);
+const char *pointer_arguments(Emit *e);
+/* One line about a group, for its function. */
+const char *group_comment(Emit *e, const Group *g);
+
+#endif

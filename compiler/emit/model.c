@@ -1,0 +1,757 @@
+/* model.c - the skeleton of an emitted model: memory map, functions, passes, the description that the runtime reads. */
+#include "emit.h"
+
+#include "../config.h"
+#include "../op.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- addresses ---- */
+
+static const Value *root_of(const Value *v)
+{
+    while (v->base) {
+        v = v->base;
+    }
+    return v;
+}
+
+const char *offset_name(Emit *e, const Value *v)
+{
+    if (v->param) {
+        return arena_printf(e->arena, "P_%s", c_upper(e->arena, v->param->name));
+    }
+    return arena_printf(e->arena, "%s%d_%s", e->space, v->id, c_upper(e->arena, v->name));
+}
+
+/* Distance of the first interior element from the tensor's start. */
+static int64_t interior(const Value *v)
+{
+    return v->layout.top * v->layout.row + v->layout.left * v->layout.pixel + (v->base ? v->base_channel : 0);
+}
+
+const char *address_of(Emit *e, const Value *v, int64_t delta)
+{
+    const char *name = offset_name(e, root_of(v));
+    switch (v->kind) {
+    case VALUE_PARAM:
+        return arena_printf(e->arena, "w + %s", name);
+    case VALUE_GRAD:
+        return arena_printf(e->arena, "d + %s", name);
+    case VALUE_CHANNEL:
+    case VALUE_WORK:
+        return delta ? arena_printf(e->arena, "f + %s + %lld", name, (long long)delta) : arena_printf(e->arena, "f + %s", name);
+    case VALUE_INDEX:
+        return arena_printf(e->arena, "(uint8_t *)(a + n * %s)", name);
+    case VALUE_TENSOR:
+        break;
+    }
+    int64_t inside = interior(v) + delta;
+    if (inside == 0) {
+        return arena_printf(e->arena, "a + n * %s", name);
+    }
+    return arena_printf(e->arena, "a + n * %s %c %lld", name, inside < 0 ? '-' : '+', (long long)llabs(inside));
+}
+
+/* ---- comments ---- */
+
+static const char *count_text(Arena *a, double x)
+{
+    if (x >= 1e9) {
+        return arena_printf(a, "%.1f G", x / 1e9);
+    }
+    if (x >= 1e5) {
+        return arena_printf(a, "%.1f M", x / 1e6);
+    }
+    return arena_printf(a, "%.1f k", x / 1e3);
+}
+
+const char *group_comment(Emit *e, const Group *g)
+{
+    Arena *a = e->arena;
+    const Node *first = g->anchor ? g->anchor : g->tail[0];
+    const Layer *l = first->layer;
+    const char *text = arena_printf(a, "%s: %s", l ? l->name : e->net->name, first->op->name);
+    for (int i = g->anchor ? 0 : 1; i < g->n_tail; i++) {
+        text = arena_printf(a, "%s + %s", text, g->tail[i]->op->name);
+    }
+    const Node *last = g->n_tail ? g->tail[g->n_tail - 1] : first;
+    if (first->n_in > 0 && last->n_out > 0 && last->out[0]->kind == VALUE_TENSOR) {
+        text = arena_printf(a, "%s   %s -> %s", text, shape_text(a, first->in[0]->shape), shape_text(a, last->out[0]->shape));
+    }
+    if (g->anchor && l && l->macs > 0 && first->n_in == 2) {
+        text = arena_printf(a, "%s   %sMAC", text, count_text(a, (double)l->macs));
+    }
+    if (l) {
+        int line = 0, column = 0;
+        diag_position(e->net->diags, l->loc, &line, &column);
+        const char *path = e->net->diags->sources[l->loc.file].path, *slash = strrchr(path, '/');
+        text = arena_printf(a, "%s   %s:%d", text, slash ? slash + 1 : path, line);
+    }
+    return text;
+}
+
+/* ---- passes ---- */
+
+/* Borders and untouched padding must be zero before a group writes the inside of a tensor for the first time. */
+static void clear_before(Emit *e, int step)
+{
+    Graph *g = e->graph;
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        const Layout *l = &v->layout;
+        if (v->kind != VALUE_TENSOR || !v->stored || v->base || v->in_place_of || v->first != step || v == g->input) {
+            continue;
+        }
+        if (l->top || l->left || l->bottom || l->right) {
+            ct_line(e->calls, "nt_clear_border((int)n, %s, %lld, %lld, %lld, %lld, %lld, %d, %d, %d, %d);", address_of(e, v, 0),
+                    (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)v->shape.h, (long long)v->shape.w, l->top,
+                    l->left, l->bottom, l->right);
+        }
+    }
+}
+
+/* Groups whose results serve the input's gradient only: gradient() runs them, train() does not. */
+static bool *input_gradient_only(Emit *e)
+{
+    Graph *g = e->graph;
+    bool *needed = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *needed);
+    bool *group_needed = arena_array(e->arena, (size_t)g->n_groups + 1, sizeof *group_needed);
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        needed[i] = v->kind == VALUE_GRAD || (v->keep && v != g->d_input);
+    }
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const Node *n = g->nodes[i];
+        bool wanted = !n->dead && (n->op->traits & OP_SIDE_EFFECT);
+        for (int k = 0; k < n->n_out; k++) {
+            wanted |= needed[n->out[k]->id];
+        }
+        if (n->dead || !wanted) {
+            continue;
+        }
+        group_needed[n->group] = true;
+        for (int k = 0; k < n->n_in; k++) {
+            needed[n->in[k]->id] = true;
+            if (n->in[k]->base) {
+                needed[n->in[k]->base->id] = true;
+            }
+        }
+    }
+    for (int i = 0; i < g->n_groups; i++) {
+        group_needed[i] = !group_needed[i];
+    }
+    return group_needed;
+}
+
+static void emit_group(Emit *e, Group *group)
+{
+    e->group = group;
+    e->part = 0;
+    e->comment = group_comment(e, group);
+    clear_before(e, group->step);
+    if (group->anchor) {
+        group->anchor->op->emit(e, group->anchor);
+    } else {
+        emit_map(e);
+    }
+}
+
+static void emit_load_input(Emit *e)
+{
+    Value *x = e->graph->input;
+    const Layout *l = &x->layout;
+    e->group = NULL;
+    e->part = 0;
+    e->comment = arena_printf(e->arena, "input: %s, dense, into the input tensor", shape_text(e->arena, x->shape));
+    if (l->top || l->left || l->bottom || l->right) {
+        ct_line(e->calls, "nt_clear_border((int)n, %s, %lld, %lld, %lld, %lld, %lld, %d, %d, %d, %d);", address_of(e, x, 0),
+                (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)x->shape.h, (long long)x->shape.w, l->top, l->left,
+                l->bottom, l->right);
+    }
+    emit_kernel(e, "load_input");
+    emit_int(e, "H", x->shape.h);
+    emit_int(e, "W", x->shape.w);
+    emit_int(e, "C", x->shape.c);
+    emit_int(e, "P", l->pixel);
+    emit_int(e, "X_S", l->sample);
+    emit_int(e, "X_R", l->row);
+    emit_arg_text(e, "p->input");
+    emit_arg(e, x, 0);
+    emit_end(e);
+}
+
+/* The body of a pass: pointers, then one call a group. only: 0 all groups but those of the input's gradient, 1 these. */
+static Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
+{
+    Ct *calls = ct_new(e->arena);
+    e->calls = calls;
+    for (int i = from; i < to; i++) {
+        if ((skip && skip[i]) == invert) {
+            emit_group(e, e->graph->groups[i]);
+        }
+    }
+    return calls;
+}
+
+static void pass_pointers(Emit *e, Ct *at, bool grads, bool fixed)
+{
+    (void)e;
+    ct_line(at, "const size_t n = (size_t)p->n;");
+    ct_line(at, "real *const a = p->arena, *const w = p->params;");
+    if (grads) {
+        ct_line(at, "real *const d = p->grads;");
+        ct_line(at, "(void)d;");
+    }
+    if (fixed) {
+        ct_line(at, "real *const f = a + n * %s_SAMPLE;", e->space);
+        ct_line(at, "(void)f;");
+    }
+    ct_line(at, "(void)w;");
+}
+
+static bool has_content(const Ct *tree)
+{
+    Str s = {0};
+    ct_render(tree, 0, &s);
+    bool any = s.len > 0;
+    str_free(&s);
+    return any;
+}
+
+static void emit_pass(Emit *e, Ct *out, const char *head, const char *comment, Ct *body, bool grads)
+{
+    if (!has_content(body)) {
+        Ct *f = ct_function(out, "%s", head);
+        ct_line(f, "(void)p;");
+        ct_blank(out);
+        return;
+    }
+    ct_comment(out, "%s", comment);
+    Ct *f = ct_function(out, "%s", head);
+    pass_pointers(e, f, grads, true);
+    ct_blank(f);
+    ct_append(f, body);
+    ct_blank(out);
+}
+
+/* ---- the memory map ---- */
+
+static int by_offset(const void *x, const void *y)
+{
+    const Value *a = *(const Value *const *)x, *b = *(const Value *const *)y;
+    if (a->offset != b->offset) {
+        return a->offset < b->offset ? -1 : 1;
+    }
+    return a->first != b->first ? a->first - b->first : a->id - b->id;
+}
+
+static void memory_map(Emit *e, Ct *out, const char *what)
+{
+    Graph *g = e->graph;
+    if (g->sample_elements > INT_MAX || g->fixed_elements > INT_MAX) {
+        die("the network needs more than 2^31 values a sample: use a smaller input");
+    }
+    const Value **items = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *items);
+    for (int area = 0; area < 2; area++) {
+        int n = 0;
+        for (int i = 0; i < g->n_values; i++) {
+            const Value *v = g->values[i];
+            bool scales = v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX;
+            bool planned = scales || v->kind == VALUE_CHANNEL || v->kind == VALUE_WORK;
+            if (planned && v->stored && !v->base && scales == (area == 0)) {
+                items[n++] = v;
+            }
+        }
+        qsort(items, (size_t)n, sizeof *items, by_offset);
+        ct_comment(out, area == 0 ? "Memory map of %s: offsets in elements, times the batch. What shares a place is never alive at the "
+                                    "same step; steps are the groups in order of execution."
+                                  : "Vectors and workspaces of %s that do not grow with the batch: offsets behind the samples.",
+                   what);
+        Ct *table = ct_table(out, "enum");
+        for (int i = 0; i < n; i++) {
+            const Value *v = items[i];
+            const char *shape = v->kind == VALUE_WORK ? arena_printf(e->arena, "%lld values", (long long)v->work_elements)
+                                                      : shape_text(e->arena, v->shape);
+            ct_line(table, "%s = %lld, /* %s, steps %d..%d%s */", offset_name(e, v), (long long)v->offset, shape, v->first,
+                    v->last > g->n_groups - 1 ? g->n_groups - 1 : v->last, v->in_place_of ? ", in place" : "");
+        }
+        ct_line(table, "%s_%s = %lld", e->space, area == 0 ? "SAMPLE" : "FIXED",
+                (long long)(area == 0 ? g->sample_elements : g->fixed_elements));
+        ct_blank(out);
+    }
+}
+
+static void parameter_map(Emit *e, Ct *out)
+{
+    ct_comment(out, "Parameters, packed: offsets in elements. Those that decay come first, statistics last.");
+    Ct *table = ct_table(out, "enum");
+    int64_t end = 0, trainable = 0;
+    for (int i = 0; i < e->net->n_params; i++) {
+        const NetParam *p = e->net->params[i];
+        if (p->offset + p->elements > INT_MAX) {
+            die("the network has more than 2^31 parameters: use fewer units");
+        }
+        ct_line(table, "P_%s = %lld,", c_upper(e->arena, p->name), (long long)p->offset);
+        end = p->offset + p->elements > end ? p->offset + p->elements : end;
+        if (p->role != PARAM_STAT && p->offset + p->elements > trainable) {
+            trainable = p->offset + p->elements;
+        }
+    }
+    ct_line(table, "P_TRAINABLE = %lld,", (long long)trainable);
+    ct_line(table, "P_ALL = %lld", (long long)end);
+    ct_blank(out);
+}
+
+/* ---- the optimizer's step ---- */
+
+static Ct *update_body(Emit *e)
+{
+    const Config *c = e->net->config;
+    const char *kernel = c->optimizer->kernel;
+    Ct *calls = ct_new(e->arena);
+    e->calls = calls;
+    e->group = NULL;
+    e->part = 0;
+    int64_t decay_end = 0, end = 0;
+    for (int i = 0; i < e->net->n_params; i++) {
+        const NetParam *p = e->net->params[i];
+        int64_t stop = p->offset + p->elements;
+        if (p->role != PARAM_STAT) {
+            end = stop > end ? stop : end;
+            decay_end = p->decays && stop > decay_end ? stop : decay_end;
+        }
+    }
+    for (int part = 0; part < 2; part++) {
+        int64_t from = part == 0 ? 0 : decay_end, to = part == 0 ? decay_end : end;
+        if (from == to) {
+            continue;
+        }
+        e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", c->optimizer->name);
+        emit_kernel(e, kernel);
+        emit_real(e, "MOMENTUM", c->opt.momentum);
+        emit_real(e, "MU", c->opt.momentum);
+        emit_real(e, "BETA1", c->opt.beta1);
+        emit_real(e, "BETA2", c->opt.beta2);
+        emit_real(e, "EPS", c->opt.eps);
+        emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)from));
+        emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)to));
+        emit_arg_text(e, "p->params");
+        emit_arg_text(e, "p->grads");
+        for (int k = 0; k < c->optimizer->state_slots; k++) {
+            emit_arg_text(e, k == 0 ? "p->state" : arena_printf(e->arena, "p->state + %d * (size_t)P_TRAINABLE", k));
+        }
+        emit_arg_text(e, "(real)p->lr");
+        emit_arg_text(e, "(real)p->clip_scale");
+        emit_arg_text(e, "(real)p->clip_value");
+        emit_arg_text(e, part == 0 ? c_real(e->arena, c->opt.weight_decay) : "0");
+        if (strcmp(kernel, "adam") == 0) {
+            emit_arg_text(e, "p->update_step");
+        }
+        emit_end(e);
+    }
+    return calls;
+}
+
+/* ---- descriptions ---- */
+
+static const char *c_string(Arena *a, const char *s)
+{
+    Str out = {0};
+    str_addc(&out, '"');
+    for (; *s; s++) {
+        unsigned char ch = (unsigned char)*s;
+        if (ch == '"' || ch == '\\') {
+            str_printf(&out, "\\%c", ch);
+        } else if (ch < 32 || ch > 126 || ch == '?') {
+            str_printf(&out, "\\%03o", ch);
+        } else {
+            str_addc(&out, (char)ch);
+        }
+    }
+    str_addc(&out, '"');
+    const char *text = arena_strndup(a, out.data, out.len);
+    str_free(&out);
+    return text;
+}
+
+static void describe_params(Emit *e, Ct *out)
+{
+    static const char *const roles[] = {"NT_WEIGHT", "NT_BIAS", "NT_STAT"};
+    static const char *const laws[] = {"NT_INIT_CONSTANT", "NT_INIT_NORMAL", "NT_INIT_UNIFORM"};
+    if (e->net->n_params == 0) {
+        return;
+    }
+    Ct *table = ct_table(out, "static const nt_param params[] =");
+    for (int i = 0; i < e->net->n_params; i++) {
+        const NetParam *p = e->net->params[i];
+        const char *dims;
+        int n_dims = !p->panels ? 1 : p->dense ? 2 : 4;
+        if (!p->panels) {
+            dims = arena_printf(e->arena, "%lld", (long long)p->out);
+        } else if (p->dense) {
+            dims = arena_printf(e->arena, "%lld, %lld", (long long)p->out, (long long)(p->in * p->kh * p->kw));
+        } else {
+            dims = arena_printf(e->arena, "%lld, %lld, %lld, %lld", (long long)p->out, (long long)p->in, (long long)p->kh, (long long)p->kw);
+        }
+        ct_line(table, "{.name = %s, .role = %s, .layout = %s, .disk_dims = {%s}, .n_disk_dims = %d,", c_string(e->arena, p->name),
+                roles[p->role], p->panels ? "NT_PANELS" : "NT_VECTOR", dims, n_dims);
+        ct_line(table, " .out = %lld, .in = %lld, .kh = %lld, .kw = %lld, .groups = %d, .panel = %d, .out_padded = %lld,", (long long)p->out,
+                (long long)p->in, (long long)p->kh, (long long)p->kw, p->groups, p->panel, (long long)p->out_padded);
+        ct_line(table, " .offset = P_%s, .elements = %lld, .init = %s, .init_a = %s, .init_stream = %d, .decay = %d},",
+                c_upper(e->arena, p->name), (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i, p->decays);
+    }
+    ct_blank(out);
+}
+
+static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
+{
+    const Net *net = e->net;
+    Ct *heads = ct_table(out, "static const nt_head heads[] =");
+    for (int i = 0; i < net->n_outputs; i++) {
+        const Value *t = train->outputs[i], *v = infer->outputs[i];
+        int loss = -1;
+        for (int k = net->n_losses - 1; k >= 0; k--) {
+            loss = net->losses[k].head == i ? k : loss;
+        }
+        e->graph = train;
+        e->space = "T";
+        const char *train_at = offset_name(e, root_of(t));
+        e->graph = infer;
+        e->space = "I";
+        const char *infer_at = offset_name(e, root_of(v));
+        if (interior(t) != 0 || interior(v) != 0 || t->layout.sample != v->layout.sample) {
+            die("internal error: the output %s does not lie plainly", net->outputs[i]->name);
+        }
+        ct_line(heads, "{.name = %s, .h = %lld, .w = %lld, .c = %lld, .offset = %s, .infer_offset = %s,",
+                c_string(e->arena, net->outputs[i]->name), (long long)t->shape.h, (long long)t->shape.w, (long long)t->shape.c, train_at,
+                infer_at);
+        ct_line(heads, " .stride_sample = %lld, .stride_row = %lld, .stride_pixel = %lld, .loss = %d, .probabilities = %d},",
+                (long long)t->layout.sample, (long long)t->layout.row, (long long)t->layout.pixel, loss,
+                v->def && (v->def->op->traits & OP_SOFTMAX) ? 1 : 0);
+    }
+    ct_blank(out);
+    if (net->n_losses > 0) {
+        Ct *losses = ct_table(out, "static const nt_loss losses[] =");
+        for (int i = 0; i < net->n_losses; i++) {
+            const LossTerm *t = &net->losses[i];
+            ct_line(losses, "{.kind = %s, .head = %d, .weight = %s},", c_upper(e->arena, arena_printf(e->arena, "NT_LOSS_%s", t->op->name)),
+                    t->head, c_real(e->arena, t->weight));
+        }
+        ct_blank(out);
+    }
+}
+
+static const char *real_list(Emit *e, Ct *out, const char *name, const double *x, int n)
+{
+    if (n == 0 || !x) {
+        return "NULL";
+    }
+    const char *text = "";
+    for (int i = 0; i < n; i++) {
+        text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", c_real(e->arena, x[i]));
+    }
+    ct_line(out, "static const double %s[] = {%s};", name, text);
+    return name;
+}
+
+static void describe_data(Emit *e, Ct *out)
+{
+    static const char *const sources[] = {"NONE", "IDX", "CSV", "IMAGES", "NPY", "CIFAR", "SPIRAL"};
+    static const char *const norms[] = {"NONE", "CENTER_IMAGE", "CENTER_CHANNEL", "STANDARDIZE", "SCALE", "GIVEN"};
+    static const char *const augments[] = {"SHIFT", "MIRROR", "CROP"};
+    const Config *c = e->net->config;
+    Arena *a = e->arena;
+    const char *mean = real_list(e, out, "given_mean", c->given_mean, c->n_given);
+    const char *std = real_list(e, out, "given_std", c->given_std, c->n_given);
+    if (c->n_augment > 0) {
+        Ct *t = ct_table(out, "static const nt_augment augment[] =");
+        for (int i = 0; i < c->n_augment; i++) {
+            ct_line(t, "{.kind = NT_AUG_%s, .amount = %lld},", augments[c->augment[i].kind], (long long)c->augment[i].amount);
+        }
+    }
+    if (c->n_classes > 0) {
+        Ct *t = ct_table(out, "static const char *const classes[] =");
+        for (int i = 0; i < c->n_classes; i++) {
+            ct_line(t, "%s,", c_string(a, c->classes[i]));
+        }
+    }
+    Ct *t = ct_table(out, "static const nt_data_config data_config =");
+    ct_line(t, ".source = NT_SOURCE_%s,", sources[c->source]);
+    if (c->path) {
+        ct_line(t, ".path = %s,", c_string(a, c->path));
+    }
+    if (c->label) {
+        ct_line(t, ".label = %s,", c_string(a, c->label));
+    }
+    if (c->source == SOURCE_SPIRAL) {
+        ct_line(t, ".spiral_classes = %lld, .spiral_points = %lld, .spiral_noise = %s,", (long long)c->spiral_classes,
+                (long long)c->spiral_points, c_real(a, c->spiral_noise));
+    }
+    ct_line(t, ".validation_share = %s, .validation_count = %lld,", c_real(a, c->validation_share), (long long)c->validation_count);
+    ct_line(t, ".normalize = NT_NORM_%s, .norm_scale = %s, .given_mean = %s, .given_std = %s, .n_given = %d,", norms[c->normalize],
+            c_real(a, c->norm_scale), mean, std, c->n_given);
+    ct_line(t, ".augment = %s, .n_augment = %d,", c->n_augment ? "augment" : "NULL", c->n_augment);
+    ct_line(t, ".classes = %s, .n_classes = %d,", c->n_classes ? "classes" : "NULL", c->n_classes);
+    ct_blank(out);
+}
+
+static void describe_training(Emit *e, Ct *out)
+{
+    static const char *const schedules[] = {"CONSTANT", "STEP", "PIECEWISE", "COSINE"};
+    static const char *const clips[] = {"NONE", "NORM", "VALUE"};
+    const Config *c = e->net->config;
+    Arena *a = e->arena;
+    const char *at = real_list(e, out, "piece_at", c->piece_at, c->n_pieces);
+    const char *lr = real_list(e, out, "piece_lr", c->piece_lr, c->n_pieces > 0 ? c->n_pieces + 1 : 0);
+    Ct *t = ct_table(out, "static const nt_train_config train_config =");
+    ct_line(t, ".optimizer = %s, .lr = %s, .weight_decay = %s,", c_string(a, c->optimizer->name), c_real(a, c->opt.lr),
+            c_real(a, c->opt.weight_decay));
+    ct_line(t, ".schedule = NT_SCHED_%s, .schedule_per_step = %d, .step_every = %s, .step_factor = %s,", schedules[c->schedule],
+            c->schedule_per_step, c_real(a, c->step_every), c_real(a, c->step_factor));
+    ct_line(t, ".piece_at = %s, .piece_lr = %s, .n_pieces = %d, .cosine_final = %s,", at, lr, c->n_pieces, c_real(a, c->cosine_final));
+    ct_line(t, ".batch = %lld, .epochs = %lld, .clip = NT_CLIP_%s, .clip_at = %s, .patience = %lld, .seed = %lldu,", (long long)c->batch,
+            (long long)c->epochs, clips[c->clip], c_real(a, c->clip_at), (long long)c->patience, (long long)c->seed);
+    ct_line(t, ".metric_accuracy = %d, .top_k = %lld,", c->metric_accuracy, (long long)c->top_k);
+    ct_blank(out);
+}
+
+/* Tensors that hold a layer's forward result until the backward pass: where to look for the first value that is not finite. */
+static int describe_layers(Emit *e, Ct *out, Graph *g)
+{
+    const Value **list = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *list);
+    int n = 0;
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        bool forward = v->def && v->def->phase == PHASE_FORWARD;
+        if (v->kind == VALUE_TENSOR && v->stored && !v->base && forward && v->last >= g->forward_groups) {
+            list[n++] = v;
+        }
+    }
+    if (n == 0) {
+        return 0;
+    }
+    e->graph = g;
+    e->space = "T";
+    Ct *names = ct_table(out, "static const char *const layer_names[] =");
+    for (int i = 0; i < n; i++) {
+        ct_line(names, "%s,", c_string(e->arena, list[i]->name));
+    }
+    Ct *offsets = ct_table(out, "static const size_t layer_offsets[] =");
+    for (int i = 0; i < n; i++) {
+        ct_line(offsets, "%s,", offset_name(e, list[i]));
+    }
+    Ct *sizes = ct_table(out, "static const size_t layer_elements[] =");
+    for (int i = 0; i < n; i++) {
+        ct_line(sizes, "%lld,", (long long)list[i]->layout.sample);
+    }
+    ct_blank(out);
+    return n;
+}
+
+/* Identifies the architecture: parameters by name and shape, operators, shapes. Not training settings. */
+static uint64_t architecture_hash(const Net *net)
+{
+    uint64_t h = hash_start();
+    for (int i = 0; i < net->n_layers; i++) {
+        const Layer *l = net->layers[i];
+        h = hash_text(h, l->op->name);
+        int64_t dims[3] = {l->out.h, l->out.w, l->out.c};
+        h = hash_bytes(h, dims, sizeof dims);
+    }
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        int64_t dims[4] = {p->out, p->in, p->kh, p->kw};
+        h = hash_text(h, p->name);
+        h = hash_bytes(h, dims, sizeof dims);
+    }
+    return h;
+}
+
+static void describe_model(Emit *e, Ct *out, Graph *train, Graph *infer, int n_layers)
+{
+    const Net *net = e->net;
+    Arena *a = e->arena;
+    int64_t parameters = 0, macs = 0, first_macs = 0;
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        parameters += p->role == PARAM_STAT ? 0 : p->out * p->in * p->kh * p->kw;
+    }
+    for (int i = 0; i < net->n_layers; i++) {
+        const Layer *l = net->layers[i];
+        macs += l->macs;
+        first_macs += l->n_inputs == 1 && l->inputs[0] == net->input ? l->macs : 0;
+    }
+    const Shape in = net->input->out;
+    ct_directive(out, "ifdef NT_DOUBLE");
+    ct_directive(out, "define MODEL %s_double_model", c_name(a, net->name));
+    ct_directive(out, "else");
+    ct_directive(out, "define MODEL %s_model", c_name(a, net->name));
+    ct_directive(out, "endif");
+    ct_line(out, "extern const nt_model MODEL;");
+    Ct *t = ct_table(out, "const nt_model MODEL =");
+    ct_line(t, ".abi = NT_ABI, .name = %s, .file = %s, .target = %s, .hash = \"%016llx\",", c_string(a, net->name),
+            c_string(a, net->file), c_string(a, e->target->name), (unsigned long long)architecture_hash(net));
+    ct_line(t, ".input_h = %lld, .input_w = %lld, .input_c = %lld,", (long long)in.h, (long long)in.w, (long long)in.c);
+    ct_line(t, ".params = %s, .n_params = %d, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = %d,",
+            net->n_params ? "params" : "NULL", net->n_params, net->config->optimizer->state_slots);
+    ct_line(t, ".arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,");
+    ct_line(t, ".heads = heads, .n_heads = %d, .losses = %s, .n_losses = %d,", net->n_outputs, net->n_losses ? "losses" : "NULL",
+            net->n_losses);
+    ct_line(t, ".parameters = %lld, .macs_forward = %s, .flops_step = %s,", (long long)parameters, c_real(a, (double)macs),
+            c_real(a, 2.0 * (double)(3 * macs - first_macs)));
+    const Value *d = train->d_input;
+    if (d) {
+        e->graph = train;
+        e->space = "T";
+        ct_line(t, ".input_grad = %s, .input_grad_stride_sample = %lld, .input_grad_stride_row = %lld,", offset_name(e, root_of(d)),
+                (long long)d->layout.sample, (long long)d->layout.row);
+        ct_line(t, ".input_grad_stride_pixel = %lld,", (long long)d->layout.pixel);
+    } else {
+        ct_line(t, ".input_grad = SIZE_MAX,");
+    }
+    ct_line(t, ".train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,");
+    if (n_layers > 0) {
+        ct_line(t, ".layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = %d,", n_layers);
+    }
+    ct_line(t, ".data = &data_config, .train_config = &train_config,");
+    (void)infer;
+}
+
+/* ---- files ---- */
+
+static void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len)
+{
+    out->files = vec_grow(a, out->files, out->n, &out->cap, sizeof *out->files);
+    out->files[out->n++] = (OutputFile){name, arena_strndup(a, text, len), len};
+}
+
+/* Puts a function's name for @ and its capitals for ^. */
+static void render_function(Emit *e, const EmittedFunction *f, Ct *out)
+{
+    Str text = {0};
+    const char *upper = c_upper(e->arena, f->name);
+    for (const char *p = f->text; *p; p++) {
+        if (*p == '@') {
+            str_add(&text, f->name);
+        } else if (*p == '^' && p[1] == '_') {
+            str_add(&text, upper);
+        } else {
+            str_addc(&text, *p);
+        }
+    }
+    const char *comment = f->comment ? f->comment : f->name;
+    ct_comment(out, "%s%s%s", comment, f->users ? "\nalso: " : "", f->users ? f->users : "");
+    ct_raw(out, text.data);
+    ct_blank(out);
+    str_free(&text);
+}
+
+void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, bool library, Output *output)
+{
+    Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
+    (void)library;
+    Ct *passes = ct_new(arena), *maps = ct_new(arena);
+    parameter_map(e, maps);
+
+    e->graph = train;
+    e->space = "T";
+    memory_map(e, maps, "training");
+    bool *skip = input_gradient_only(e);
+    Ct *load = ct_new(arena);
+    e->calls = load;
+    emit_load_input(e);
+    Ct *forward = ct_new(arena);
+    ct_append(forward, load);
+    ct_append(forward, pass_body(e, 0, train->forward_groups, NULL, false));
+    int loss_end = train->forward_groups;
+    while (loss_end < train->n_groups && train->groups[loss_end]->anchor && train->groups[loss_end]->anchor->phase == PHASE_LOSS) {
+        loss_end++;
+    }
+    Ct *losses = ct_new(arena);
+    ct_append(losses, pass_body(e, train->forward_groups, loss_end, NULL, false));
+    emit_pass(e, passes, "static void run_forward(const nt_pass *p, int update_statistics)",
+              "Forward in training mode, then the losses and their gradients.", forward, true);
+    Ct *loss_pass = ct_new(arena);
+    ct_append(loss_pass, losses);
+    emit_pass(e, passes, "static void run_losses(const nt_pass *p)", "Each head's loss and the gradient to it.", loss_pass, true);
+    emit_pass(e, passes, "static void run_backward(const nt_pass *p)", "Gradients of all parameters.",
+              pass_body(e, loss_end, train->n_groups, skip, false), true);
+    emit_pass(e, passes, "static void run_input_gradient(const nt_pass *p)", "What only the gradient of the input needs.",
+              pass_body(e, loss_end, train->n_groups, skip, true), true);
+
+    e->graph = infer;
+    e->space = "I";
+    memory_map(e, maps, "inference");
+    Ct *inference = ct_new(arena);
+    e->calls = inference;
+    emit_load_input(e);
+    ct_append(inference, pass_body(e, 0, infer->n_groups, NULL, false));
+    emit_pass(e, passes, "static void infer(nt_pass *p)", "Forward at inference: running statistics, no dropout.", inference, false);
+
+    Ct *update = update_body(e);
+    ct_comment(passes, "One step of the optimizer.");
+    Ct *f = ct_function(passes, "static void update(nt_pass *p)");
+    if (has_content(update)) {
+        ct_append(f, update);
+    } else {
+        ct_line(f, "(void)p;");
+    }
+    ct_blank(passes);
+    ct_comment(passes, "The loss alone: running statistics stay as they are.");
+    f = ct_function(passes, "static void loss(nt_pass *p)");
+    ct_line(f, "run_forward(p, 0);");
+    ct_line(f, "nt_clear_losses(p);");
+    ct_line(f, "run_losses(p);");
+    ct_blank(passes);
+    ct_comment(passes, "Forward, losses, backward.");
+    f = ct_function(passes, "static void train(nt_pass *p)");
+    ct_line(f, "run_forward(p, 1);");
+    ct_line(f, "nt_clear_losses(p);");
+    ct_line(f, "run_losses(p);");
+    ct_line(f, "run_backward(p);");
+    ct_blank(passes);
+    ct_comment(passes, "The same with the gradient of the input.");
+    f = ct_function(passes, "static void gradient(nt_pass *p)");
+    ct_line(f, "loss(p);");
+    ct_line(f, "run_backward(p);");
+    ct_line(f, "run_input_gradient(p);");
+    ct_blank(passes);
+
+    Ct *tables = ct_new(arena);
+    describe_params(e, tables);
+    describe_heads(e, tables, train, infer);
+    describe_data(e, tables);
+    describe_training(e, tables);
+    int n_layers = describe_layers(e, tables, train);
+    describe_model(e, tables, train, infer, n_layers);
+
+    Ct *file = ct_new(arena);
+    ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
+               shape_text(arena, net->outputs[0]->out), net->file, target->name);
+    ct_directive(file, "include \"emitted.h\"");
+    ct_blank(file);
+    ct_directive(file, "include <math.h>");
+    ct_blank(file);
+    ct_append(file, maps);
+    for (int i = 0; i < e->n_functions; i++) {
+        render_function(e, &e->functions[i], file);
+    }
+    ct_append(file, passes);
+    ct_append(file, tables);
+    Str text = {0};
+    ct_render(file, 0, &text);
+    add_file(arena, output, arena_printf(arena, "%s.c", c_name(arena, net->name)), text.data, text.len);
+    str_free(&text);
+
+    const char *name = c_name(arena, net->name);
+    str_printf(&text,
+               "/* main.c - the trainer of %s. Made by netc; do not edit. */\n#include \"trainer.h\"\n\nextern const nt_model %s_model, "
+               "%s_double_model;\n\nint main(int argc, char **argv)\n{\n    return nt_trainer_main(&%s_model, &%s_double_model, argc, "
+               "argv);\n}\n",
+               net->name, name, name, name, name);
+    add_file(arena, output, "main.c", text.data, text.len);
+    str_free(&text);
+}

@@ -1,0 +1,37 @@
+/* rules.h - what an operator's emission rule may say: which kernel, with which constants and arguments.
+ *
+ * A rule calls emit_kernel, then names constants and arguments in the order of the kernel's signature (after `n`), then emit_end. A
+ * rule may emit several kernels. The group's element-wise tail and the stores are put in at the kernel's K_STORE. */
+#ifndef NETC_EMIT_RULES_H
+#define NETC_EMIT_RULES_H
+
+#include "../graph.h"
+#include "../target.h"
+
+typedef struct Emit Emit;
+
+void emit_kernel(Emit *e, const char *file);
+void emit_int(Emit *e, const char *name, int64_t value);
+void emit_real(Emit *e, const char *name, double value);
+void emit_table(Emit *e, const char *name, const int64_t *values, int n);
+/* NAME_S, NAME_R, NAME_P: strides of a tensor. */
+void emit_strides(Emit *e, const char *name, const Value *v);
+/* A pointer to the value's first element, `delta` elements on. */
+void emit_arg(Emit *e, Value *v, int64_t delta);
+/* An argument that is no value of the plan: "NULL", "p->labels". */
+void emit_arg_text(Emit *e, const char *text);
+/* The pixel that K_STORE's (h, w) stands for: (h*step_h + from_h, w*step_w + from_w). Without it, (h, w). */
+void emit_pixels(Emit *e, int64_t step_h, int64_t from_h, int64_t step_w, int64_t from_w);
+/* K_STORE's channels count padded groups of `padded` that hold `real` channels each: stores are by lanes. */
+void emit_ragged(Emit *e, int64_t padded, int64_t real);
+/* K_STORE's channel counts through a volume's pixels: ((h*width + w)*channels + c). */
+void emit_flat_channels(Emit *e, int64_t height, int64_t width, int64_t channels);
+/* The tensor that the kernel's K_LOAD reads. */
+void emit_load(Emit *e, Value *v);
+void emit_end(Emit *e);
+/* A loop over the pixels of a grid of out_h x out_w (see emit_pixels) that stores zeros through the tail. */
+void emit_zeros(Emit *e, int64_t out_h, int64_t out_w);
+const Target *emit_target(const Emit *e);
+Arena *emit_arena(const Emit *e);
+
+#endif

@@ -1,0 +1,413 @@
+/* splice.c - a copy of a kernel file for one set of constants: names put in, hooks replaced by the group's tail. */
+#include "emit.h"
+
+#include "../op.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what rules say ---- */
+
+const Target *emit_target(const Emit *e)
+{
+    return e->target;
+}
+
+Arena *emit_arena(const Emit *e)
+{
+    return e->arena;
+}
+
+void emit_kernel(Emit *e, const char *file)
+{
+    e->kernel = file;
+    e->n_constants = e->n_args = e->n_pointers = 0;
+    e->step_h = e->ragged_padded = e->flat_channels = 0;
+    e->load = NULL;
+}
+
+static Constant *add_constant(Emit *e, const char *name)
+{
+    if (e->n_constants == MAX_CONSTANTS) {
+        die("internal error: kernel %s has more than %d constants", e->kernel, MAX_CONSTANTS);
+    }
+    Constant *c = &e->constants[e->n_constants++];
+    *c = (Constant){.name = name};
+    return c;
+}
+
+void emit_int(Emit *e, const char *name, int64_t value)
+{
+    add_constant(e, name)->integer = value;
+}
+
+void emit_real(Emit *e, const char *name, double value)
+{
+    Constant *c = add_constant(e, name);
+    c->is_real = true;
+    c->real = value;
+}
+
+void emit_table(Emit *e, const char *name, const int64_t *values, int n)
+{
+    Constant *c = add_constant(e, name);
+    c->table = values;
+    c->n_table = n;
+}
+
+void emit_strides(Emit *e, const char *name, const Value *v)
+{
+    emit_int(e, arena_printf(e->arena, "%s_S", name), v->layout.sample);
+    emit_int(e, arena_printf(e->arena, "%s_R", name), v->layout.row);
+    emit_int(e, arena_printf(e->arena, "%s_P", name), v->layout.pixel);
+}
+
+void emit_arg(Emit *e, Value *v, int64_t delta)
+{
+    emit_arg_text(e, address_of(e, v, delta));
+}
+
+void emit_arg_text(Emit *e, const char *text)
+{
+    if (e->n_args == MAX_POINTERS) {
+        die("internal error: kernel %s has too many arguments", e->kernel);
+    }
+    e->args[e->n_args++] = text;
+}
+
+void emit_pixels(Emit *e, int64_t step_h, int64_t from_h, int64_t step_w, int64_t from_w)
+{
+    e->step_h = step_h;
+    e->from_h = from_h;
+    e->step_w = step_w;
+    e->from_w = from_w;
+}
+
+void emit_ragged(Emit *e, int64_t padded, int64_t real)
+{
+    e->ragged_padded = padded;
+    e->ragged_real = real;
+}
+
+void emit_flat_channels(Emit *e, int64_t height, int64_t width, int64_t channels)
+{
+    e->flat_h = height;
+    e->flat_w = width;
+    e->flat_channels = channels;
+}
+
+void emit_load(Emit *e, Value *v)
+{
+    e->load = v;
+}
+
+/* ---- text ---- */
+
+const char *embedded_text(const char *name)
+{
+    for (const EmbeddedFile *f = embedded_files; f->name; f++) {
+        if (strcmp(f->name, name) == 0) {
+            return f->text;
+        }
+    }
+    die("internal error: no embedded file %s", name);
+}
+
+const char *c_name(Arena *a, const char *name)
+{
+    char *s = arena_strdup(a, name);
+    for (char *p = s; *p; p++) {
+        if (!isalnum((unsigned char)*p)) {
+            *p = '_';
+        }
+    }
+    return isdigit((unsigned char)*s) ? arena_printf(a, "n%s", s) : s;
+}
+
+const char *c_upper(Arena *a, const char *name)
+{
+    char *s = arena_strdup(a, c_name(a, name));
+    for (char *p = s; *p; p++) {
+        *p = (char)toupper((unsigned char)*p);
+    }
+    return s;
+}
+
+const char *c_real(Arena *a, double x)
+{
+    char text[64];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x) {
+            break;
+        }
+    }
+    return strpbrk(text, ".einf") ? arena_strdup(a, text) : arena_printf(a, "%s.0", text);
+}
+
+static const Constant *find_constant(const Emit *e, const char *name, size_t len)
+{
+    for (int i = 0; i < e->n_constants; i++) {
+        if (strlen(e->constants[i].name) == len && strncmp(e->constants[i].name, name, len) == 0) {
+            return &e->constants[i];
+        }
+    }
+    return NULL;
+}
+
+/* Splits the arguments of a hook at `p` (behind its open parenthesis); returns the position behind the closing one. */
+static const char *hook_arguments(Arena *a, const char *p, const char *args[5], int n)
+{
+    int depth = 0, k = 0;
+    const char *start = p;
+    for (;; p++) {
+        if (*p == '\0') {
+            die("internal error: a kernel's hook does not end");
+        }
+        bool end = depth == 0 && (*p == ')' || *p == ',');
+        if (end) {
+            while (isspace((unsigned char)*start)) {
+                start++;
+            }
+            if (k < n) {
+                args[k] = arena_strndup(a, start, (size_t)(p - start));
+            }
+            k++;
+            start = p + 1;
+            if (*p == ')') {
+                break;
+            }
+        } else if (strchr("([{", *p)) {
+            depth++;
+        } else if (strchr(")]}", *p)) {
+            depth--;
+        }
+    }
+    if (k != n) {
+        die("internal error: a kernel's hook has %d arguments instead of %d", k, n);
+    }
+    return p + 1;
+}
+
+/* The tail of one hook, indented like the line it replaces. Arguments' own K_ and k_ names are put in afterwards. */
+static const char *hook_text(Emit *e, const char *const args[5], bool load, int indent)
+{
+    Ct *block;
+    if (load) {
+        const Value *x = e->load;
+        block = ct_new(e->arena);
+        e->n_pointers = 1;
+        e->pointers[0] = (Pointer){.name = "x", .declaration = "const real *restrict x", .argument = address_of(e, x, 0), .value = x};
+        ct_line(block, "%s = v_load(x + (size_t)(%s) * %lld + (size_t)(%s) * %lld + (size_t)(%s) * %lld + (size_t)(%s));", args[0], args[1],
+                (long long)x->layout.sample, args[2], (long long)x->layout.row, args[3], (long long)x->layout.pixel, args[4]);
+    } else {
+        block = emit_tail(e, args[0], args[1], args[2], args[3], args[4]);
+    }
+    Str text = {0};
+    ct_render(block, indent, &text);
+    if (text.len > 0 && text.data[text.len - 1] == '\n') {
+        text.data[--text.len] = '\0';
+    }
+    const char *out = arena_strndup(e->arena, text.data, text.len);
+    str_free(&text);
+    return out;
+}
+
+static bool word_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* First the hooks, which decide the extra parameters; leading blanks of a hook's line give its depth. */
+static const char *replace_hooks(Emit *e, const char *text)
+{
+    Str out = {0};
+    for (const char *p = text; *p;) {
+        bool store = strncmp(p, "K_STORE(", 8) == 0, load = strncmp(p, "K_LOAD(", 7) == 0;
+        if ((store || load) && (p == text || !word_char(p[-1]))) {
+            const char *args[5] = {0};
+            const char *end = hook_arguments(e->arena, strchr(p, '(') + 1, args, 5);
+            end += *end == ';';
+            size_t line = out.len;
+            while (line > 0 && out.data[line - 1] == ' ') {
+                line--;
+            }
+            int indent = (int)(out.len - line) / 4;
+            out.len = line;
+            if (out.data) {
+                out.data[out.len] = '\0';
+            }
+            str_add(&out, hook_text(e, args, load, indent));
+            p = end;
+        } else {
+            str_addc(&out, *p++);
+        }
+    }
+    const char *done = arena_strndup(e->arena, out.data, out.len);
+    str_free(&out);
+    return done;
+}
+
+/* K_FOO -> ^_FOO (an enumerator or table) or a literal (a real); k_main -> @, k_foo -> @_foo; K_ARGS and K_PASS -> the tail's pointers. */
+static const char *replace_names(Emit *e, const char *text)
+{
+    Str out = {0};
+    for (const char *p = text; *p;) {
+        if (!word_char(*p) || (p > text && word_char(p[-1]))) {
+            str_addc(&out, *p++);
+            continue;
+        }
+        size_t len = 0;
+        while (word_char(p[len])) {
+            len++;
+        }
+        if (strncmp(p, "K_ARGS", len) == 0 && len == 6) {
+            while (out.len > 0 && out.data[out.len - 1] == ' ') {
+                out.data[--out.len] = '\0';
+            }
+            str_add(&out, pointer_declarations(e));
+        } else if (strncmp(p, "K_PASS", len) == 0 && len == 6) {
+            const char *passed = "";
+            while (out.len > 0 && out.data[out.len - 1] == ' ') {
+                out.data[--out.len] = '\0';
+            }
+            if (*pointer_declarations(e) && strncmp(pointer_declarations(e), ", const nt_pass", 15) == 0) {
+                passed = ", p";
+            }
+            for (int i = 0; i < e->n_pointers; i++) {
+                passed = arena_printf(e->arena, "%s, %s", passed, e->pointers[i].name);
+            }
+            str_add(&out, passed);
+        } else if (strncmp(p, "K_", 2) == 0) {
+            const Constant *c = find_constant(e, p + 2, len - 2);
+            if (!c) {
+                die("internal error: kernel %s wants %.*s", e->kernel, (int)len, p);
+            }
+            if (c->is_real) {
+                str_add(&out, c_real(e->arena, c->real));
+            } else {
+                str_printf(&out, "^_%s", c->name);
+            }
+        } else if (len == 6 && strncmp(p, "k_main", 6) == 0) {
+            str_addc(&out, '@');
+        } else if (strncmp(p, "k_", 2) == 0) {
+            str_printf(&out, "@%.*s", (int)len - 1, p + 1);
+        } else {
+            str_addn(&out, p, len);
+        }
+        p += len;
+    }
+    const char *done = arena_strndup(e->arena, out.data, out.len);
+    str_free(&out);
+    return done;
+}
+
+static bool mentions(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = strstr(text, name); p; p = strstr(p + 1, name)) {
+        if (!word_char(p[len])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void constants_text(Emit *e, const char *body, Str *out)
+{
+    Str line = {0};
+    for (int i = 0; i < e->n_constants; i++) {
+        const Constant *c = &e->constants[i];
+        if (c->is_real || c->table || !mentions(body, arena_printf(e->arena, "^_%s", c->name))) {
+            continue;
+        }
+        if (line.len > 90) {
+            str_printf(out, "    %s\n", line.data);
+            line.len = 0;
+        }
+        str_printf(&line, "%s^_%s = %lld,", line.len ? " " : "", c->name, (long long)c->integer);
+    }
+    if (line.len > 0) {
+        line.data[line.len - 1] = '\0';
+        Str all = {0};
+        str_printf(&all, "enum {\n%s    %s\n};\n", out->data ? out->data : "", line.data);
+        str_free(out);
+        *out = all;
+    }
+    str_free(&line);
+    for (int i = 0; i < e->n_constants; i++) {
+        const Constant *c = &e->constants[i];
+        if (!c->table || !mentions(body, arena_printf(e->arena, "^_%s", c->name))) {
+            continue;
+        }
+        str_printf(out, "static const int ^_%s[] = {", c->name);
+        for (int k = 0; k < c->n_table; k++) {
+            str_printf(out, "%s%lld", k == 0 ? "" : k % 16 == 0 ? ",\n    " : ", ", (long long)c->table[k]);
+        }
+        str_add(out, "};\n");
+    }
+}
+
+void emit_end(Emit *e)
+{
+    const char *file = embedded_text(arena_printf(e->arena, "kernels/%s.k.c", e->kernel));
+    const char *begin = strstr(file, "/* kernel { */"), *end = strstr(file, "/* kernel } */");
+    if (!begin || !end) {
+        die("internal error: kernel %s has no markers", e->kernel);
+    }
+    begin = strchr(begin, '\n') + 1;
+    while (*begin == '\n') {
+        begin++;
+    }
+    const char *body = arena_strndup(e->arena, begin, (size_t)(end - begin));
+    body = replace_names(e, replace_hooks(e, body));
+    Str text = {0};
+    constants_text(e, body, &text);
+    str_add(&text, body);
+    const char *name = emit_function(e, arena_strndup(e->arena, text.data, text.len));
+    str_free(&text);
+    const char *signature = strstr(body, "static void @(");
+    const char *args = signature && strncmp(signature, "static void @(int n", 19) == 0 ? "(int)n" : "";
+    for (int i = 0; i < e->n_args; i++) {
+        args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
+    }
+    ct_line(e->calls, "%s(%s%s);", name, args, pointer_arguments(e));
+    e->part++;
+}
+
+const char *emit_function(Emit *e, const char *text)
+{
+    const Node *first = e->group ? e->group->anchor ? e->group->anchor : e->group->tail[e->group->n_tail - 1] : NULL;
+    const Value *named = first ? first->out && first->n_out > 0 ? first->out[0] : first->in[0] : NULL;
+    const char *user = named ? c_name(e->arena, named->name) : "load";
+    if (first && first->phase == PHASE_LOSS) {
+        user = arena_printf(e->arena, "%s_loss", c_name(e->arena, first->in[0]->name));
+    }
+    for (int i = 0; i < e->n_functions; i++) {
+        EmittedFunction *f = &e->functions[i];
+        if (strcmp(f->text, text) == 0) {
+            if (e->comment && (!f->users || strlen(f->users) < 800)) {
+                f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
+            }
+            return f->name;
+        }
+    }
+    e->functions = vec_grow(e->arena, e->functions, e->n_functions, &e->cap_functions, sizeof *e->functions);
+    EmittedFunction *f = &e->functions[e->n_functions++];
+    const char *name = e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user;
+    for (int clash = 1, k = 2; clash; k++) {
+        clash = 0;
+        for (int i = 0; i + 1 < e->n_functions; i++) {
+            clash |= strcmp(e->functions[i].name, name) == 0;
+        }
+        if (clash) {
+            name = arena_printf(e->arena, "%s_%s%d", user, strcmp(e->space, "I") == 0 ? "infer" : "v", k);
+        }
+    }
+    f->name = name;
+    f->text = text;
+    f->comment = e->comment;
+    return name;
+}

@@ -1,0 +1,245 @@
+/* graph.h - the two forms of a network behind the syntax tree.
+ *
+ * Net: what the user wrote, expanded: one Layer an operator instance, with its attributes evaluated, its shape inferred and its
+ * parameters named. Reports are made of it.
+ *
+ * Graph: what is computed: nodes in order of execution, each with values in and out, single assignment. Built from a Net
+ * for training (forward, losses, backward) or for inference; passes rewrite it; emission and the reference interpreter
+ * read it. Shapes are per sample: the batch is never part of one. */
+#ifndef NETC_GRAPH_H
+#define NETC_GRAPH_H
+
+#include "diag.h"
+
+typedef struct OpDef OpDef;
+typedef struct Layer Layer;
+typedef struct Node Node;
+typedef struct Value Value;
+
+/* height x width x channels; a vector is 1x1xc with `vector` set. */
+typedef struct Shape {
+    int64_t h, w, c;
+    bool vector;
+} Shape;
+
+int64_t shape_size(Shape s);                      /* elements; shapes are checked to stay below 2^31 */
+bool shape_equal(Shape a, Shape b);
+const char *shape_text(Arena *a, Shape s);        /* "55x55x96", or "4096" */
+
+/* ---- parameters ---- */
+
+typedef enum ParamRole { PARAM_WEIGHT, PARAM_BIAS, PARAM_STAT } ParamRole;
+
+/* How initial values are drawn; worked out from the fans when the layer is made. */
+typedef enum InitLaw { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM } InitLaw;
+typedef struct InitSpec {
+    const char *name; /* "he_normal"; NULL: not given */
+    double value;     /* its argument */
+    Loc loc;
+} InitSpec;
+
+typedef struct NetParam {
+    const char *name;      /* layer1.0.conv1.weight */
+    const char *suffix;    /* weight */
+    ParamRole role;
+    Layer *layer;
+    bool panels;           /* a product's weights, stored in panels; else a plain vector of `out` values */
+    int64_t out, in, kh, kw; /* weights: output channels of all groups, input channels of one group, window; vectors: out, 1, 1, 1 */
+    int groups;
+    bool dense;            /* disk shape [out][in*kh*kw] */
+    int64_t fan_in, fan_out;
+    InitSpec init;
+    InitLaw law;           /* from init, by init_resolve() */
+    double law_value;
+    bool decays;
+    int index;             /* in net->params */
+    /* set by the layout pass, the same for every graph of a net and target */
+    int panel;             /* panel width */
+    int64_t out_padded;    /* of one group */
+    int64_t elements;      /* stored */
+    int64_t offset;        /* in the parameter block */
+} NetParam;
+
+/* ---- the expanded network ---- */
+
+typedef struct CallFrame CallFrame;
+struct CallFrame {         /* the chain of block calls that led here, innermost first */
+    const char *block;
+    Loc loc;
+    CallFrame *outer;
+};
+
+struct Layer {
+    int index;
+    const OpDef *op;
+    void *attrs;           /* op->attrs_size bytes */
+    Loc loc;               /* the operator in the file */
+    CallFrame *frame;
+    const char *name;      /* full name: label, or made up as language.md says */
+    const char *path;      /* prefix of its parameters; often the name itself */
+    bool labelled;
+    Layer **inputs;
+    int n_inputs;
+    Shape in, out;         /* of the first input; of the result */
+    NetParam **params;
+    int n_params;
+    int64_t macs;          /* a sample */
+    bool is_output;
+    int reads;             /* how many layers read it */
+    int chain;             /* layers of one statement's chain share this number: for reports */
+    Value *value;          /* while a graph is built: the value of its result */
+};
+
+typedef struct LossTerm {
+    const OpDef *op;       /* an operator with the `loss` trait */
+    void *attrs;
+    int head;              /* index into net->outputs */
+    double weight;
+    Loc loc;
+} LossTerm;
+
+struct Config;             /* config.h: the init, data and train sections */
+
+typedef struct Net {
+    Arena *arena;
+    Diags *diags;
+    const char *name;
+    Loc loc;
+    const char *file;      /* base name of the model file */
+    Layer **layers;
+    int n_layers, cap_layers;
+    NetParam **params;
+    int n_params, cap_params;
+    Layer *input;
+    Layer **outputs;
+    const char **output_names; /* as output(...) calls them; a single output: its statement's label, or its layer's name */
+    int n_outputs;
+    struct Config *config;
+    LossTerm *losses;
+    int n_losses;
+} Net;
+
+/* ---- the graph ---- */
+
+typedef enum ValueKind {
+    VALUE_TENSOR,  /* activations or their gradients: one `shape` a sample */
+    VALUE_INDEX,   /* bytes, one `shape` a sample: which input a maximum came from */
+    VALUE_PARAM,   /* a parameter or statistic */
+    VALUE_GRAD,    /* the gradient of a parameter, stored like it */
+    VALUE_CHANNEL, /* a vector of shape.c values for the whole batch (means, sums) */
+    VALUE_WORK     /* workspace: `work_elements` values for the whole batch */
+} ValueKind;
+
+/* Where a tensor lies: distances in elements between samples, rows, pixels; channels are contiguous. */
+typedef struct Layout {
+    int64_t sample, row, pixel;
+    int top, left, bottom, right; /* the zero border that readers want */
+    int64_t channels;             /* padded */
+} Layout;
+
+struct Value {
+    int id;
+    ValueKind kind;
+    Shape shape;
+    const char *name;      /* conv1, d_conv1, bn1_mean */
+    NetParam *param;       /* PARAM, GRAD */
+    Node *def;             /* NULL: the network's input, parameters */
+    Layer *layer;          /* whose result it is, or whose gradient */
+    bool is_grad;          /* a gradient: padded lanes hold zeros */
+    int64_t work_elements;
+    Value *base;           /* a slice of the channels of another tensor, from base_channel on; else NULL */
+    int64_t base_channel;
+    Value *in_place_of;    /* shares the memory of this one */
+    Layout layout;
+    int64_t offset;        /* in its block, elements (times the batch for tensors and indices) */
+    int first, last;       /* steps of the schedule between which it is alive */
+    bool keep;             /* an output: alive to the end */
+    bool stored;           /* has memory: some other group reads it; else it lives in registers */
+    int uses;              /* number of reading nodes, by graph_count_uses() */
+};
+
+typedef enum Phase { PHASE_FORWARD, PHASE_LOSS, PHASE_BACKWARD } Phase;
+
+struct Node {
+    int id;
+    const OpDef *op;
+    Layer *layer;
+    Phase phase;
+    void *attrs;
+    Value **in;
+    int n_in;
+    Value **out;
+    int n_out;
+    bool dead;
+    int group;             /* by fuse: index into graph->groups */
+    Value *work;           /* its workspace, by layout */
+    const char *why_alone; /* element-wise and not fused: the reason, for explain */
+};
+
+/* Nodes that run as one function: an anchor (a kernel, or NULL: a loop over the elements) and the element-wise tail applied
+ * to each of its results before it is stored. */
+typedef struct Group {
+    Node *anchor;
+    Node **tail;
+    int n_tail, cap_tail;
+    int step;              /* position in the schedule */
+} Group;
+
+typedef struct Graph {
+    Arena *arena;
+    Net *net;
+    bool training;
+    bool input_gradient;
+    Value **values;
+    int n_values, cap_values;
+    Node **nodes;
+    int n_nodes, cap_nodes;
+    Group **groups;        /* in order of execution, after fuse */
+    int n_groups, cap_groups;
+    Value *input, *d_input;
+    Value **outputs;       /* one a head */
+    Value **param_values;  /* by net->params index */
+    Value **param_grads;
+    int forward_groups;    /* groups before the first of the backward phase */
+    int64_t sample_elements, fixed_elements; /* by plan */
+    int64_t unplanned_sample, unplanned_fixed;
+    Phase phase;           /* of nodes being added */
+    Layer *layer;          /* of nodes being added */
+} Graph;
+
+/* ---- building ---- */
+
+Value *graph_tensor(Graph *g, Shape shape, const char *name);
+Value *graph_value(Graph *g, ValueKind kind, Shape shape, const char *name);
+Value *graph_work(Graph *g, int64_t elements, const char *name);
+Value *graph_param(Graph *g, NetParam *p);
+Value *graph_param_grad(Graph *g, NetParam *p);
+/* A node with n_in inputs; outputs are added with node_output. attrs may be NULL. */
+Node *graph_node(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in);
+void node_output(Graph *g, Node *n, Value *v);
+/* A node with one tensor result. */
+Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in, Shape shape, const char *name);
+/* A slice of channels [from, from+count) of a tensor: no node, no copy. */
+Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const char *name);
+/* The value as the language sees the layer's input: a volume that was flattened is copied into a plain vector. */
+Value *graph_as_written(Graph *g, Shape shape, Value *v);
+/* Counts the readers of each value among nodes that are not dead. */
+void graph_count_uses(Graph *g);
+
+/* The graph of a checked network: forward; with `training` also losses and backward. */
+Graph *graph_build(Net *net, bool training, bool input_gradient);
+
+/* Reverse-mode differentiation of the forward part (autodiff.c). */
+typedef struct Autodiff Autodiff;
+void autodiff(Graph *g);
+/* For gradient rules: the gradient of a node's output (NULL: none reaches it), whether an input wants one, and handing it one. */
+Value *grad_of(Autodiff *ad, Value *v);
+bool grad_wanted(Autodiff *ad, Value *v);
+void grad_add(Autodiff *ad, Value *v, Value *contribution);
+Graph *grad_graph(Autodiff *ad);
+
+/* Ends the compiler with the list of broken rules if the graph is not well formed (debug builds call it between passes). */
+void graph_verify(const Graph *g, const char *after);
+void graph_dump(const Graph *g, Str *out);
+
+#endif

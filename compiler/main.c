@@ -1,0 +1,260 @@
+/* main.c - the command line of netc. */
+#include "driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Command {
+    const char *name, *arguments, *summary, *options;
+} Command;
+
+static const char target_help[] = "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n";
+
+static const Command commands[] = {
+    {"check", "M.net", "check a model: silent, or diagnostics and status 1", "  -D name=value  set a let constant\n"},
+    {"report", "M.net", "table of shapes, memory, parameters",
+     "  --batch N      samples that memory is planned for (the train section's batch)\n"
+     "  --format F     text, md, csv, json or html\n"
+     "  --effective    every setting, defaults included\n"
+     "  -D name=value  set a let constant\n"},
+    {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
+     "  --batch N      samples that memory is planned for\n  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"},
+    {"emit", "M.net -o DIR", "write the C sources",
+     "  -o DIR         folder for the sources\n  --kind K       trainer or library\n  --target T     native, generic, avx2\n"
+     "  -D name=value  set a let constant\n"},
+    {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
+     "  -o EXE         the program (a folder of an object library with --kind library)\n  --kind K       trainer or library\n"
+     "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"},
+    {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help},
+    {"fmt", "M.net", "rewrite in canonical form, comments kept", "  --check        status 1 and no change if the file is not in that form\n"},
+    {"graph", "M.net", "the network as a picture", "  --format F     dot or svg\n  -D name=value  set a let constant\n"},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "netc - compiles a declarative model of a neural network to C\n\nusage: netc COMMAND M.net [OPTIONS]\n\n");
+    for (int i = 0; i < N_COMMANDS; i++) {
+        fprintf(out, "  %-8s %-18s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    }
+    fprintf(out, "\n`netc COMMAND --help` lists a command's options. `netc --version` prints the version.\n");
+}
+
+static int bad_usage(const char *format, const char *what)
+{
+    fprintf(stderr, "netc: ");
+    fprintf(stderr, format, what);
+    fprintf(stderr, "\n");
+    return 2;
+}
+
+static const Command *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Takes the value of an option: `--name value` or `--name=value`. */
+static const char *option_value(const char *name, int argc, char **argv, int *i)
+{
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0) {
+        return NULL;
+    }
+    if (argv[*i][n] == '=' && n > 2) {
+        return argv[*i] + n + 1;
+    }
+    if (n == 2 && argv[*i][n] != '\0') {
+        return argv[*i] + n; /* -Dname=value */
+    }
+    if (argv[*i][n] == '\0' && *i + 1 < argc) {
+        return argv[++*i];
+    }
+    return NULL;
+}
+
+/* Whether a command's help lists the option: the help is the list of what it takes. */
+static bool takes(const Command *c, const char *option)
+{
+    const char *at = strstr(c->options, option);
+    return at && (at[strlen(option)] == ' ');
+}
+
+static int parse_options(const Command *c, Options *o, int argc, char **argv, int *rest)
+{
+    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "-o", "-D"};
+    for (int i = 2; i < argc; i++) {
+        const char *a = argv[i];
+        if (a[0] != '-' && !o->file) {
+            o->file = a;
+            if (strcmp(c->name, "train") == 0) {
+                *rest = i + 1;
+                return 0;
+            }
+            continue;
+        }
+        if (strcmp(a, "--effective") == 0 && takes(c, a)) {
+            o->effective = true;
+            continue;
+        }
+        if (strcmp(a, "--check") == 0 && takes(c, a)) {
+            o->check = true;
+            continue;
+        }
+        if (strncmp(a, "--dump=", 7) == 0) {
+            o->dump = a + 7;
+            continue;
+        }
+        const char *value = NULL;
+        const char *name = NULL;
+        for (size_t k = 0; k < sizeof valued / sizeof *valued && !value; k++) {
+            if (takes(c, valued[k])) {
+                value = option_value(valued[k], argc, argv, &i);
+                name = valued[k];
+            }
+        }
+        if (!value) {
+            fprintf(stderr, "netc: %s takes no %s '%s'\nusage: netc %s %s\n%s", c->name, a[0] == '-' ? "option" : "second file", a, c->name,
+                    c->arguments, c->options);
+            return 2;
+        }
+        if (strcmp(name, "--batch") == 0) {
+            char *end = NULL;
+            o->batch = strtoll(value, &end, 10);
+            if (*value == '\0' || *end != '\0' || o->batch < 1 || o->batch > 1 << 24) {
+                return bad_usage("--batch %s: give a whole number from 1 on", value);
+            }
+        } else if (strcmp(name, "--format") == 0) {
+            o->format = value;
+        } else if (strcmp(name, "--target") == 0) {
+            o->target = value;
+            if (!target_find(value)) {
+                fprintf(stderr, "netc: no target '%s': there are %s (avx512 and neon are not available yet)\n", value, target_names());
+                return 2;
+            }
+        } else if (strcmp(name, "--kind") == 0) {
+            o->kind = value;
+            if (strcmp(value, "trainer") != 0 && strcmp(value, "library") != 0) {
+                return bad_usage("--kind %s: it is trainer or library", value);
+            }
+        } else if (strcmp(name, "-o") == 0) {
+            o->output = value;
+        } else {
+            if (o->n_defines == 64) {
+                return bad_usage("more than 64 constants by -D%s", "");
+            }
+            o->define_texts[o->n_defines++] = value;
+        }
+    }
+    return 0;
+}
+
+static int command_check(const Options *o)
+{
+    Compilation c = {0};
+    bool ok = compile_front(&c, o);
+    compilation_free(&c);
+    return ok ? 0 : 1;
+}
+
+static int command_fmt(const Options *o)
+{
+    Arena arena = {0};
+    Diags diags = {.arena = &arena};
+    size_t len = 0;
+    char *text = file_read(o->file, &len);
+    if (!text) {
+        fprintf(stderr, "netc: cannot read %s\n", o->file);
+        return 1;
+    }
+    int file = diag_add_source(&diags, o->file, arena_strndup(&arena, text, len), (uint32_t)len);
+    const Ast *ast = ast_parse(&arena, &diags, file);
+    int status = 0;
+    Str out = {0};
+    if (diags.errors > 0) {
+        diag_render(&diags, &out, false);
+        fwrite(out.data, 1, out.len, stderr);
+        status = 1;
+    } else {
+        ast_format(ast, &diags, &out);
+        bool same = out.len == len && memcmp(out.data ? out.data : "", text, len) == 0;
+        if (o->check) {
+            if (!same) {
+                fprintf(stderr, "netc: %s is not in canonical form; `netc fmt %s` rewrites it\n", o->file, o->file);
+                status = 1;
+            }
+        } else if (!same && !file_write(o->file, out.data ? out.data : "", out.len)) {
+            fprintf(stderr, "netc: cannot write %s\n", o->file);
+            status = 3;
+        }
+    }
+    str_free(&out);
+    free(text);
+    arena_free(&arena);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("netc %s\n", NETC_VERSION);
+        return 0;
+    }
+    const Command *c = find_command(argv[1]);
+    if (!c) {
+        const char *names[N_COMMANDS];
+        for (int i = 0; i < N_COMMANDS; i++) {
+            names[i] = commands[i].name;
+        }
+        const char *near = did_you_mean(argv[1], names, N_COMMANDS);
+        fprintf(stderr, "netc: no command '%s'%s%s%s\n\n", argv[1], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        usage(stderr);
+        return 2;
+    }
+    for (int i = 2; i < argc && strcmp(c->name, "train") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            printf("netc %s %s: %s\n\n%s", c->name, c->arguments, c->summary, c->options);
+            return 0;
+        }
+    }
+    if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+        printf("netc %s %s: %s\n\n%s\nARGS are the trainer's: see them with `netc train M.net --help`.\n", c->name, c->arguments, c->summary,
+               c->options);
+        return 0;
+    }
+    Options o = {.target = "native", .kind = "trainer"};
+    int rest = argc, status = parse_options(c, &o, argc, argv, &rest);
+    if (status != 0) {
+        return status;
+    }
+    if (!o.file) {
+        fprintf(stderr, "netc: which model?\nusage: netc %s %s\n", c->name, c->arguments);
+        return 2;
+    }
+    switch (c->name[0]) {
+    case 'c':
+        return command_check(&o);
+    case 'r':
+        return command_report(&o);
+    case 'b':
+        return command_build(&o);
+    case 't':
+        return command_train(&o, argc - rest, argv + rest, argv[0]);
+    case 'f':
+        return command_fmt(&o);
+    case 'g':
+        return command_graph(&o);
+    default:
+        return strcmp(c->name, "emit") == 0 ? command_emit(&o) : command_explain(&o);
+    }
+}

@@ -1,0 +1,615 @@
+/* conv.c - convolution: the language's conv, and the graph operators of every product: conv (forward), conv_dx (gradient to
+ * the input), conv_dw (gradient of weights and, on the way, of the bias). */
+#include "bias.h"
+#include "product.h"
+
+#include "../emit/rules.h"
+#include "../interp.h"
+#include "../target.h"
+
+typedef struct ConvAttrs {
+    int64_t channels;
+    Size2 size, stride, dilation;
+    Pad pad;
+    int64_t groups;
+    bool bias;
+    InitSpec init;
+    Geometry geo; /* set by the shape rule */
+} ConvAttrs;
+
+static const AttrDef conv_attrs[] = {
+    {.name = "channels", .type = ATTR_INT, .offset = offsetof(ConvAttrs, channels), .positional = true, .required = true, .min = 1,
+     .max = 1 << 20, .doc = "the number of filters"},
+    {.name = "size", .type = ATTR_SIZE2, .offset = offsetof(ConvAttrs, size), .positional = true, .required = true, .min = 1,
+     .max = 4096, .doc = "the window"},
+    {.name = "stride", .type = ATTR_SIZE2, .offset = offsetof(ConvAttrs, stride), .standard = "1", .min = 1, .max = 4096,
+     .doc = "distance between windows"},
+    {.name = "pad", .type = ATTR_PAD, .offset = offsetof(ConvAttrs, pad), .standard = "0", .min = 0, .max = 4096,
+     .doc = "zeros around the input; `same`: as many as keep ceil(extent / stride), the odd one below and on the right"},
+    {.name = "dilation", .type = ATTR_SIZE2, .offset = offsetof(ConvAttrs, dilation), .standard = "1", .min = 1, .max = 4096,
+     .doc = "distance between the window's taps"},
+    {.name = "groups", .type = ATTR_INT, .offset = offsetof(ConvAttrs, groups), .standard = "1", .min = 1, .max = 1 << 20,
+     .doc = "splits input and output channels into groups that do not mix"},
+    {.name = "bias", .type = ATTR_BOOL, .offset = offsetof(ConvAttrs, bias), .standard = "yes", .doc = "add a learnt value a channel"},
+    {.name = "init", .type = ATTR_INIT, .offset = offsetof(ConvAttrs, init), .doc = "initialiser of the weights"},
+    {0},
+};
+
+/* Output extent of one dimension; 0 if the window does not fit. With `same`, *pad_before is set. */
+static int64_t extent(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool same, int64_t pad, int64_t *pad_before)
+{
+    int64_t window = (k - 1) * dilation + 1;
+    *pad_before = pad;
+    if (same) {
+        int64_t out = (in + stride - 1) / stride, total = (out - 1) * stride + window - in;
+        *pad_before = total > 0 ? total / 2 : 0;
+        return out;
+    }
+    return in + 2 * pad < window ? 0 : (in + 2 * pad - window) / stride + 1;
+}
+
+static bool conv_shape(LayerCtx *cx)
+{
+    Layer *l = cx->layer;
+    ConvAttrs *a = l->attrs;
+    Shape in = l->in;
+    if (in.vector) {
+        Diag *d = layer_error(cx, NULL, "conv reads a vector of %lld: it needs height x width x channels", (long long)in.c);
+        layer_note_input(cx, d, 0);
+        diag_help(cx->diags, d, "use dense here, or move the convolution before what made a vector of it");
+        return false;
+    }
+    if (in.c % a->groups != 0 || a->channels % a->groups != 0) {
+        bool of_input = in.c % a->groups != 0;
+        Diag *d = layer_error(cx, "groups", "%lld groups do not divide the %lld %s channels", (long long)a->groups,
+                              (long long)(of_input ? in.c : a->channels), of_input ? "input" : "output");
+        layer_note_input(cx, d, 0);
+        return false;
+    }
+    Geometry *g = &a->geo;
+    *g = (Geometry){.in_h = in.h, .in_w = in.w, .in_c = in.c, .out_c = a->channels, .kh = a->size.h, .kw = a->size.w,
+                    .stride_h = a->stride.h, .stride_w = a->stride.w, .dilation_h = a->dilation.h, .dilation_w = a->dilation.w,
+                    .groups = a->groups};
+    g->out_h = extent(in.h, g->kh, g->stride_h, g->dilation_h, a->pad.same, a->pad.h, &g->pad_top);
+    g->out_w = extent(in.w, g->kw, g->stride_w, g->dilation_w, a->pad.same, a->pad.w, &g->pad_left);
+    if (g->out_h < 1 || g->out_w < 1) {
+        Diag *d = layer_error(cx, "size", "%s reads %s and asks for a %lldx%lld window%s: it does not fit", l->name,
+                              shape_text(cx->arena, in), (long long)g->kh, (long long)g->kw,
+                              g->dilation_h > 1 || g->dilation_w > 1 ? " with dilation" : "");
+        layer_note_input(cx, d, 0);
+        diag_help(cx->diags, d, "the largest window here is %lldx%lld; pad=same keeps the size",
+                  (long long)((in.h + 2 * a->pad.h - 1) / g->dilation_h + 1), (long long)((in.w + 2 * a->pad.w - 1) / g->dilation_w + 1));
+        return false;
+    }
+    l->out = (Shape){g->out_h, g->out_w, g->out_c, false};
+    layer_param_panels(cx, "weight", g->out_c, in.c / g->groups, g->kh, g->kw, (int)g->groups, false, a->init);
+    if (a->bias) {
+        layer_param(cx, "bias", PARAM_BIAS, g->out_c, (InitSpec){0}, false);
+    }
+    int64_t k = g->kh * g->kw * (in.c / g->groups);
+    if (!checked_mul(k, shape_size(l->out), &l->macs)) {
+        layer_error(cx, NULL, "%s needs more than 2^63 products a sample", l->name);
+        return false;
+    }
+    return true;
+}
+
+static const char *conv_why(Arena *arena, const Layer *l)
+{
+    const ConvAttrs *a = l->attrs;
+    const Geometry *g = &a->geo;
+    if (a->pad.same) {
+        return arena_printf(arena, "ceil(%lld / %lld) = %lld", (long long)g->in_h, (long long)g->stride_h, (long long)g->out_h);
+    }
+    if (g->dilation_h > 1) {
+        return arena_printf(arena, "(%lld + 2*%lld - %lld*(%lld - 1) - 1) / %lld + 1 = %lld", (long long)g->in_h, (long long)a->pad.h,
+                            (long long)g->dilation_h, (long long)g->kh, (long long)g->stride_h, (long long)g->out_h);
+    }
+    return arena_printf(arena, "(%lld + 2*%lld - %lld) / %lld + 1 = %lld", (long long)g->in_h, (long long)a->pad.h, (long long)g->kh,
+                        (long long)g->stride_h, (long long)g->out_h);
+}
+
+static void conv_build(Graph *g, Layer *l, Value **in)
+{
+    const ConvAttrs *a = l->attrs;
+    l->value = product_build(g, l, in[0], &a->geo, l->params[0], a->bias ? l->params[1] : NULL);
+}
+
+/* ---- graph operators ---- */
+
+extern const OpDef op_conv, op_conv_dx, op_conv_dw;
+
+Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias)
+{
+    Value *in[2] = {x, graph_param(g, weight)};
+    Value *y = graph_apply(g, &op_conv, geo, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
+    if (!bias) {
+        return y;
+    }
+    Value *sum[2] = {y, graph_param(g, bias)};
+    return graph_apply(g, &op_bias, NULL, sum, 2, l->out, l->name);
+}
+
+static void conv_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *x = n->in[0], *w = n->in[1], *dy = grad_of(ad, n->out[0]);
+    Value *dw_in[2] = {x, dy};
+    node_output(g, graph_node(g, &op_conv_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    if (grad_wanted(ad, x)) {
+        Value *dx_in[2] = {dy, w};
+        grad_add(ad, x, graph_apply(g, &op_conv_dx, n->attrs, dx_in, 2, x->shape, arena_printf(g->arena, "d_%s", x->name)));
+    }
+}
+
+/* The zero border that windows reach over: forward, and the input of conv_dw. */
+static void window_halo(const Geometry *g, int *top, int *left, int *bottom, int *right)
+{
+    int64_t below = (g->out_h - 1) * g->stride_h + (g->kh - 1) * g->dilation_h + 1 - g->pad_top - g->in_h;
+    int64_t beside = (g->out_w - 1) * g->stride_w + (g->kw - 1) * g->dilation_w + 1 - g->pad_left - g->in_w;
+    *top = (int)g->pad_top;
+    *left = (int)g->pad_left;
+    *bottom = below > 0 ? (int)below : 0;
+    *right = beside > 0 ? (int)beside : 0;
+}
+
+static void conv_halo(const Node *n, int input, int *top, int *left, int *bottom, int *right)
+{
+    if (input == 0) {
+        window_halo(n->attrs, top, left, bottom, right);
+    }
+}
+
+/* Floor of a/b for b > 0. */
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+/* Rows of dy that the gradient of rows 0..in-1 reaches, over all phases: from -*before to out-1 + *after. */
+static void dx_reach(int64_t in, int64_t out, int64_t k, int64_t stride, int64_t dilation, int64_t pad, int *before, int *after)
+{
+    *before = *after = 0;
+    for (int64_t a = 0; a < stride && a < in; a++) {
+        for (int64_t i = 0; i < k; i++) {
+            int64_t at = a + pad - i * dilation;
+            if (((at % stride) + stride) % stride != 0) {
+                continue;
+            }
+            int64_t low = floor_div(at, stride), high = low + (in - a + stride - 1) / stride - 1;
+            if (-low > *before) {
+                *before = (int)-low;
+            }
+            if (high - (out - 1) > *after) {
+                *after = (int)(high - (out - 1));
+            }
+        }
+    }
+}
+
+static void conv_dx_halo(const Node *n, int input, int *top, int *left, int *bottom, int *right)
+{
+    const Geometry *g = n->attrs;
+    if (input == 0 && !(g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w)) {
+        dx_reach(g->in_h, g->out_h, g->kh, g->stride_h, g->dilation_h, g->pad_top, top, bottom);
+        dx_reach(g->in_w, g->out_w, g->kw, g->stride_w, g->dilation_w, g->pad_left, left, right);
+    }
+}
+
+static bool reads_any_pixels(const Node *n, int input)
+{
+    (void)n;
+    return input == 0;
+}
+
+/* A window that is the whole volume: the gradient to the input is a plain product with the turned weights. */
+static bool is_dense(const Geometry *g)
+{
+    return g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w && g->pad_top == 0 && g->pad_left == 0 &&
+           g->groups == 1 && g->dilation_h == 1 && g->dilation_w == 1;
+}
+
+/* The taps of a window over x as igemm.k.c wants them: offsets, and how many elements follow each other. */
+static int64_t *window_taps(Arena *arena, const Geometry *g, const Layout *x, int64_t *n_taps, int64_t *run)
+{
+    int64_t c = g->in_c / g->groups;
+    bool gapless = x->pixel == c && g->groups == 1 && g->dilation_w == 1;
+    bool whole_rows = gapless && x->row == g->kw * c && g->dilation_h == 1;
+    int64_t rows = whole_rows ? 1 : g->kh, columns = gapless ? 1 : g->kw;
+    int64_t *taps = arena_array(arena, (size_t)(rows * columns), sizeof *taps);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            taps[i * columns + j] = i * g->dilation_h * x->row + j * g->dilation_w * x->pixel;
+        }
+    }
+    *n_taps = rows * columns;
+    *run = c * (gapless ? g->kw : 1) * (whole_rows ? g->kh : 1);
+    return taps;
+}
+
+/* A group's channels do not fill whole vectors: its neighbours share a vector, so stores are by lanes. */
+static bool ragged(const Target *t, int64_t channels, int64_t groups)
+{
+    return groups > 1 && channels / groups % t->vl != 0;
+}
+
+static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, const char *const names[4])
+{
+    int64_t n_taps = 0, run = 0;
+    int64_t *taps = window_taps(emit_arena(e), g, &x->layout, &n_taps, &run);
+    emit_int(e, "OUT_H", g->out_h);
+    emit_int(e, "OUT_W", g->out_w);
+    emit_int(e, names[0], x->layout.sample);
+    emit_int(e, names[1], x->layout.row * g->stride_h);
+    emit_int(e, names[2], x->layout.pixel * g->stride_w);
+    emit_int(e, names[3], g->groups > 1 ? g->in_c / g->groups : 0);
+    emit_int(e, "GROUPS", g->groups);
+    emit_int(e, "TAPS", n_taps);
+    emit_int(e, "RUN", run);
+    emit_table(e, "TAP", taps, (int)n_taps);
+}
+
+static void emit_product_tile(Emit *e, const ProductShape *p)
+{
+    ProductTile tile = target_product(emit_target(e), p);
+    emit_int(e, "CO", p->out);
+    emit_int(e, "NR", tile.nr);
+    emit_int(e, "MR", tile.mr);
+    emit_int(e, "MB", tile.mb);
+    emit_int(e, "KB", tile.kb);
+}
+
+static void emit_no_turn(Emit *e)
+{
+    emit_int(e, "TURN", 0);
+    emit_int(e, "TURN_NR", 1);
+    emit_int(e, "TURN_CO", 1);
+    emit_int(e, "TURN_CI", 1);
+}
+
+static int64_t first_window(const Geometry *g, const Layout *x)
+{
+    return -(g->pad_top * x->row + g->pad_left * x->pixel);
+}
+
+static ProductShape forward_product_shape(const Geometry *g, const NetParam *w)
+{
+    int64_t c = g->in_c / g->groups, k = g->kh * g->kw * c;
+    return (ProductShape){.out = w->out_padded, .nr = w->panel, .pixels = g->out_h * g->out_w, .k = k, .groups = g->groups,
+                          .run = is_dense(g) ? k : c, .input_pixel = is_dense(g) ? k : c * g->stride_h * g->stride_w};
+}
+
+static void conv_emit(Emit *e, Node *n)
+{
+    static const char *const names[4] = {"IN_S", "IN_R", "IN_P", "IN_G"};
+    const Geometry *g = n->attrs;
+    Value *x = n->in[0];
+    const NetParam *w = n->in[1]->param;
+    emit_kernel(e, "igemm");
+    emit_forward_window(e, g, x, names);
+    ProductShape p = forward_product_shape(g, w);
+    emit_product_tile(e, &p);
+    emit_no_turn(e);
+    emit_arg(e, x, first_window(g, &x->layout));
+    emit_arg(e, n->in[1], 0);
+    if (ragged(emit_target(e), g->out_c, g->groups)) {
+        emit_ragged(e, w->out_padded, g->out_c / g->groups);
+    }
+    emit_end(e);
+}
+
+/* ---- gradient of weights ---- */
+
+static ProductShape dw_shape(const Node *n)
+{
+    const Geometry *g = n->attrs;
+    const NetParam *w = n->out[0]->param;
+    return forward_product_shape(g, w);
+}
+
+static int64_t conv_dw_work(const Node *n, const Target *t)
+{
+    ProductShape p = dw_shape(n);
+    GradientTile tile = target_gradient(t, &p);
+    int64_t bias = n->n_out > 1 ? p.groups * p.out : 0;
+    return tile.chunks > 1 ? tile.chunks * (p.groups * p.k * p.out + bias) : 0;
+}
+
+static void conv_dw_emit(Emit *e, Node *n)
+{
+    static const char *const names[4] = {"IN_S", "IN_R", "IN_P", "IN_G"};
+    const Geometry *g = n->attrs;
+    Value *x = n->in[0], *dy = n->in[1];
+    ProductShape p = dw_shape(n);
+    GradientTile tile = target_gradient(emit_target(e), &p);
+    emit_kernel(e, "igemm_dw");
+    emit_forward_window(e, g, x, names);
+    emit_strides(e, "DY", dy);
+    emit_int(e, "DY_G", g->groups > 1 ? g->out_c / g->groups : 0);
+    emit_int(e, "CO", p.out);
+    emit_int(e, "NR", tile.nr);
+    emit_int(e, "MR", tile.mr);
+    emit_int(e, "MB", tile.mb);
+    emit_int(e, "PB", tile.pb);
+    emit_int(e, "KS", tile.ks);
+    emit_int(e, "CHUNKS", tile.chunks);
+    emit_int(e, "BIAS", n->n_out > 1);
+    emit_arg(e, x, first_window(g, &x->layout));
+    emit_arg(e, dy, 0);
+    emit_arg(e, n->out[0], 0);
+    if (n->n_out > 1) {
+        emit_arg(e, n->out[1], 0);
+    } else {
+        emit_arg_text(e, "NULL");
+    }
+    if (n->work) {
+        emit_arg(e, n->work, 0);
+    } else {
+        emit_arg_text(e, "NULL");
+    }
+    emit_end(e);
+    if (ragged(emit_target(e), g->out_c, g->groups)) {
+        emit_kernel(e, "clear_panels");
+        emit_int(e, "GROUPS", g->groups);
+        emit_int(e, "ROWS", p.k);
+        emit_int(e, "CO", p.out);
+        emit_int(e, "CO_REAL", g->out_c / g->groups);
+        emit_int(e, "NR", p.nr);
+        emit_arg(e, n->out[0], 0);
+        emit_end(e);
+    }
+}
+
+/* ---- gradient to the input ---- */
+
+/* The taps of all stride phases, as pack_dx.k.c describes. order and begin are for its tables. */
+typedef struct Phases {
+    int64_t n, *begin, *order;
+} Phases;
+
+static bool tap_in_phase(int64_t phase, int64_t pad, int64_t i, int64_t dilation, int64_t stride)
+{
+    int64_t at = phase + pad - i * dilation;
+    return ((at % stride) + stride) % stride == 0;
+}
+
+static Phases make_phases(Arena *arena, const Geometry *g)
+{
+    Phases p = {.n = g->stride_h * g->stride_w};
+    p.begin = arena_array(arena, (size_t)p.n + 1, sizeof *p.begin);
+    p.order = arena_array(arena, (size_t)(g->kh * g->kw), sizeof *p.order);
+    int64_t at = 0;
+    for (int64_t a = 0; a < g->stride_h; a++) {
+        for (int64_t b = 0; b < g->stride_w; b++) {
+            p.begin[a * g->stride_w + b] = at;
+            for (int64_t i = 0; i < g->kh; i++) {
+                for (int64_t j = 0; j < g->kw; j++) {
+                    if (tap_in_phase(a, g->pad_top, i, g->dilation_h, g->stride_h) &&
+                        tap_in_phase(b, g->pad_left, j, g->dilation_w, g->stride_w)) {
+                        p.order[at++] = i * g->kw + j;
+                    }
+                }
+            }
+        }
+    }
+    p.begin[p.n] = at;
+    return p;
+}
+
+static int64_t dx_channels(const Geometry *g, const Target *t)
+{
+    return round_up(g->in_c / g->groups, t->vl);
+}
+
+static int64_t conv_dx_work(const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    return is_dense(g) ? 0 : g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
+}
+
+static void dense_dx_emit(Emit *e, Node *n)
+{
+    const Geometry *g = n->attrs;
+    const NetParam *w = n->in[1]->param;
+    const Target *t = emit_target(e);
+    int64_t channels = round_up(g->in_c, t->vl), none[1] = {0};
+    int nr = target_panel(t, channels);
+    emit_kernel(e, "igemm");
+    emit_int(e, "OUT_H", 1);
+    emit_int(e, "OUT_W", 1);
+    emit_int(e, "IN_S", n->in[0]->layout.sample);
+    emit_int(e, "IN_R", 0);
+    emit_int(e, "IN_P", 0);
+    emit_int(e, "IN_G", 0);
+    emit_int(e, "GROUPS", g->in_h * g->in_w);
+    emit_int(e, "TAPS", 1);
+    emit_int(e, "RUN", g->out_c);
+    emit_table(e, "TAP", none, 1);
+    emit_product_tile(e, &(ProductShape){.out = channels, .nr = nr, .pixels = 1, .k = g->out_c, .groups = 1, .run = g->out_c, .input_pixel = g->out_c});
+    emit_int(e, "TURN", 1);
+    emit_int(e, "TURN_NR", w->panel);
+    emit_int(e, "TURN_CO", w->out_padded);
+    emit_int(e, "TURN_CI", g->in_c);
+    emit_arg(e, n->in[0], 0);
+    emit_arg(e, n->in[1], 0);
+    emit_flat_channels(e, g->in_h, g->in_w, channels);
+    emit_end(e);
+}
+
+static void conv_dx_emit(Emit *e, Node *n)
+{
+    const Geometry *g = n->attrs;
+    if (is_dense(g)) {
+        dense_dx_emit(e, n);
+        return;
+    }
+    Value *dy = n->in[0];
+    const NetParam *w = n->in[1]->param;
+    const Target *t = emit_target(e);
+    int64_t channels = dx_channels(g, t), co = g->out_c / g->groups;
+    int nr = target_panel(t, channels);
+    Phases phases = make_phases(emit_arena(e), g);
+    emit_kernel(e, "pack_dx");
+    emit_int(e, "GROUPS", g->groups);
+    emit_int(e, "TAPS", g->kh * g->kw);
+    emit_int(e, "CI", g->in_c / g->groups);
+    emit_int(e, "CO", w->out_padded);
+    emit_int(e, "CO_REAL", co);
+    emit_int(e, "NR", w->panel);
+    emit_int(e, "DX_NR", nr);
+    emit_int(e, "PHASES", phases.n);
+    emit_table(e, "BEGIN", phases.begin, (int)phases.n + 1);
+    emit_table(e, "ORDER", phases.order, (int)(g->kh * g->kw));
+    emit_arg(e, n->in[1], 0);
+    emit_arg(e, n->work, 0);
+    emit_end(e);
+    for (int64_t f = 0; f < phases.n; f++) {
+        int64_t a = f / g->stride_w, b = f % g->stride_w, n_taps = phases.begin[f + 1] - phases.begin[f];
+        int64_t out_h = (g->in_h - a + g->stride_h - 1) / g->stride_h, out_w = (g->in_w - b + g->stride_w - 1) / g->stride_w;
+        if (out_h < 1 || out_w < 1) {
+            continue;
+        }
+        int64_t *taps = arena_array(emit_arena(e), (size_t)n_taps + 1, sizeof *taps);
+        for (int64_t k = 0; k < n_taps; k++) {
+            int64_t i = phases.order[phases.begin[f] + k] / g->kw, j = phases.order[phases.begin[f] + k] % g->kw;
+            taps[k] = (a + g->pad_top - i * g->dilation_h) / g->stride_h * dy->layout.row +
+                      (b + g->pad_left - j * g->dilation_w) / g->stride_w * dy->layout.pixel;
+        }
+        emit_kernel(e, "igemm");
+        emit_int(e, "OUT_H", out_h);
+        emit_int(e, "OUT_W", out_w);
+        emit_int(e, "IN_S", dy->layout.sample);
+        emit_int(e, "IN_R", dy->layout.row);
+        emit_int(e, "IN_P", dy->layout.pixel);
+        emit_int(e, "IN_G", g->groups > 1 ? co : 0);
+        emit_int(e, "GROUPS", g->groups);
+        emit_int(e, "TAPS", n_taps);
+        emit_int(e, "RUN", co);
+        emit_table(e, "TAP", taps, n_taps > 0 ? (int)n_taps : 1);
+        emit_product_tile(e, &(ProductShape){.out = channels, .nr = nr, .pixels = out_h * out_w, .k = n_taps * co, .groups = g->groups,
+                                             .run = co, .input_pixel = co});
+        emit_no_turn(e);
+        emit_arg(e, dy, 0);
+        emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
+        emit_pixels(e, g->stride_h, a, g->stride_w, b);
+        if (ragged(t, g->in_c, g->groups)) {
+            emit_ragged(e, channels, g->in_c / g->groups);
+        }
+        emit_end(e);
+    }
+}
+
+/* ---- naive definitions ---- */
+
+/* Calls visit(ev, n, sample, y pixel, x pixel, out channel, in channel, weight index) for every product of the layer. */
+typedef void Visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t ih, int64_t iw, int64_t co, int64_t ci, int64_t w);
+
+static void for_products(Eval *ev, const Node *n, Visit *visit)
+{
+    const Geometry *g = n->attrs;
+    int64_t in_g = g->in_c / g->groups, out_g = g->out_c / g->groups;
+    for (int i = 0; i < ev->n; i++) {
+        for (int64_t co = 0; co < g->out_c; co++) {
+            for (int64_t oh = 0; oh < g->out_h; oh++) {
+                for (int64_t ow = 0; ow < g->out_w; ow++) {
+                    for (int64_t ci = 0; ci < in_g; ci++) {
+                        for (int64_t kh = 0; kh < g->kh; kh++) {
+                            for (int64_t kw = 0; kw < g->kw; kw++) {
+                                int64_t ih = oh * g->stride_h + kh * g->dilation_h - g->pad_top;
+                                int64_t iw = ow * g->stride_w + kw * g->dilation_w - g->pad_left;
+                                if (ih >= 0 && ih < g->in_h && iw >= 0 && iw < g->in_w) {
+                                    visit(ev, n, i, oh, ow, ih, iw, co, co / out_g * in_g + ci,
+                                          ((co * in_g + ci) * g->kh + kh) * g->kw + kw);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void forward_product(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t ih, int64_t iw, int64_t co, int64_t ci,
+                            int64_t w)
+{
+    *eval_at(ev, n->out[0], i, oh, ow, co) += *eval_at(ev, n->in[0], i, ih, iw, ci) * eval_vector(ev, n->in[1])[w];
+}
+
+static void dx_product(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t ih, int64_t iw, int64_t co, int64_t ci,
+                       int64_t w)
+{
+    *eval_at(ev, n->out[0], i, ih, iw, ci) += *eval_at(ev, n->in[0], i, oh, ow, co) * eval_vector(ev, n->in[1])[w];
+}
+
+static void dw_product(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t ih, int64_t iw, int64_t co, int64_t ci,
+                       int64_t w)
+{
+    eval_vector(ev, n->out[0])[w] += *eval_at(ev, n->in[0], i, ih, iw, ci) * *eval_at(ev, n->in[1], i, oh, ow, co);
+}
+
+static void conv_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_products(ev, n, forward_product);
+}
+
+static void conv_dx_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_products(ev, n, dx_product);
+}
+
+static void conv_dw_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_products(ev, n, dw_product);
+    if (n->n_out > 1) {
+        Node sum = {.in = &n->in[1], .n_in = 1, .out = &n->out[1], .n_out = 1};
+        op_channel_sum.eval(ev, &sum);
+    }
+}
+
+const OpDef op_conv = {
+    .name = "conv",
+    .kind = "layer",
+    .summary = "convolution with a window over height and width",
+    .doc = "y[h,w,o] = b[o] + sum over i, j, c of x[h*stride + i*dilation - pad, w*stride + j*dilation - pad, c] * weight[o,c,i,j] "
+           "(a cross-correlation, as everywhere in this field). Output extent: (in + 2*pad - dilation*(size - 1) - 1) / stride + 1, "
+           "rounded down. Parameters: `weight` and, unless `bias=no`, `bias`. LeCun et al., 1998.",
+    .gradient_doc = "to x the correlation of g with the flipped window, to weight that of x with g, to bias the sum of g",
+    .example = "conv(8, 3x3, stride=2, pad=1)",
+    .traits = OP_EPILOGUE,
+    .attrs = conv_attrs,
+    .attrs_size = sizeof(ConvAttrs),
+    .shape = conv_shape,
+    .build = conv_build,
+    .why = conv_why,
+    .gradient = conv_gradient,
+    .halo = conv_halo,
+    .dense_pixels = reads_any_pixels,
+    .emit = conv_emit,
+    .eval = conv_eval,
+    .algorithm = "implicit GEMM, direct",
+};
+
+const OpDef op_conv_dx = {
+    .name = "conv_dx",
+    .traits = OP_EPILOGUE,
+    .halo = conv_dx_halo,
+    .work = conv_dx_work,
+    .emit = conv_dx_emit,
+    .eval = conv_dx_eval,
+    .algorithm = "implicit GEMM over the output's gradient, one product a stride phase",
+};
+
+const OpDef op_conv_dw = {
+    .name = "conv_dw",
+    .traits = OP_SUMS_DY,
+    .halo = conv_halo,
+    .dense_pixels = reads_any_pixels,
+    .work = conv_dw_work,
+    .emit = conv_dw_emit,
+    .eval = conv_dw_eval,
+    .algorithm = "implicit GEMM, pixels summed in fixed chunks",
+};

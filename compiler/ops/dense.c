@@ -1,0 +1,64 @@
+/* dense.c - fully connected layer. It flattens what it reads: a convolution whose window is the whole volume. */
+#include "product.h"
+
+typedef struct DenseAttrs {
+    int64_t units;
+    bool bias;
+    InitSpec init;
+    Geometry geo; /* set by build, when the volume that is read is known */
+} DenseAttrs;
+
+static const AttrDef dense_attrs[] = {
+    {.name = "units", .type = ATTR_INT, .offset = offsetof(DenseAttrs, units), .positional = true, .required = true, .min = 1,
+     .max = 1 << 24, .doc = "the number of outputs"},
+    {.name = "bias", .type = ATTR_BOOL, .offset = offsetof(DenseAttrs, bias), .standard = "yes", .doc = "add a learnt value a unit"},
+    {.name = "init", .type = ATTR_INIT, .offset = offsetof(DenseAttrs, init), .doc = "initialiser of the weights"},
+    {0},
+};
+
+/* The volume behind a flatten, so that weights are stored as its channels, height and width demand. */
+static Shape volume_of(const Layer *from)
+{
+    while (from->out.vector && from->n_inputs == 1 && shape_size(from->inputs[0]->out) == from->out.c &&
+           (from->op->traits & OP_FLATTENS || from->op->elt)) {
+        from = from->inputs[0];
+    }
+    return from->out;
+}
+
+static bool dense_shape(LayerCtx *cx)
+{
+    Layer *l = cx->layer;
+    DenseAttrs *a = l->attrs;
+    Shape v = volume_of(l->inputs[0]);
+    l->out = (Shape){1, 1, a->units, true};
+    layer_param_panels(cx, "weight", a->units, v.c, v.h, v.w, 1, true, a->init);
+    if (a->bias) {
+        layer_param(cx, "bias", PARAM_BIAS, a->units, (InitSpec){0}, false);
+    }
+    l->macs = shape_size(l->in) * a->units;
+    return true;
+}
+
+static void dense_build(Graph *g, Layer *l, Value **in)
+{
+    DenseAttrs *a = l->attrs;
+    Shape v = in[0]->shape;
+    a->geo = (Geometry){.in_h = v.h, .in_w = v.w, .in_c = v.c, .out_h = 1, .out_w = 1, .out_c = a->units, .kh = v.h, .kw = v.w,
+                        .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1};
+    l->value = product_build(g, l, in[0], &a->geo, l->params[0], a->bias ? l->params[1] : NULL);
+}
+
+const OpDef op_dense = {
+    .name = "dense",
+    .kind = "layer",
+    .summary = "fully connected layer",
+    .doc = "y = W x + b over the flattened input. A volume is flattened in height, width, channel order as the user sees it; on disk the "
+           "weights have PyTorch's order, channel first. Parameters: `weight` and, unless `bias=no`, `bias`.",
+    .gradient_doc = "to x W^T g, to weight g x^T, to bias g",
+    .example = "dense(10)",
+    .attrs = dense_attrs,
+    .attrs_size = sizeof(DenseAttrs),
+    .shape = dense_shape,
+    .build = dense_build,
+};

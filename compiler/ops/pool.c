@@ -1,0 +1,332 @@
+/* pool.c - maxpool and avgpool, and their gradients. */
+#include "../emit/rules.h"
+#include "../interp.h"
+#include "../op.h"
+
+#include <math.h>
+
+typedef struct PoolAttrs {
+    Window size;
+    Size2 stride;
+    Pad pad;
+    /* set by the shape rule */
+    int64_t out_h, out_w, pad_top, pad_left;
+} PoolAttrs;
+
+static const AttrDef pool_attrs[] = {
+    {.name = "size", .type = ATTR_WINDOW, .offset = offsetof(PoolAttrs, size), .positional = true, .required = true, .min = 1,
+     .max = 4096, .doc = "the window; `global`: the whole image"},
+    {.name = "stride", .type = ATTR_SIZE2, .offset = offsetof(PoolAttrs, stride), .min = 1, .max = 4096,
+     .doc = "distance between windows (the window)"},
+    {.name = "pad", .type = ATTR_PAD, .offset = offsetof(PoolAttrs, pad), .standard = "0", .min = 0, .max = 4096,
+     .doc = "padding around the input, less than the window; `same`: as many as keep ceil(extent / stride)"},
+    {0},
+};
+
+static int64_t extent(int64_t in, int64_t k, int64_t stride, bool same, int64_t pad, int64_t *before)
+{
+    *before = pad;
+    if (same) {
+        int64_t out = (in + stride - 1) / stride, total = (out - 1) * stride + k - in;
+        *before = total > 0 ? total / 2 : 0;
+        return out;
+    }
+    return in + 2 * pad < k ? 0 : (in + 2 * pad - k) / stride + 1;
+}
+
+static bool pool_shape(LayerCtx *cx)
+{
+    Layer *l = cx->layer;
+    PoolAttrs *a = l->attrs;
+    Shape in = l->in;
+    if (in.vector) {
+        Diag *d = layer_error(cx, NULL, "%s reads a vector of %lld: it needs height x width x channels", l->op->name, (long long)in.c);
+        layer_note_input(cx, d, 0);
+        return false;
+    }
+    if (a->size.global) {
+        a->size.h = in.h;
+        a->size.w = in.w;
+        if (a->pad.h || a->pad.w || a->pad.same || a->stride.h) {
+            layer_error(cx, a->stride.h ? "stride" : "pad", "a global window takes neither stride nor pad");
+            return false;
+        }
+    }
+    if (a->stride.h == 0) {
+        a->stride = (Size2){a->size.h, a->size.w};
+    }
+    if (a->pad.h >= a->size.h || a->pad.w >= a->size.w) {
+        Diag *d = layer_error(cx, "pad", "padding of %lldx%lld with a %lldx%lld window: some windows would hold padding only",
+                              (long long)a->pad.h, (long long)a->pad.w, (long long)a->size.h, (long long)a->size.w);
+        diag_help(cx->diags, d, "pad must be smaller than the window");
+        return false;
+    }
+    a->out_h = extent(in.h, a->size.h, a->stride.h, a->pad.same, a->pad.h, &a->pad_top);
+    a->out_w = extent(in.w, a->size.w, a->stride.w, a->pad.same, a->pad.w, &a->pad_left);
+    if (a->out_h < 1 || a->out_w < 1) {
+        Diag *d = layer_error(cx, "size", "%s reads %s and asks for a %lldx%lld window: it does not fit", l->name,
+                              shape_text(cx->arena, in), (long long)a->size.h, (long long)a->size.w);
+        layer_note_input(cx, d, 0);
+        diag_help(cx->diags, d, "the largest window here is %lldx%lld", (long long)(in.h + 2 * a->pad.h), (long long)(in.w + 2 * a->pad.w));
+        return false;
+    }
+    l->out = (Shape){a->out_h, a->out_w, in.c, false};
+    return true;
+}
+
+static const char *pool_why(Arena *arena, const Layer *l)
+{
+    const PoolAttrs *a = l->attrs;
+    if (a->pad.same) {
+        return arena_printf(arena, "ceil(%lld / %lld) = %lld", (long long)l->in.h, (long long)a->stride.h, (long long)a->out_h);
+    }
+    return arena_printf(arena, "(%lld + 2*%lld - %lld) / %lld + 1 = %lld", (long long)l->in.h, (long long)a->pad.h,
+                        (long long)a->size.h, (long long)a->stride.h, (long long)a->out_h);
+}
+
+extern const OpDef op_maxpool, op_maxpool_dx, op_avgpool, op_avgpool_dx;
+
+static void emit_pool(Emit *e, const Node *n, const Value *in, const Value *out)
+{
+    const PoolAttrs *a = n->attrs;
+    emit_int(e, "IN_H", in->shape.h);
+    emit_int(e, "IN_W", in->shape.w);
+    emit_int(e, "OUT_H", out->shape.h);
+    emit_int(e, "OUT_W", out->shape.w);
+    emit_int(e, "KH", a->size.h);
+    emit_int(e, "KW", a->size.w);
+    emit_int(e, "SH", a->stride.h);
+    emit_int(e, "SW", a->stride.w);
+    emit_int(e, "PT", a->pad_top);
+    emit_int(e, "PL", a->pad_left);
+}
+
+/* Calls visit for every window and every pixel of the image in it. */
+typedef void Visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position);
+
+static void for_windows(Eval *ev, const Node *n, Shape in, Shape out, Visit *visit)
+{
+    const PoolAttrs *a = n->attrs;
+    for (int i = 0; i < ev->n; i++) {
+        for (int64_t c = 0; c < out.c; c++) {
+            for (int64_t oh = 0; oh < out.h; oh++) {
+                for (int64_t ow = 0; ow < out.w; ow++) {
+                    for (int64_t k = 0; k < a->size.h * a->size.w; k++) {
+                        int64_t h = oh * a->stride.h + k / a->size.w - a->pad_top;
+                        int64_t w = ow * a->stride.w + k % a->size.w - a->pad_left;
+                        if (h >= 0 && h < in.h && w >= 0 && w < in.w) {
+                            visit(ev, n, i, oh, ow, c, h, w, k);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* ---- maxpool ---- */
+
+static void maxpool_build(Graph *g, Layer *l, Value **in)
+{
+    l->value = graph_apply(g, &op_maxpool, l->attrs, in, 1, l->out, l->name);
+    if (g->training) {
+        const PoolAttrs *a = l->attrs;
+        Shape s = l->out;
+        s.w *= a->size.h * a->size.w <= 256 ? 1 : 2; /* two planes a pixel for large windows */
+        Value *arg = graph_value(g, VALUE_INDEX, s, arena_printf(g->arena, "%s_arg", l->name));
+        node_output(g, l->value->def, arg);
+    }
+}
+
+static void maxpool_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *in[2] = {grad_of(ad, n->out[0]), n->out[1]};
+    grad_add(ad, n->in[0], graph_apply(g, &op_maxpool_dx, n->attrs, in, 2, n->in[0]->shape,
+                                       arena_printf(g->arena, "d_%s", n->in[0]->name)));
+}
+
+static void maxpool_emit(Emit *e, Node *n)
+{
+    Value *x = n->in[0];
+    emit_kernel(e, "maxpool");
+    emit_pool(e, n, x, n->out[0]);
+    emit_int(e, "CP", x->layout.channels);
+    emit_strides(e, "X", x);
+    emit_int(e, "ARG", n->n_out > 1);
+    emit_arg(e, x, 0);
+    if (n->n_out > 1) {
+        emit_arg(e, n->out[1], 0);
+    } else {
+        emit_arg_text(e, "NULL");
+    }
+    emit_end(e);
+}
+
+static void maxpool_dx_emit(Emit *e, Node *n)
+{
+    Value *dy = n->in[0];
+    emit_kernel(e, "maxpool_dx");
+    emit_pool(e, n, n->out[0], dy);
+    emit_int(e, "CP", n->out[0]->layout.channels);
+    emit_strides(e, "DY", dy);
+    emit_arg(e, dy, 0);
+    emit_arg(e, n->in[1], 0);
+    emit_end(e);
+}
+
+static void maxpool_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    double x = *eval_at(ev, n->in[0], i, h, w, c), *best = eval_at(ev, n->out[0], i, oh, ow, c);
+    /* positions are visited in order, so the first of equals stays */
+    double *arg = n->n_out > 1 ? eval_at(ev, n->out[1], i, oh, ow, c) : NULL;
+    if (*best == -INFINITY || x > *best) {
+        *best = x;
+        if (arg) {
+            *arg = (double)position;
+        }
+    }
+}
+
+static void maxpool_eval(Eval *ev, const Node *n)
+{
+    eval_fill(ev, n->out[0], -INFINITY);
+    for_windows(ev, n, n->in[0]->shape, n->out[0]->shape, maxpool_visit);
+}
+
+static void maxpool_dx_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    if (*eval_at(ev, n->in[1], i, oh, ow, c) == (double)position) {
+        *eval_at(ev, n->out[0], i, h, w, c) += *eval_at(ev, n->in[0], i, oh, ow, c);
+    }
+}
+
+static void maxpool_dx_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_windows(ev, n, n->out[0]->shape, n->in[0]->shape, maxpool_dx_visit);
+}
+
+const OpDef op_maxpool_dx = {
+    .name = "maxpool_dx",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .emit = maxpool_dx_emit,
+    .eval = maxpool_dx_eval,
+    .algorithm = "gathered from the windows over each pixel",
+};
+
+const OpDef op_maxpool = {
+    .name = "maxpool",
+    .kind = "layer",
+    .summary = "maximum over windows",
+    .doc = "Padding never wins. `stride` is the window unless given, so `maxpool(2x2)` halves height and width. Among equal values the first in "
+           "row-major order takes the gradient.",
+    .gradient_doc = "g to the pixel that was largest",
+    .example = "maxpool(2x2)",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .attrs_size = sizeof(PoolAttrs),
+    .shape = pool_shape,
+    .build = maxpool_build,
+    .why = pool_why,
+    .gradient = maxpool_gradient,
+    .emit = maxpool_emit,
+    .eval = maxpool_eval,
+    .algorithm = "direct; remembers the position of each maximum in a byte",
+};
+
+/* ---- avgpool ---- */
+
+static void avgpool_build(Graph *g, Layer *l, Value **in)
+{
+    l->value = graph_apply(g, &op_avgpool, l->attrs, in, 1, l->out, l->name);
+}
+
+static void avgpool_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *in[1] = {grad_of(ad, n->out[0])};
+    grad_add(ad, n->in[0], graph_apply(g, &op_avgpool_dx, n->attrs, in, 1, n->in[0]->shape,
+                                       arena_printf(g->arena, "d_%s", n->in[0]->name)));
+}
+
+static void avgpool_emit(Emit *e, Node *n)
+{
+    Value *x = n->in[0];
+    emit_kernel(e, "avgpool");
+    emit_pool(e, n, x, n->out[0]);
+    emit_int(e, "CP", x->layout.channels);
+    emit_strides(e, "X", x);
+    emit_arg(e, x, 0);
+    emit_end(e);
+}
+
+static void avgpool_dx_emit(Emit *e, Node *n)
+{
+    Value *dy = n->in[0];
+    emit_kernel(e, "avgpool_dx");
+    emit_pool(e, n, n->out[0], dy);
+    emit_int(e, "CP", n->out[0]->layout.channels);
+    emit_strides(e, "DY", dy);
+    emit_arg(e, dy, 0);
+    emit_end(e);
+}
+
+static double window_size(const Node *n)
+{
+    const PoolAttrs *a = n->attrs;
+    return (double)(a->size.h * a->size.w);
+}
+
+static void avgpool_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    (void)position;
+    *eval_at(ev, n->out[0], i, oh, ow, c) += *eval_at(ev, n->in[0], i, h, w, c) / window_size(n);
+}
+
+static void avgpool_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_windows(ev, n, n->in[0]->shape, n->out[0]->shape, avgpool_visit);
+}
+
+static void avgpool_dx_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    (void)position;
+    *eval_at(ev, n->out[0], i, h, w, c) += *eval_at(ev, n->in[0], i, oh, ow, c) / window_size(n);
+}
+
+static void avgpool_dx_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_windows(ev, n, n->out[0]->shape, n->in[0]->shape, avgpool_dx_visit);
+}
+
+const OpDef op_avgpool_dx = {
+    .name = "avgpool_dx",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .emit = avgpool_dx_emit,
+    .eval = avgpool_dx_eval,
+    .algorithm = "gathered from the windows over each pixel",
+};
+
+const OpDef op_avgpool = {
+    .name = "avgpool",
+    .kind = "layer",
+    .summary = "mean over windows",
+    .doc = "Padding counts as zeros and in the divisor, as in PyTorch. `avgpool(global)` is the mean of each channel.",
+    .gradient_doc = "g / window size to every pixel of the window",
+    .example = "avgpool(2x2)",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .attrs_size = sizeof(PoolAttrs),
+    .shape = pool_shape,
+    .build = avgpool_build,
+    .why = pool_why,
+    .gradient = avgpool_gradient,
+    .emit = avgpool_emit,
+    .eval = avgpool_eval,
+    .algorithm = "direct",
+};

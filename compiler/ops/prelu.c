@@ -1,0 +1,73 @@
+/* prelu.c - rectifier with a learnt slope a channel (He et al., 2015). */
+#include "bias.h"
+
+static double prelu_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return in[0] > 0 ? in[0] : in[1] * in[0];
+}
+
+static double prelu_dx_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return in[0] > 0 ? in[2] : in[1] * in[2];
+}
+
+static double prelu_da_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return in[0] > 0 ? 0 : in[0] * in[1];
+}
+
+const OpDef op_prelu_dx = {
+    .name = "prelu_dx",
+    .elt = &(const EltDef){.code = "v_select(v_gt($0, v_zero()), $2, v_mul($1, $2))", .eval = prelu_dx_eval},
+};
+
+const OpDef op_prelu_da = {
+    .name = "prelu_da",
+    .elt = &(const EltDef){.code = "v_select(v_gt($0, v_zero()), v_zero(), v_mul($0, $1))", .eval = prelu_da_eval},
+};
+
+static void prelu_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *dy = grad_of(ad, n->out[0]), *x = n->in[0];
+    Value *da_in[2] = {x, dy};
+    channel_sum_into(g, graph_apply(g, &op_prelu_da, NULL, da_in, 2, x->shape, arena_printf(g->arena, "%s_da", n->layer->name)),
+                     n->in[1]->param);
+    if (grad_wanted(ad, x)) {
+        Value *in[3] = {x, n->in[1], dy};
+        grad_add(ad, x, graph_apply(g, &op_prelu_dx, NULL, in, 3, x->shape, arena_printf(g->arena, "d_%s", x->name)));
+    }
+}
+
+static bool prelu_shape(LayerCtx *cx)
+{
+    Layer *l = cx->layer;
+    l->out = l->in;
+    layer_param(cx, "weight", PARAM_WEIGHT, l->in.c, (InitSpec){.name = "constant", .value = 0.25, .loc = loc_none()}, false);
+    return true;
+}
+
+static void prelu_build(Graph *g, Layer *l, Value **in)
+{
+    Value *args[2] = {graph_as_written(g, l->in, in[0]), graph_param(g, l->params[0])};
+    l->value = graph_apply(g, l->op, NULL, args, 2, args[0]->shape, l->name);
+}
+
+const OpDef op_prelu = {
+    .name = "prelu",
+    .kind = "activation",
+    .summary = "x for x > 0, else a*x with a learnt for each channel",
+    .doc = "He, Zhang, Ren and Sun, 2015. a starts at 0.25 and does not decay.",
+    .gradient_doc = "g where x > 0, else a*g; for a the sum of g*x where x <= 0",
+    .example = "prelu",
+    .shape = prelu_shape,
+    .build = prelu_build,
+    .gradient = prelu_gradient,
+    .elt = &(const EltDef){.code = "v_select(v_gt($0, v_zero()), $0, v_mul($1, $0))", .eval = prelu_eval},
+};

@@ -1,0 +1,19 @@
+/* product.h - the geometry of a product: what convolutions and dense layers share. A dense layer is a convolution whose window is the whole
+ * volume, so the same graph operators (in conv.c) compute both. */
+#ifndef NETC_OPS_PRODUCT_H
+#define NETC_OPS_PRODUCT_H
+
+#include "../op.h"
+
+typedef struct Geometry {
+    int64_t in_h, in_w, in_c;    /* the volume read */
+    int64_t out_h, out_w, out_c;
+    int64_t kh, kw, stride_h, stride_w, dilation_h, dilation_w;
+    int64_t pad_top, pad_left;
+    int64_t groups;
+} Geometry;
+
+/* Adds product and, with `bias`, the node that adds it; returns the result. */
+Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias);
+
+#endif

@@ -1,0 +1,106 @@
+/* fuse.c - which nodes run as one function. */
+#include "passes.h"
+
+static Group *new_group(Graph *g, Node *anchor)
+{
+    Group *group = arena_alloc(g->arena, sizeof *group);
+    group->anchor = anchor;
+    group->step = g->n_groups;
+    g->groups = vec_grow(g->arena, g->groups, g->n_groups, &g->cap_groups, sizeof *g->groups);
+    g->groups[g->n_groups++] = group;
+    return group;
+}
+
+static void add_tail(Graph *g, Group *group, Node *n)
+{
+    group->tail = vec_grow(g->arena, group->tail, group->n_tail, &group->cap_tail, sizeof *group->tail);
+    group->tail[group->n_tail++] = n;
+    n->group = group->step;
+}
+
+/* A gradient that a product reads anyway can be summed over the pixels while it does: the bias's gradient becomes the product's second
+ * result. Channels of groups that do not fill whole vectors are spaced differently there, so those stay apart. */
+static void absorb_channel_sums(Graph *g, const Target *t)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        Node *sum = g->nodes[i];
+        if (sum->dead || !(sum->op->traits & OP_CHANNEL_SUM)) {
+            continue;
+        }
+        for (int k = 0; k < g->n_nodes && !sum->dead; k++) {
+            Node *product = g->nodes[k];
+            if (product->dead || !(product->op->traits & OP_SUMS_DY) || product->in[1] != sum->in[0] || product->n_out > 1) {
+                continue;
+            }
+            const NetParam *w = product->out[0]->param;
+            if (w->groups == 1 || w->out / w->groups % t->vl == 0) {
+                node_output(g, product, sum->out[0]);
+                sum->dead = true;
+            }
+        }
+    }
+}
+
+/* The last group that writes one of the node's inputs, and that input. -1: parameters and the network's input only. */
+static int latest_input(const Node *n, Value **input)
+{
+    int latest = -1;
+    *input = NULL;
+    for (int k = 0; k < n->n_in; k++) {
+        const Value *v = n->in[k];
+        int group = v->def ? v->def->group : -1;
+        /* of several from one group a whole tensor is preferred: it decides whether the node can join */
+        bool better = group > latest || (group == latest && *input && (*input)->kind != VALUE_TENSOR);
+        if (group >= 0 && better) {
+            latest = group;
+            *input = n->in[k];
+        }
+    }
+    return latest;
+}
+
+static void place_elementwise(Graph *g, Node *n)
+{
+    Value *input = NULL;
+    int latest = latest_input(n, &input);
+    if (latest < 0) {
+        n->why_alone = "reads the network's input";
+    } else {
+        Group *group = g->groups[latest];
+        bool has_epilogue = !group->anchor || (group->anchor->op->traits & OP_EPILOGUE);
+        if (input->kind != VALUE_TENSOR || !has_epilogue) {
+            n->why_alone = arena_printf(g->arena, "needs %s, which is complete only when the whole batch has been read", input->name);
+        } else if (input->base) {
+            n->why_alone = arena_printf(g->arena, "reads a slice of the channels of %s", input->base->name);
+        } else if (group->anchor && input->def == group->anchor && input != group->anchor->out[0]) {
+            n->why_alone = "reads a side result";
+        } else {
+            add_tail(g, group, n);
+            return;
+        }
+    }
+    add_tail(g, new_group(g, NULL), n);
+}
+
+void pass_fuse(Graph *g, const Target *t)
+{
+    absorb_channel_sums(g, t);
+    g->forward_groups = -1;
+    for (int i = 0; i < g->n_nodes; i++) {
+        Node *n = g->nodes[i];
+        if (n->dead) {
+            continue;
+        }
+        if (n->phase != PHASE_FORWARD && g->forward_groups < 0) {
+            g->forward_groups = g->n_groups;
+        }
+        if (n->op->elt) {
+            place_elementwise(g, n);
+        } else {
+            n->group = new_group(g, n)->step;
+        }
+    }
+    if (g->forward_groups < 0) {
+        g->forward_groups = g->n_groups;
+    }
+}

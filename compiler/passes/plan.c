@@ -1,0 +1,272 @@
+/* plan.c - where everything stored lies, from the step that writes it to the last that reads it.
+ *
+ * Two areas: what scales with the batch (tensors; offsets and sizes are for one sample, all are multiplied by the batch) and what does
+ * not (channel vectors, workspaces). Each is filled greedily, largest first, at the lowest offset free for the whole lifetime.
+ * (Greedy by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020.) */
+#include "passes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static Value *root_of(Value *v)
+{
+    while (v->base) {
+        v = v->base;
+    }
+    return v;
+}
+
+/* Values that share memory by being computed in place: the first of the chain. */
+static Value *buffer_of(Value *v)
+{
+    v = root_of(v);
+    while (v->in_place_of) {
+        v = root_of(v->in_place_of);
+    }
+    return v;
+}
+
+static bool is_planned(const Value *v)
+{
+    return v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX || v->kind == VALUE_CHANNEL || v->kind == VALUE_WORK;
+}
+
+static bool per_sample(const Value *v)
+{
+    return v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX;
+}
+
+static int64_t size_of(const Value *v)
+{
+    return per_sample(v) ? v->layout.sample : v->work_elements;
+}
+
+static void extend(Value *v, int step)
+{
+    Value *root = root_of(v);
+    if (step < root->first) {
+        root->first = step;
+    }
+    if (step > root->last) {
+        root->last = step;
+    }
+}
+
+/* A value is stored if a group other than the one that makes it reads it, or if it is kept. Lifetimes are those of the roots. */
+static void find_lifetimes(Graph *g)
+{
+    for (int i = 0; i < g->n_values; i++) {
+        Value *v = g->values[i];
+        v->first = g->n_groups;
+        v->last = -1;
+        v->stored = false;
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        if (n->dead) {
+            continue;
+        }
+        for (int k = 0; k < n->n_in; k++) {
+            Value *v = n->in[k];
+            if (is_planned(v) && (!v->def || v->def->group != n->group || v->base)) {
+                v->stored = root_of(v)->stored = true;
+                extend(v, n->group);
+            }
+        }
+        if (n->work) {
+            n->work->stored = true;
+            extend(n->work, n->group);
+        }
+        for (int k = 0; k < n->n_out; k++) {
+            if (n->out[k]->kind == VALUE_CHANNEL || n->out[k]->kind == VALUE_INDEX) {
+                n->out[k]->stored = true; /* kernels write these themselves */
+            }
+        }
+    }
+    for (int i = 0; i < g->n_values; i++) {
+        Value *v = g->values[i];
+        if (!is_planned(v)) {
+            continue;
+        }
+        if (v->keep) {
+            v->stored = root_of(v)->stored = true;
+            extend(v, g->n_groups);
+        }
+        if (v == g->input) {
+            v->stored = true;
+            extend(v, 0);
+        }
+        if (v->stored && v->def && !v->def->dead) {
+            extend(v, v->def->group);
+        }
+    }
+}
+
+static bool same_layout(const Layout *a, const Layout *b)
+{
+    return a->sample == b->sample && a->row == b->row && a->pixel == b->pixel && a->top == b->top && a->left == b->left &&
+           a->bottom == b->bottom && a->right == b->right && a->channels == b->channels;
+}
+
+static bool anchor_reads(const Group *group, const Value *v)
+{
+    for (int k = 0; group->anchor && k < group->anchor->n_in; k++) {
+        if (root_of(group->anchor->in[k]) == v) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A tail's result may take the place of a tensor that dies in the same step, if that is read only by the tail: element by element,
+ * just before the result is stored. Slices are left alone: their neighbours live on. */
+static void find_in_place(Graph *g)
+{
+    for (int s = 0; s < g->n_groups; s++) {
+        const Group *group = g->groups[s];
+        for (int k = 0; k < group->n_tail; k++) {
+            Value *y = group->tail[k]->out[0];
+            if (!y->stored || y->base || y->in_place_of || y->first != s) {
+                continue;
+            }
+            for (int j = 0; j < group->n_tail && !y->in_place_of; j++) {
+                const Node *n = group->tail[j];
+                for (int i = 0; i < n->n_in && !y->in_place_of; i++) {
+                    Value *x = n->in[i];
+                    bool other = x->kind == VALUE_TENSOR && x->stored && !x->base && !x->keep && x->last == s && x->first < s &&
+                                 x != g->input && !anchor_reads(group, x) && same_layout(&x->layout, &y->layout);
+                    for (int q = 0; other && q < g->n_values; q++) {
+                        other &= g->values[q]->in_place_of != x && g->values[q]->base != x;
+                    }
+                    if (other) {
+                        y->in_place_of = x;
+                    }
+                }
+            }
+        }
+    }
+    for (int i = 0; i < g->n_values; i++) {
+        Value *v = g->values[i];
+        if (v->in_place_of) {
+            Value *buffer = buffer_of(v);
+            if (v->last > buffer->last) {
+                buffer->last = v->last;
+            }
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const Value *x = *(Value *const *)a, *y = *(Value *const *)b;
+    if (size_of(x) != size_of(y)) {
+        return size_of(x) > size_of(y) ? -1 : 1;
+    }
+    if (x->first != y->first) {
+        return x->first - y->first;
+    }
+    return x->id - y->id;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const Value *x = *(Value *const *)a, *y = *(Value *const *)b;
+    if (x->offset != y->offset) {
+        return x->offset > y->offset ? 1 : -1;
+    }
+    return x->id - y->id;
+}
+
+static bool alive_together(const Value *a, const Value *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static int64_t place(Graph *g, Value **items, int n, int64_t *unplanned)
+{
+    Value **near = arena_array(g->arena, (size_t)n + 1, sizeof *near);
+    int64_t total = 0;
+    *unplanned = 0;
+    qsort(items, (size_t)n, sizeof *items, by_size);
+    for (int i = 0; i < n; i++) {
+        Value *v = items[i];
+        int n_near = 0;
+        for (int k = 0; k < i; k++) {
+            if (alive_together(items[k], v)) {
+                near[n_near++] = items[k];
+            }
+        }
+        qsort(near, (size_t)n_near, sizeof *near, by_offset);
+        int64_t at = 0;
+        for (int k = 0; k < n_near; k++) {
+            if (near[k]->offset >= at + size_of(v)) {
+                break;
+            }
+            int64_t end = near[k]->offset + size_of(near[k]);
+            at = end > at ? end : at;
+        }
+        v->offset = at;
+        total = at + size_of(v) > total ? at + size_of(v) : total;
+        *unplanned += size_of(v);
+    }
+    return total;
+}
+
+/* Two things alive at once must not share memory: the plan's own check, cheap enough for every build. */
+static void check_overlap(Value **items, int n)
+{
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < i; k++) {
+            const Value *a = items[i], *b = items[k];
+            if (alive_together(a, b) && a->offset < b->offset + size_of(b) && b->offset < a->offset + size_of(a)) {
+                die("internal error: the plan puts %s and %s in one place", a->name, b->name);
+            }
+        }
+    }
+}
+
+void pass_plan(Graph *g)
+{
+    find_lifetimes(g);
+    find_in_place(g);
+    Value **items = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *items);
+    for (int area = 0; area < 2; area++) {
+        int n = 0;
+        for (int i = 0; i < g->n_values; i++) {
+            Value *v = g->values[i];
+            if (is_planned(v) && v->stored && !v->base && !v->in_place_of && per_sample(v) == (area == 0)) {
+                items[n++] = v;
+            }
+        }
+        int64_t unplanned = 0, total = place(g, items, n, &unplanned);
+        check_overlap(items, n);
+        if (area == 0) {
+            g->sample_elements = total;
+            g->unplanned_sample = unplanned;
+        } else {
+            g->fixed_elements = total;
+            g->unplanned_fixed = unplanned;
+        }
+    }
+    for (int i = 0; i < g->n_values; i++) {
+        Value *v = g->values[i];
+        if (is_planned(v) && v->stored) {
+            v->offset = buffer_of(v)->offset;
+            if (v->in_place_of) {
+                g->unplanned_sample += size_of(v);
+            }
+        }
+    }
+}
+
+void passes_run(Graph *g, const Target *t)
+{
+    pass_dce(g);
+    graph_verify(g, "dce");
+    pass_fuse(g, t);
+    graph_verify(g, "fuse");
+    pass_layout(g, t);
+    graph_verify(g, "layout");
+    pass_plan(g);
+    graph_verify(g, "plan");
+}

@@ -1,0 +1,346 @@
+/* attrs.c - arguments of a call into an attribute struct, as an AttrDef table describes it. Operators, initialisers,
+ * optimizers, schedules and data sources all go through here. */
+#include "sema.h"
+
+#include <math.h>
+#include <string.h>
+
+int attr_count(const AttrDef *attrs)
+{
+    int n = 0;
+    while (attrs && attrs[n].name) {
+        n++;
+    }
+    return n;
+}
+
+static void *field(void *base, const AttrDef *a)
+{
+    return (char *)base + a->offset;
+}
+
+static bool in_range(Sema *s, const char *owner, const AttrDef *a, double x, const Val *v)
+{
+    if (a->min == 0 && a->max == 0) {
+        return true;
+    }
+    if (x >= a->min && x <= a->max) {
+        return true;
+    }
+    Diag *d;
+    if (isinf(a->max)) {
+        d = diag_error(s->diags, v->loc, "%s of %s must be at least %.10g, and this is %s", a->name, owner, a->min,
+                       val_text(s->arena, v));
+    } else {
+        d = diag_error(s->diags, v->loc, "%s of %s must lie between %.10g and %.10g, and this is %s", a->name, owner, a->min,
+                       a->max, val_text(s->arena, v));
+    }
+    sema_note_calls(s, d, s->frame);
+    return false;
+}
+
+static bool wrong_type(Sema *s, const char *owner, const AttrDef *a, const Val *v, const char *wanted)
+{
+    Diag *d;
+    if (v->kind == VAL_NAME) {
+        d = diag_error(s->diags, v->loc, "%s of %s must be %s, and '%s' is not a constant known here", a->name, owner, wanted,
+                       v->text);
+    } else {
+        d = diag_error(s->diags, v->loc, "%s of %s must be %s, and this is %s: %s", a->name, owner, wanted,
+                       val_kind_text(v), val_text(s->arena, v));
+    }
+    if (v->kind == VAL_REAL && v->expr && v->expr->kind == EXPR_BINARY && v->expr->op == '/') {
+        /* an inexact division: show the operands, as the language promises */
+        Str left = {0}, right = {0};
+        expr_format(v->expr->left, &left);
+        expr_format(v->expr->right, &right);
+        diag_note(s->diags, d, v->expr->loc, "%s / %s does not come out even: it is %.10g", left.data, right.data, v->real);
+        str_free(&left);
+        str_free(&right);
+    }
+    sema_note_calls(s, d, s->frame);
+    return false;
+}
+
+static bool set_size2(Sema *s, const char *owner, const AttrDef *a, const Val *v, int64_t *h, int64_t *w, const char *wanted)
+{
+    if (v->kind == VAL_INT) {
+        *h = *w = v->integer;
+    } else if (v->kind == VAL_SIZE && v->n_dims == 2) {
+        *h = v->dims[0];
+        *w = v->dims[1];
+    } else if (v->kind == VAL_LIST && v->n_items == 2 && v->items[0].kind == VAL_INT && v->items[1].kind == VAL_INT) {
+        *h = v->items[0].integer;
+        *w = v->items[1].integer;
+    } else {
+        return wrong_type(s, owner, a, v, wanted);
+    }
+    return in_range(s, owner, a, (double)*h, v) && (*h == *w || in_range(s, owner, a, (double)*w, v));
+}
+
+static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    switch (a->type) {
+    case ATTR_INT:
+        if (v->kind != VAL_INT) {
+            return wrong_type(s, owner, a, v, "an integer");
+        }
+        *(int64_t *)field(out, a) = v->integer;
+        return in_range(s, owner, a, (double)v->integer, v);
+    case ATTR_REAL:
+        if (v->kind != VAL_INT && v->kind != VAL_REAL && v->kind != VAL_PERCENT) {
+            return wrong_type(s, owner, a, v, "a number");
+        }
+        *(double *)field(out, a) = v->real;
+        return in_range(s, owner, a, v->real, v);
+    case ATTR_BOOL:
+        if (v->kind != VAL_BOOL) {
+            return wrong_type(s, owner, a, v, "yes or no");
+        }
+        *(bool *)field(out, a) = v->boolean;
+        return true;
+    case ATTR_SIZE2: {
+        Size2 *p = field(out, a);
+        return set_size2(s, owner, a, v, &p->h, &p->w, "a number or a size HxW");
+    }
+    case ATTR_WINDOW: {
+        Window *p = field(out, a);
+        if (v->kind == VAL_NAME && strcmp(v->text, "global") == 0) {
+            p->global = true;
+            return true;
+        }
+        return set_size2(s, owner, a, v, &p->h, &p->w, "a number, a size HxW, or `global`");
+    }
+    case ATTR_PAD: {
+        Pad *p = field(out, a);
+        if (v->kind == VAL_NAME && strcmp(v->text, "same") == 0) {
+            p->same = true;
+            return true;
+        }
+        return set_size2(s, owner, a, v, &p->h, &p->w, "a number, a size HxW, or `same`");
+    }
+    case ATTR_SHAPE: {
+        Shape *p = field(out, a);
+        int64_t d[3] = {1, 1, 1};
+        if (v->kind == VAL_INT) {
+            *p = (Shape){1, 1, v->integer, true};
+            return in_range(s, owner, a, (double)v->integer, v);
+        }
+        if (v->kind == VAL_SIZE && v->n_dims == 3) {
+            memcpy(d, v->dims, sizeof d);
+        } else if (v->kind == VAL_LIST && v->n_items == 3 && v->items[0].kind == VAL_INT && v->items[1].kind == VAL_INT &&
+                   v->items[2].kind == VAL_INT) {
+            for (int i = 0; i < 3; i++) {
+                d[i] = v->items[i].integer;
+            }
+        } else {
+            return wrong_type(s, owner, a, v, "a shape: HxWxC such as 28x28x1, a list [h, w, c], or a number");
+        }
+        *p = (Shape){d[0], d[1], d[2], false};
+        for (int i = 0; i < 3; i++) {
+            if (!in_range(s, owner, a, (double)d[i], v)) {
+                return false;
+            }
+        }
+        return true;
+    }
+    case ATTR_CHOICE: {
+        int n = 0;
+        while (a->choices[n]) {
+            n++;
+        }
+        if (v->kind == VAL_NAME || v->kind == VAL_STRING) {
+            for (int i = 0; i < n; i++) {
+                if (strcmp(a->choices[i], v->text) == 0) {
+                    *(int *)field(out, a) = i;
+                    return true;
+                }
+            }
+        }
+        const char *list = "";
+        for (int i = 0; i < n; i++) {
+            list = arena_printf(s->arena, "%s%s%s", list, i ? ", " : "", a->choices[i]);
+        }
+        Diag *d = diag_error(s->diags, v->loc, "%s of %s is one of %s, and this is %s", a->name, owner, list,
+                             val_text(s->arena, v));
+        const char *near = v->kind == VAL_NAME ? did_you_mean(v->text, a->choices, n) : NULL;
+        if (near) {
+            diag_help(s->diags, d, "did you mean '%s'?", near);
+        }
+        return false;
+    }
+    case ATTR_INIT:
+        return sema_init(s, v, field(out, a));
+    case ATTR_STRING:
+        if (v->kind != VAL_STRING) {
+            return wrong_type(s, owner, a, v, "a string in quotes");
+        }
+        *(const char **)field(out, a) = v->text;
+        return true;
+    case ATTR_COLUMN:
+        if (v->kind == VAL_INT && v->integer >= 0) {
+            *(const char **)field(out, a) = val_text(s->arena, v);
+        } else if (v->kind == VAL_NAME || v->kind == VAL_STRING) {
+            *(const char **)field(out, a) = v->text;
+        } else {
+            return wrong_type(s, owner, a, v, "a column: its name, or its number counted from 0");
+        }
+        return true;
+    case ATTR_REALS: {
+        if (v->kind != VAL_LIST) {
+            return wrong_type(s, owner, a, v, "a list of numbers");
+        }
+        Reals *p = field(out, a);
+        p->n = v->n_items;
+        p->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *p->items);
+        for (int i = 0; i < v->n_items; i++) {
+            const Val *item = &v->items[i];
+            if (item->kind != VAL_INT && item->kind != VAL_REAL && item->kind != VAL_PERCENT) {
+                return wrong_type(s, owner, a, item, "a list of numbers");
+            }
+            if (!in_range(s, owner, a, item->real, item)) {
+                return false;
+            }
+            p->items[i] = item->real;
+        }
+        return true;
+    }
+    }
+    return false;
+}
+
+/* Defaults are written as the user would write them, so they are parsed like it. */
+static void set_default(Sema *s, const char *owner, const AttrDef *a, void *out)
+{
+    if (!a->standard) {
+        return;
+    }
+    uint32_t len = (uint32_t)strlen(a->standard);
+    int file = diag_add_source(s->diags, "default", a->standard, len);
+    Expr *e = ast_parse_expr(s->arena, s->diags, file);
+    Val v = sema_eval(s, NULL, e);
+    set_attr(s, owner, a, out, &v);
+    s->diags->n_sources--;
+}
+
+bool sema_attrs_val(Sema *s, const char *owner, const AttrDef *attrs, void *out, Loc *locs, const Val *call)
+{
+    int n = attr_count(attrs), next = 0;
+    bool ok = true;
+    bool *given = arena_array(s->arena, (size_t)n + 1, sizeof *given);
+    const char **names = arena_array(s->arena, (size_t)n + 1, sizeof *names);
+    for (int i = 0; i < n; i++) {
+        names[i] = attrs[i].hidden ? NULL : attrs[i].name;
+        locs[i] = loc_none();
+        set_default(s, owner, &attrs[i], out);
+    }
+    bool keyword_seen = false;
+    for (int k = 0; k < call->n_items; k++) {
+        const Val *v = &call->items[k];
+        int at = -1;
+        if (call->names[k]) {
+            keyword_seen = true;
+            for (int i = 0; i < n; i++) {
+                if (names[i] && strcmp(names[i], call->names[k]) == 0) {
+                    at = i;
+                }
+            }
+            if (at < 0) {
+                Diag *d = diag_error(s->diags, call->name_locs[k], "unknown key '%s' for %s", call->names[k], owner);
+                const char *near = did_you_mean(call->names[k], names, n);
+                if (near) {
+                    diag_help(s->diags, d, "did you mean '%s'?", near);
+                } else if (n > 0) {
+                    const char *list = "";
+                    for (int i = 0; i < n; i++) {
+                        if (names[i]) {
+                            list = arena_printf(s->arena, "%s%s%s", list, *list ? ", " : "", names[i]);
+                        }
+                    }
+                    diag_help(s->diags, d, "%s takes %s", owner, list);
+                } else {
+                    diag_help(s->diags, d, "%s takes no arguments", owner);
+                }
+                ok = false;
+                continue;
+            }
+        } else {
+            while (next < n && !attrs[next].positional) {
+                next++;
+            }
+            if (keyword_seen || next >= n) {
+                if (v->kind != VAL_NONE) {
+                    Diag *d;
+                    if (keyword_seen) {
+                        d = diag_error(s->diags, v->loc, "a positional argument of %s after one with a name", owner);
+                        diag_help(s->diags, d, "write the arguments without names first");
+                    } else {
+                        int most = 0;
+                        for (int i = 0; i < n; i++) {
+                            most += attrs[i].positional;
+                        }
+                        if (n == 0) {
+                            d = diag_error(s->diags, v->loc, "%s takes no arguments", owner);
+                        } else {
+                            d = diag_error(s->diags, v->loc, "too many arguments for %s: it takes %d without a name", owner,
+                                           most);
+                        }
+                        const char *list = "";
+                        for (int i = 0; i < n; i++) {
+                            if (!attrs[i].positional && names[i]) {
+                                list = arena_printf(s->arena, "%s%s%s=", list, *list ? ", " : "", attrs[i].name);
+                            }
+                        }
+                        if (*list) {
+                            diag_help(s->diags, d, "the others are written with their names: %s", list);
+                        }
+                    }
+                }
+                ok = false;
+                continue;
+            }
+            at = next++;
+        }
+        if (given[at]) {
+            Diag *d = diag_error(s->diags, call->names[k] ? call->name_locs[k] : v->loc, "%s of %s is given twice", attrs[at].name,
+                                 owner);
+            diag_note(s->diags, d, locs[at], "first given here");
+            ok = false;
+            continue;
+        }
+        given[at] = true;
+        locs[at] = v->loc;
+        ok &= v->kind != VAL_NONE && set_attr(s, owner, &attrs[at], out, v);
+    }
+    for (int i = 0; i < n; i++) {
+        if (attrs[i].required && !given[i] && ok) {
+            Diag *d = diag_error(s->diags, call->loc, "%s needs %s", owner, attrs[i].doc);
+            const char *how = "";
+            for (int j = 0; j < n; j++) {
+                if (attrs[j].required) {
+                    how = arena_printf(s->arena, "%s%s%s%s", how, *how ? ", " : "", attrs[j].name,
+                                       attrs[j].positional ? "" : "=...");
+                }
+            }
+            diag_help(s->diags, d, "write %s(%s)", owner, how);
+            sema_note_calls(s, d, s->frame);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+bool sema_attrs(Sema *s, Scope *scope, const char *owner, const AttrDef *attrs, void *out, Loc *locs, const Arg *args,
+                int n_args, Loc call)
+{
+    Val v = {.kind = VAL_CALL, .loc = call, .text = owner, .n_items = n_args};
+    v.items = arena_array(s->arena, (size_t)n_args + 1, sizeof *v.items);
+    v.names = arena_array(s->arena, (size_t)n_args + 1, sizeof *v.names);
+    v.name_locs = arena_array(s->arena, (size_t)n_args + 1, sizeof *v.name_locs);
+    for (int i = 0; i < n_args; i++) {
+        v.items[i] = sema_eval(s, scope, args[i].value);
+        v.names[i] = args[i].name;
+        v.name_locs[i] = args[i].name_loc;
+    }
+    return sema_attrs_val(s, owner, attrs, out, locs, &v);
+}

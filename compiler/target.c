@@ -1,0 +1,84 @@
+/* target.c - the instruction sets, and the rules by which product kernels are tiled on them. tests/kernels/bench_igemm.c measures what
+ * the rules choose. */
+#include "target.h"
+
+#include <string.h>
+
+/* Caches, in floats: the sizes that common processors have at least. */
+enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
+
+static const Target targets[] = {
+    {.name = "generic", .vl = 8, .cflags = ""},
+    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell -mtune=native"},
+};
+
+const Target *target_find(const char *name)
+{
+    if (strcmp(name, "native") == 0) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &targets[1] : &targets[0];
+#else
+        return &targets[0];
+#endif
+    }
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        if (strcmp(targets[i].name, name) == 0) {
+            return &targets[i];
+        }
+    }
+    return NULL;
+}
+
+const char *target_names(void)
+{
+    return "native, generic, avx2";
+}
+
+int64_t round_up(int64_t x, int64_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+static int64_t limit(int64_t x, int64_t low, int64_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+int target_panel(const Target *t, int64_t out)
+{
+    return out == t->vl ? t->vl : 2 * t->vl;
+}
+
+/* 6x2 vectors of sums, or 8x1: with their operands they fill 16 registers. */
+static int tile_rows(const Target *t, int nr)
+{
+    return nr == t->vl ? 8 : 6;
+}
+
+ProductTile target_product(const Target *t, const ProductShape *p)
+{
+    ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
+    /* Rows of k whose part of a panel takes 3/8 of the first-level cache, evened out, in whole taps where those are short. */
+    int64_t most = L1 * 3 / 8 / p->nr, unit = p->run < most ? p->run : t->vl, parts = (p->k + most - 1) / most;
+    tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : 1);
+    /* As many pixels as have their input in the second-level cache. */
+    tile.mb = (int)limit(L2 / (p->input_pixel > 0 ? p->input_pixel : 1) / tile.mr, 4, 32) * tile.mr;
+    return tile;
+}
+
+GradientTile target_gradient(const Target *t, const ProductShape *p)
+{
+    GradientTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
+    int64_t panels = (p->out + p->nr - 1) / p->nr, room = L2 / 2;
+    /* Packed dy of a block takes half of the first-level cache, its input what fits the second-level one. */
+    tile.mb = (int)limit(L2 / p->input_pixel, 32, L1 / 2 / p->nr);
+    /* dw of an item fits half of the second-level cache: all panels first. */
+    tile.pb = (int)limit(room / (p->k * p->nr), 1, panels);
+    tile.ks = (int)limit(room / p->nr / 6 * 6, 1, p->k);
+    /* At least 32 items of work, as long as the copies of dw stay small. */
+    int64_t items = p->groups * ((panels + tile.pb - 1) / tile.pb) * ((p->k + tile.ks - 1) / tile.ks);
+    int64_t chunks = (32 + items - 1) / items;
+    tile.chunks = (int)limit(chunks, 1, limit(COPIES / (p->groups * p->k * p->out), 1, 32));
+    return tile;
+}

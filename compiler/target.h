@@ -1,0 +1,48 @@
+/* target.h - what an instruction set is to the compiler: its width, its register tiles, its compiler flags. */
+#ifndef NETC_TARGET_H
+#define NETC_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Target {
+    const char *name;       /* "avx2" */
+    int vl;                 /* reals a vector */
+    int registers;          /* vectors that the register tile may hold, with operands */
+    const char *define;     /* NT_TARGET_AVX2, or NULL */
+    const char *cflags;     /* -march=... */
+} Target;
+
+/* "native" is resolved to what this machine has. NULL: no such target. */
+const Target *target_find(const char *name);
+const char *target_names(void); /* "native, generic, avx2", for messages */
+
+/* Width of the weight panels of a product with `out` padded output channels a group: the widest register tile's. */
+int target_panel(const Target *t, int64_t out);
+
+/* A product, as igemm.k.c and igemm_dw.k.c see it. */
+typedef struct ProductShape {
+    int64_t out;    /* output channels of a group, padded */
+    int nr;         /* width of the weights' panels */
+    int64_t pixels; /* of a sample */
+    int64_t k;      /* products an output */
+    int64_t groups;
+    int64_t run;    /* contiguous elements of a tap */
+    int64_t input_pixel; /* elements of the input that a further output pixel adds to a block's, about */
+} ProductShape;
+
+/* Constants of igemm.k.c (see there). */
+typedef struct ProductTile {
+    int mr, nr, mb, kb;
+} ProductTile;
+ProductTile target_product(const Target *t, const ProductShape *p);
+
+/* Constants of igemm_dw.k.c (see there). */
+typedef struct GradientTile {
+    int mr, nr, mb, pb, ks, chunks;
+} GradientTile;
+GradientTile target_gradient(const Target *t, const ProductShape *p);
+
+int64_t round_up(int64_t x, int64_t to);
+
+#endif

@@ -1,0 +1,73 @@
+/* emitted.h - the few things that emitted models use besides kernels: zero borders, dropout. */
+#ifndef NT_EMITTED_H
+#define NT_EMITTED_H
+
+#include "simd.h"
+
+/* Zeroes the border of n images: height x width pixels at `x` (the first interior element) with strides as given, and top, left, bottom,
+ * right rows and columns around them. Part of a team's work; ends without a barrier, as the kernel that fills the interior has one. */
+static inline void nt_clear_border(int n, real *x, ptrdiff_t sample, ptrdiff_t row, ptrdiff_t pixel, int height, int width, int top,
+                                   int left, int bottom, int right)
+{
+#pragma omp for schedule(static) nowait
+    for (int i = 0; i < n; i++) {
+        real *image = x + i * sample - top * row - left * pixel;
+        const size_t line = (size_t)((left + width + right) * pixel) * sizeof *x;
+        for (int h = 0; h < top + height + bottom; h++, image += row) {
+            if (h < top || h >= top + height) {
+                memset(image, 0, line);
+            } else {
+                memset(image, 0, (size_t)(left * pixel) * sizeof *x);
+                memset(image + (left + width) * pixel, 0, (size_t)(right * pixel) * sizeof *x);
+            }
+        }
+    }
+}
+
+/* Zeroes n whole samples: for tensors whose padding no kernel writes. */
+static inline void nt_clear(int n, real *x, ptrdiff_t sample)
+{
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        memset(x + i * sample, 0, (size_t)sample * sizeof *x);
+    }
+}
+
+/* Sets each sample's loss to zero: the losses add to it. */
+static inline void nt_clear_losses(const nt_pass *p)
+{
+#pragma omp for schedule(static)
+    for (int i = 0; i < p->n; i++) {
+        p->loss_sample[i] = 0;
+    }
+}
+
+/* Inverted dropout of VL elements, the first of which has number `index` in the batch: the mask of this step and layer, from the
+ * counter-based generator, so that the backward pass makes the same one again. */
+static inline vf nt_dropout(vf x, const nt_pass *p, uint64_t layer, uint64_t index, real rate)
+{
+    if (!p->random) {
+        return x;
+    }
+    const uint64_t key = nt_uniform_block(nt_uniform_block(p->seed, (uint32_t)layer), (uint32_t)p->step);
+    return v_select(v_ge(v_uniform(key, index), v_set1(rate)), v_mul(x, v_set1(1 / (1 - rate))), v_zero());
+}
+
+/* d/dx of x*sigmoid(beta*x). */
+static inline vf v_swish_slope(vf x, vf beta)
+{
+    const vf s = v_sigmoid(v_mul(beta, x));
+    return v_mul(s, v_fma(v_mul(beta, x), v_sub(v_set1(1), s), v_set1(1)));
+}
+
+/* d/dx of x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+static inline vf v_gelu_tanh_slope(vf x)
+{
+    const vf x2 = v_mul(x, x), root = v_set1((real)0.79788456080286536);
+    const vf t = v_tanh(v_mul(root, v_fma(v_mul(x2, x), v_set1((real)0.044715), x)));
+    const vf inner = v_mul(root, v_fma(x2, v_set1((real)0.134145), v_set1(1)));
+    const vf slope = v_mul(v_mul(x, v_fnma(t, t, v_set1(1))), inner);
+    return v_mul(v_set1((real)0.5), v_add(v_add(v_set1(1), t), slope));
+}
+
+#endif
