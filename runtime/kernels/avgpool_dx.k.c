@@ -35,22 +35,35 @@
 #endif
 
 /* kernel { */
+/* Sum of rows x columns windows of a sample from (oh, ow) on; there may be none. */
+static inline vf k_windows(const real *dy, int oh, int ow, int rows, int columns)
+{
+    vf g = v_zero();
+    for (int r = 0; r < rows; r++)
+        for (int q = 0; q < columns; q++)
+            g = v_add(g, v_load(dy + (oh + r) * K_DY_R + (ow + q) * K_DY_P));
+    return g;
+}
+
 static void k_main(int n, const real *restrict dy K_ARGS)
 {
+    const int most_rows = (K_KH + K_SH - 1) / K_SH, most_columns = (K_KW + K_SW - 1) / K_SW;
 #pragma omp for schedule(static)
-    for (int row = 0; row < n * K_IN_H; row++) {
-        const int i = row / K_IN_H, h = row % K_IN_H, th = h + K_PT;
+    for (int line = 0; line < n * K_IN_H; line++) {
+        const int i = line / K_IN_H, h = line % K_IN_H, th = h + K_PT;
+        const real *dyi = dy + (size_t)i * K_DY_S;
         /* The windows that hold row h: oh*SH <= th < oh*SH + KH. */
-        const int oh0 = th < K_KH ? 0 : (th - K_KH) / K_SH + 1, oh1 = th / K_SH < K_OUT_H ? th / K_SH + 1 : K_OUT_H;
+        const int oh = th < K_KH ? 0 : (th - K_KH) / K_SH + 1, oh_end = th / K_SH < K_OUT_H ? th / K_SH + 1 : K_OUT_H;
         for (int w = 0; w < K_IN_W; w++) {
-            const int tw = w + K_PL;
-            const int ow0 = tw < K_KW ? 0 : (tw - K_KW) / K_SW + 1, ow1 = tw / K_SW < K_OUT_W ? tw / K_SW + 1 : K_OUT_W;
+            const int tw = w + K_PL, ow = tw < K_KW ? 0 : (tw - K_KW) / K_SW + 1;
+            const int ow_end = tw / K_SW < K_OUT_W ? tw / K_SW + 1 : K_OUT_W;
+            const int rows = oh_end - oh, columns = ow_end - ow;
             for (int c = 0; c < K_CP; c += VL) {
-                vf g = v_zero();
-                for (int oh = oh0; oh < oh1; oh++)
-                    for (int ow = ow0; ow < ow1; ow++)
-                        g = v_add(g, v_load(dy + (size_t)i * K_DY_S + oh * K_DY_R + ow * K_DY_P + c));
-                g = v_mul(g, v_set1((real)1 / (K_KH * K_KW)));
+                /* The usual number of windows as a constant. */
+                const int usual = rows == most_rows && columns == most_columns;
+                const vf sum = usual ? k_windows(dyi + c, oh, ow, most_rows, most_columns)
+                                     : k_windows(dyi + c, oh, ow, rows, columns);
+                const vf g = v_mul(sum, v_set1((real)1 / (K_KH * K_KW)));
                 K_STORE(g, i, h, w, c);
             }
         }

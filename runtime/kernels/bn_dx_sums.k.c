@@ -70,14 +70,15 @@ static void k_main(int n, const real *restrict dy, const real *restrict x, const
                    real *restrict work K_ARGS)
 {
     const int pixels = n * K_H * K_W, run = 64, runs = (pixels + run - 1) / run;
+    const int chunks = runs < K_CHUNKS ? runs : K_CHUNKS;
     const int vectors = K_CP % (4 * VL) == 0 ? 4 : K_CP % (3 * VL) == 0 ? 3 : K_CP % (2 * VL) == 0 ? 2 : 1;
     /* Single pixels make few runs, and often have many channels: split those as well. */
     const int pieces = K_H * K_W == 1 ? K_CP / (vectors * VL) : 1, width = K_CP / pieces;
 #pragma omp for schedule(static)
-    for (int piece = 0; piece < K_CHUNKS * pieces; piece++) {
+    for (int piece = 0; piece < chunks * pieces; piece++) {
         const int chunk = piece / pieces, begin = piece % pieces * width;
-        const int run0 = (int)((int64_t)runs * chunk / K_CHUNKS);
-        const int run1 = (int)((int64_t)runs * (chunk + 1) / K_CHUNKS);
+        const int run0 = (int)((int64_t)runs * chunk / chunks);
+        const int run1 = (int)((int64_t)runs * (chunk + 1) / chunks);
         real *partial = work + chunk * 2 * K_CP;
         for (int c = begin; c < begin + width; c += VL) {
             v_store(partial + c, v_zero());
@@ -90,7 +91,7 @@ static void k_main(int n, const real *restrict dy, const real *restrict x, const
 #pragma omp for schedule(static)
     for (int c = 0; c < K_CP; c += VL) {
         vf s = v_zero(), q = v_zero();
-        for (int chunk = 0; chunk < K_CHUNKS; chunk++) {
+        for (int chunk = 0; chunk < chunks; chunk++) {
             s = v_add(s, v_load(work + chunk * 2 * K_CP + c));
             q = v_add(q, v_load(work + (chunk * 2 + 1) * K_CP + c));
         }

@@ -80,14 +80,15 @@ static void k_main(int n, const real *restrict x, real *restrict mean, real *res
                    real *restrict running_var, int update, real *restrict work K_ARGS)
 {
     const int pixels = n * K_H * K_W, run = 64, runs = (pixels + run - 1) / run;
+    const int chunks = runs < K_CHUNKS ? runs : K_CHUNKS;
     const int vectors = K_CP % (4 * VL) == 0 ? 4 : K_CP % (3 * VL) == 0 ? 3 : K_CP % (2 * VL) == 0 ? 2 : 1;
     /* Single pixels make few runs, and often have many channels: split those as well. */
     const int pieces = K_H * K_W == 1 ? K_CP / (vectors * VL) : 1, width = K_CP / pieces;
 #pragma omp for schedule(static)
-    for (int piece = 0; piece < K_CHUNKS * pieces; piece++) {
+    for (int piece = 0; piece < chunks * pieces; piece++) {
         const int chunk = piece / pieces, begin = piece % pieces * width;
-        const int run0 = (int)((int64_t)runs * chunk / K_CHUNKS);
-        const int run1 = (int)((int64_t)runs * (chunk + 1) / K_CHUNKS);
+        const int run0 = (int)((int64_t)runs * chunk / chunks);
+        const int run1 = (int)((int64_t)runs * (chunk + 1) / chunks);
         real *chunk_mean = work + chunk * 2 * K_CP, *chunk_squares = chunk_mean + K_CP;
         for (int c = begin; c < begin + width; c += VL) {
             v_store(chunk_mean + c, v_zero());
@@ -110,13 +111,12 @@ static void k_main(int n, const real *restrict x, real *restrict mean, real *res
 #pragma omp for schedule(static)
     for (int c = 0; c < K_CP; c += VL) {
         vf m = v_zero(), q = v_zero();
-        for (int chunk = 0; chunk < K_CHUNKS; chunk++) {
-            const int run0 = (int)((int64_t)runs * chunk / K_CHUNKS);
-            const int run1 = (int)((int64_t)runs * (chunk + 1) / K_CHUNKS);
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            const int run0 = (int)((int64_t)runs * chunk / chunks);
+            const int run1 = (int)((int64_t)runs * (chunk + 1) / chunks);
             const int from = run0 * run, to = run1 == runs ? pixels : run1 * run;
             const real *partial = work + chunk * 2 * K_CP + c;
-            if (run0 < run1)
-                k_combine(&m, &q, from, v_load(partial), v_load(partial + K_CP), to - from);
+            k_combine(&m, &q, from, v_load(partial), v_load(partial + K_CP), to - from);
         }
         const vf batch_mean = v_add(v_load(x + c), m), variance = v_div(q, v_set1((real)pixels));
         v_store(mean + c, batch_mean);

@@ -53,14 +53,15 @@ static inline void k_run(int from, int to, int c, int vectors, real *restrict pa
 static void k_main(int n, real *restrict sum, real *restrict work K_ARGS)
 {
     const int pixels = n * K_H * K_W, run = 64, runs = (pixels + run - 1) / run;
+    const int chunks = runs < K_CHUNKS ? runs : K_CHUNKS;
     const int vectors = K_CP % (4 * VL) == 0 ? 4 : K_CP % (3 * VL) == 0 ? 3 : K_CP % (2 * VL) == 0 ? 2 : 1;
     /* Single pixels make few runs, and often have many channels: split those as well. */
     const int pieces = K_H * K_W == 1 ? K_CP / (vectors * VL) : 1, width = K_CP / pieces;
 #pragma omp for schedule(static)
-    for (int piece = 0; piece < K_CHUNKS * pieces; piece++) {
+    for (int piece = 0; piece < chunks * pieces; piece++) {
         const int chunk = piece / pieces, begin = piece % pieces * width;
-        const int run0 = (int)((int64_t)runs * chunk / K_CHUNKS);
-        const int run1 = (int)((int64_t)runs * (chunk + 1) / K_CHUNKS);
+        const int run0 = (int)((int64_t)runs * chunk / chunks);
+        const int run1 = (int)((int64_t)runs * (chunk + 1) / chunks);
         real *partial = work + chunk * K_CP;
         for (int c = begin; c < begin + width; c += VL)
             v_store(partial + c, v_zero());
@@ -71,7 +72,7 @@ static void k_main(int n, real *restrict sum, real *restrict work K_ARGS)
 #pragma omp for schedule(static)
     for (int c = 0; c < K_CP; c += VL) {
         vf s = v_zero();
-        for (int chunk = 0; chunk < K_CHUNKS; chunk++)
+        for (int chunk = 0; chunk < chunks; chunk++)
             s = v_add(s, v_load(work + chunk * K_CP + c));
         v_store(sum + c, v_select(v_lt(v_iota(), v_set1((real)(K_C - c))), s, v_zero()));
     }

@@ -1,7 +1,8 @@
 /* maxpool.k.c - maximum over windows: y[n,h,w,c] = max over (kh, kw) of x[n, h*SH - PT + kh, w*SW - PL + kw, c].
  *
  * As PyTorch's max_pool2d: padding never wins (windows are clamped to the image), among equal values the first in
- * row-major window order wins, and a NaN wins over every number. Each window must hold at least one pixel of the image.
+ * row-major window order wins, and a NaN in a window makes its maximum NaN (its place is then any element's). Each
+ * window must hold at least one pixel of the image.
  *
  *   x     K_IN_H x K_IN_W pixels, strides K_X_S (sample), K_X_R (row), K_X_P (pixel)
  *   arg   with K_ARG 1: where each maximum was, for maxpool_dx; dense bytes [n][OUT_H][OUT_W][K_CP] that hold
@@ -44,17 +45,20 @@
 static inline vf k_window(const real *p, int kh0, int kh1, int kw0, int kw1, uint8_t *arg)
 {
     vf best = v_load(p), row = v_set1((real)kh0), column = v_set1((real)kw0), place = v_set1((real)(kh0 * K_KW + kw0));
+    vf size = v_abs(best); /* the sum of all magnitudes: NaN if and only if one of them is */
     for (int kh = kh0; kh < kh1; kh++) {
         for (int kw = kw0; kw < kw1; kw++) {
+            if (kh == kh0 && kw == kw0)
+                continue;
             const vf v = v_load(p + (kh - kh0) * K_X_R + (kw - kw0) * K_X_P);
-            const vm greater = v_gt(v, best), number = v_eq(v, v);
-            best = v_select(number, v_select(greater, v, best), v);
+            const vm greater = v_gt(v, best);
+            best = v_select(greater, v, best);
+            size = v_add(size, v_abs(v));
             if (K_ARG && K_KH * K_KW <= 256) {
-                const vf here = v_set1((real)(kh * K_KW + kw));
-                place = v_select(number, v_select(greater, here, place), here);
+                place = v_select(greater, v_set1((real)(kh * K_KW + kw)), place);
             } else if (K_ARG) {
-                row = v_select(number, v_select(greater, v_set1((real)kh), row), v_set1((real)kh));
-                column = v_select(number, v_select(greater, v_set1((real)kw), column), v_set1((real)kw));
+                row = v_select(greater, v_set1((real)kh), row);
+                column = v_select(greater, v_set1((real)kw), column);
             }
         }
     }
@@ -64,7 +68,7 @@ static inline vf k_window(const real *p, int kh0, int kh1, int kw0, int kw1, uin
         v_store_u8(arg, row);
         v_store_u8(arg + K_CP, column);
     }
-    return best;
+    return v_select(v_eq(size, size), best, size);
 }
 
 static void k_main(int n, const real *restrict x, uint8_t *restrict arg K_ARGS)

@@ -46,24 +46,41 @@ static inline vf k_window(const real *dy, const uint8_t *arg, int oh, int ow, in
     return v_select(v_eq_u8(planes, kh), v_select(v_eq_u8(planes + K_CP, kw), g, v_zero()), v_zero());
 }
 
+/* The sum of that over rows x columns windows from (oh, ow) on, which hold the pixel (th, tw) of the padded image. */
+static inline vf k_windows(const real *dy, const uint8_t *arg, int oh, int ow, int rows, int columns, int th, int tw,
+                           int c)
+{
+    vf g = v_zero();
+    for (int r = 0; r < rows; r++)
+        for (int q = 0; q < columns; q++)
+            g = v_add(g, k_window(dy, arg, oh + r, ow + q, th - (oh + r) * K_SH, tw - (ow + q) * K_SW, c));
+    return g;
+}
+
 static void k_main(int n, const real *restrict dy, const uint8_t *restrict arg K_ARGS)
 {
     const size_t arg_sample = (size_t)K_OUT_H * K_OUT_W * K_CP * (K_KH * K_KW <= 256 ? 1 : 2);
+    const int most_rows = (K_KH + K_SH - 1) / K_SH, most_columns = (K_KW + K_SW - 1) / K_SW;
 #pragma omp for schedule(static)
-    for (int row = 0; row < n * K_IN_H; row++) {
-        const int i = row / K_IN_H, h = row % K_IN_H, th = h + K_PT;
+    for (int line = 0; line < n * K_IN_H; line++) {
+        const int i = line / K_IN_H, h = line % K_IN_H, th = h + K_PT;
         const real *dyi = dy + (size_t)i * K_DY_S;
         const uint8_t *argi = arg + i * arg_sample;
         /* The windows that hold row h: oh*SH <= th < oh*SH + KH. */
-        const int oh0 = th < K_KH ? 0 : (th - K_KH) / K_SH + 1, oh1 = th / K_SH < K_OUT_H ? th / K_SH + 1 : K_OUT_H;
+        const int oh = th < K_KH ? 0 : (th - K_KH) / K_SH + 1, oh_end = th / K_SH < K_OUT_H ? th / K_SH + 1 : K_OUT_H;
         for (int w = 0; w < K_IN_W; w++) {
-            const int tw = w + K_PL;
-            const int ow0 = tw < K_KW ? 0 : (tw - K_KW) / K_SW + 1, ow1 = tw / K_SW < K_OUT_W ? tw / K_SW + 1 : K_OUT_W;
+            const int tw = w + K_PL, ow = tw < K_KW ? 0 : (tw - K_KW) / K_SW + 1;
+            const int ow_end = tw / K_SW < K_OUT_W ? tw / K_SW + 1 : K_OUT_W;
+            const int rows = oh_end - oh, columns = ow_end - ow;
             for (int c = 0; c < K_CP; c += VL) {
-                vf g = v_zero();
-                for (int oh = oh0; oh < oh1; oh++)
-                    for (int ow = ow0; ow < ow1; ow++)
-                        g = v_add(g, k_window(dyi, argi, oh, ow, th - oh * K_SH, tw - ow * K_SW, c));
+                /* The usual numbers of windows as constants. */
+                vf g;
+                if (rows == most_rows && columns == most_columns)
+                    g = k_windows(dyi, argi, oh, ow, most_rows, most_columns, th, tw, c);
+                else if (rows == 1 && columns == 1)
+                    g = k_windows(dyi, argi, oh, ow, 1, 1, th, tw, c);
+                else
+                    g = k_windows(dyi, argi, oh, ow, rows, columns, th, tw, c);
                 K_STORE(g, i, h, w, c);
             }
         }

@@ -38,6 +38,7 @@ static struct {
 #undef K_STORE
 
 #define k_main backward
+#define k_windows backward_windows
 #include "../../runtime/kernels/avgpool_dx.k.c"
 
 static void check_shape(int n, int channels, int halo)
