@@ -111,7 +111,8 @@ static bool list_items(state_items *s, const nt_model *model, const nt_memory *m
 
 /* -- Save and load ------------------------------------------------------------------------------------------------------ */
 
-bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run, nt_error *error)
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run,
+                        nt_durability durability, nt_error *error)
 {
     json_t *metadata = json_pack("{s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash);
     int failed = metadata ? 0 : -1;
@@ -120,7 +121,7 @@ bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory
     state_items s = {0};
     bool good = !failed && list_items(&s, model, memory);
     if (good)
-        good = nt_items_write(path, s.items, s.n, metadata, error);
+        good = nt_items_write(path, s.items, s.n, metadata, durability, error);
     else
         nt_fail_memory(error, path, 0);
     free_items(&s);

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "model.h"
 #include "params.h"
+#include "safetensors.h"
 
 enum { NT_RUN_TEXT = 1024 };
 
@@ -34,7 +35,8 @@ typedef struct nt_run {
 } nt_run;
 
 /* Writes the run, the parameters and the optimizer's state; see nt_tensors_write for what it guarantees. */
-bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run, nt_error *error);
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run,
+                        nt_durability durability, nt_error *error);
 
 /* Reads them back. False, and `run` and `memory` unchanged, where the file is not a run of this very model. */
 bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_run *run, nt_error *error);

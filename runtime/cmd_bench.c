@@ -84,7 +84,7 @@ int nt_cmd_bench(const nt_context *context, int argc, char **argv)
 
     nt_error error = {0};
     nt_engine engine;
-    int n = nt_batch(model, batch), threads = nt_threads(threads_asked);
+    int n = nt_batch(model, batch), threads = nt_threads(model, threads_asked, n);
     double *times = calloc((size_t)steps, sizeof *times);
     if (!times || !nt_engine_init(&engine, model, n, NT_FOR_TRAINING, threads, &error)) {
         if (!times)

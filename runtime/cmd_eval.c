@@ -200,7 +200,7 @@ int nt_cmd_eval(const nt_context *context, int argc, char **argv)
     nt_data data = {0};
     nt_engine engine = {0};
     nt_weights weights = {0};
-    int threads = nt_threads(o.threads);
+    int threads = nt_threads(model, o.threads, nt_batch(model, o.batch));
     unsigned parts = strcmp(o.part, "test") == 0 ? NT_PART_TEST : NT_PART_TRAIN;
     nt_data_request request = nt_engine_request(model, o.data, parts, model->train_config->seed);
     int status = NT_OK;

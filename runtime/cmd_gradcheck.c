@@ -117,7 +117,7 @@ static bool set_up(checker *c, const nt_model *model, const nt_model *model_doub
 {
     nt_weights weights;
     uint64_t seed = o->seed_given ? o->seed : model->train_config->seed;
-    int n = (int)o->batch, threads = nt_threads(o->threads);
+    int n = (int)o->batch, threads = nt_threads(model, o->threads, n);
     c->model = model;
     c->o = o;
     if (!nt_engine_init(&c->engine, model, n, NT_FOR_GRADIENT, threads, error))

@@ -103,7 +103,7 @@ static bool set_target(nt_engine *engine, const nt_tensors *batch, const nt_tens
 }
 
 /* Loads the batch into an engine that it makes, of just that many samples. */
-static bool load_batch(nt_engine *engine, const nt_model *model, const char *path, int threads, nt_error *error)
+static bool load_batch(nt_engine *engine, const nt_model *model, const char *path, int64_t threads, nt_error *error)
 {
     char have[NT_DIMS_TEXT], want[NT_DIMS_TEXT];
     int64_t dims[4];
@@ -124,7 +124,7 @@ static bool load_batch(nt_engine *engine, const nt_model *model, const char *pat
     float *values = good ? calloc(input->count + 1, sizeof *values) : NULL;
     if (good && (!values || !nt_tensor_floats(input, values)))
         good = nt_fail(error, "%s: input of type %s cannot be read", path, input->dtype);
-    good = good && nt_engine_init(engine, model, (int)n, NT_FOR_GRADIENT, threads, error);
+    good = good && nt_engine_init(engine, model, (int)n, NT_FOR_GRADIENT, nt_threads(model, threads, (int)n), error);
     if (good) {
         engine->pass.n = (int)n;
         engine->pass.random = 0;
@@ -216,7 +216,7 @@ static bool write_results(const nt_engine *engine, const char *path, nt_error *e
             out[n].n_dims = input_dims(model, engine->pass.n, out[n].dims);
             n++;
         }
-        good = nt_tensors_write(path, out, n, NULL, fill, &(results){engine, params}, error);
+        good = nt_tensors_write(path, out, n, NULL, fill, &(results){engine, params}, NT_SURVIVES_PROCESS, error);
     } else {
         nt_fail_memory(error, path, (double)most * sizeof *out);
     }
@@ -237,7 +237,7 @@ int nt_cmd_gradient(const nt_context *context, int argc, char **argv)
     nt_engine engine = {0};
     nt_weights weights = {0};
     int status = NT_OK;
-    if (!load_batch(&engine, model, o.batch, nt_threads(o.threads), &error) ||
+    if (!load_batch(&engine, model, o.batch, o.threads, &error) ||
         !nt_weights_load(&weights, model, o.weights, engine.memory.params, &error)) {
         status = nt_report(&error, NT_FAILED);
     } else {

@@ -133,7 +133,7 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
     nt_data data = {0};
     nt_engine engine = {0};
     nt_progress progress;
-    int threads = nt_threads(o.threads), status;
+    int threads = nt_threads(model, o.threads, (int)o.samples), status;
     uint64_t seed = o.seed_given ? o.seed : model->train_config->seed;
     nt_data_request request = nt_engine_request(model, o.data, NT_PART_TRAIN, seed);
     nt_progress_init(&progress, stderr, o.plain);

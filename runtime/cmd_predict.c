@@ -139,7 +139,7 @@ int nt_cmd_predict(const nt_context *context, int argc, char **argv)
 
     nt_error error = {0};
     nt_engine engine;
-    int status = NT_OK, threads = nt_threads(o.threads);
+    int status = NT_OK, threads = nt_threads(model, o.threads, 1);
     if (!nt_engine_init(&engine, model, 1, NT_FOR_INFERENCE, threads, &error))
         return nt_report(&error, NT_ENVIRONMENT);
     /* An input that cannot be read does not keep the others from being answered. */

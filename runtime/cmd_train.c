@@ -19,6 +19,9 @@
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
 enum { NORM_EVERY = 16 };
 
+/* Seconds between two checkpoints for which the disk is waited for. */
+static const double sync_pause = 1;
+
 typedef struct options {
     const char *data, *out, *weights, *log;
     int64_t epochs, batch, threads;
@@ -45,6 +48,8 @@ typedef struct trainer {
     double began;              /* when it began with the run ... */
     int64_t samples_since;     /* ... and the samples trained on since */
     bool unsaved;              /* the last attempt to save failed */
+    bool best_unsynced;        /* the best weights are in their file, but maybe not yet on the disk */
+    double synced;             /* when the disk was last waited for */
 } trainer;
 
 /* -- Signals ------------------------------------------------------------------------------------------------------------ */
@@ -250,7 +255,7 @@ static void print_header(trainer *t)
     snprintf(train, sizeof train, "%s train", nt_format_count(number, t->data.train.count));
     snprintf(validation, sizeof validation, "%s validation", nt_format_count(number, t->data.validation.count));
     snprintf(test, sizeof test, "%s test", nt_format_count(number, t->data.test.count));
-    snprintf(memory, sizeof memory, "%.1f MB", (double)nt_memory_bytes(&t->engine.memory) * 1e-6);
+    nt_format_bytes(memory, (double)nt_memory_bytes(&t->engine.memory));
     const char *fields[] = {t->model->name, parameters, t->model->target, threads, memory, train, validation, test};
     nt_progress_fields(&t->progress, fields, sizeof fields / sizeof *fields);
     if (t->data.note[0])
@@ -259,17 +264,25 @@ static void print_header(trainer *t)
 
 /* -- Saving ------------------------------------------------------------------------------------------------------------- */
 
-/* What was saved before stays as it was; the run goes on and tries again after the next epoch. */
-static bool save(trainer *t, bool best)
+/* What was saved before stays as it was if this fails; the run goes on and tries again after the next epoch. The disk is not waited
+ * for at each of many short epochs. */
+static bool save(trainer *t, bool best, bool last)
 {
     nt_error error = {0};
+    bool wait = last || nt_seconds() - t->synced >= sync_pause;
+    nt_durability durability = wait ? NT_SURVIVES_MACHINE : NT_SURVIVES_PROCESS;
     real *params = t->engine.memory.params;
-    bool good = (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, &error)) &&
-                nt_weights_save(t->model, params, t->metadata, t->last_path, &error) &&
-                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->run, &error);
-    if (!good) {
+    bool good = (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, durability, &error)) &&
+                nt_weights_save(t->model, params, t->metadata, t->last_path, durability, &error) &&
+                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->run, durability, &error);
+    if (good && wait && t->best_unsynced && !best)
+        good = nt_tensors_sync(t->best_path, &error);
+    if (good) {
+        t->best_unsynced = !wait && (best || t->best_unsynced);
+        t->synced = wait ? nt_seconds() : t->synced;
+    } else {
         nt_progress_clear(&t->progress);
-        nt_report(&error, 0);
+        nt_report(&error, NT_ENVIRONMENT);
     }
     t->unsaved = !good;
     return good;
@@ -420,6 +433,12 @@ static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, do
     }
 }
 
+static bool out_of_patience(const trainer *t)
+{
+    int patience = t->model->train_config->patience;
+    return patience > 0 && t->run.stale >= patience;
+}
+
 /* What comes after an epoch's steps: validation, then the books, then saving. */
 static int finish_epoch(trainer *t, nt_error *error)
 {
@@ -447,7 +466,7 @@ static int finish_epoch(trainer *t, nt_error *error)
         run->best_epoch = run->epoch;
     }
     t->epoch_began = now;
-    save(t, best);
+    save(t, best, run->epoch == run->epochs || out_of_patience(t));
     log_epoch(t, &train, &val, norm, seconds);
     nt_progress_epoch(&t->progress, &(nt_epoch_summary){
         .epoch = run->epoch,
@@ -463,28 +482,25 @@ static int finish_epoch(trainer *t, nt_error *error)
     return NT_OK;
 }
 
-static bool out_of_patience(const trainer *t)
-{
-    int patience = t->model->train_config->patience;
-    return patience > 0 && t->run.stale >= patience;
-}
-
 /* Saves the middle of the epoch. */
 static int interrupted(trainer *t)
 {
     t->run.epoch_seconds += nt_seconds() - t->epoch_began;
     nt_progress_clear(&t->progress);
-    if (!save(t, false)) {
+    if (!save(t, false, true)) {
         fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
         return NT_ENVIRONMENT;
     }
-    fprintf(stderr, "stopped in epoch %lld after step %lld of %lld; everything is saved in %s\n", (long long)t->run.epoch + 1,
-            (long long)((t->run.first + t->run.batch - 1) / t->run.batch), (long long)t->steps_an_epoch, t->o.out);
-    fprintf(stderr, "the same command with --resume goes on from here\n");
+    if (t->run.first > 0)
+        fprintf(stderr, "stopped in epoch %lld after step %lld of %lld", (long long)t->run.epoch + 1,
+                (long long)((t->run.first + t->run.batch - 1) / t->run.batch), (long long)t->steps_an_epoch);
+    else
+        fprintf(stderr, "stopped after epoch %lld", (long long)t->run.epoch);
+    fprintf(stderr, "; everything is saved in %s\nthe same command with --resume goes on from here\n", t->o.out);
     return NT_INTERRUPTED;
 }
 
-/* The best weights' figures on the test part. */
+/* The best weights' figures on the test part; the last ones' where the best could not be kept. */
 static bool final_test(trainer *t, nt_error *error)
 {
     nt_weights weights;
@@ -492,11 +508,11 @@ static bool final_test(trainer *t, nt_error *error)
     char number[32];
     if (t->data.test.count == 0 || t->run.best_epoch == 0)
         return true;
-    if (!t->unsaved) {
-        if (!nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error))
-            return false;
+    bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
+    if (best)
         nt_weights_free(&weights);
-    }
+    else if (!t->unsaved)
+        fprintf(stderr, "note: the last weights are tested, not the best: %s\n", error->text);
     if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.test, &stop_asked, &score, error))
         return stop_asked != 0;
     printf("test  loss %.4f", nt_score_loss(&score));
@@ -504,11 +520,9 @@ static bool final_test(trainer *t, nt_error *error)
         printf("  accuracy %.2f%%", 100 * nt_score_accuracy(&score));
     if (with_accuracy(t) && t->model->train_config->top_k > 0)
         printf("  top-%d %.2f%%", t->model->train_config->top_k, 100 * (double)score.top / (double)score.samples);
-    printf("  %s samples", nt_format_count(number, score.samples));
-    if (t->unsaved)
-        printf("  (the last weights)\n");
-    else
-        printf("  (best weights: epoch %lld, %s)\n", (long long)t->run.best_epoch, t->best_path);
+    printf("  %s samples\n", nt_format_count(number, score.samples));
+    if (best)
+        printf("best  epoch %lld  %s\n", (long long)t->run.best_epoch, t->best_path);
     return true;
 }
 
@@ -550,7 +564,7 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
     if (status != NT_OK)
         return nt_report(&error, status);
 
-    int threads = nt_threads(t.o.threads);
+    int threads = nt_threads(t.model, t.o.threads, (int)t.run.batch);
     nt_progress_init(&t.progress, stderr, t.o.plain);
     if (!load_data(&t, &error))
         status = nt_report(&error, NT_FAILED);

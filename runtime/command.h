@@ -28,8 +28,9 @@ int nt_cmd_info(const nt_context *context, int argc, char **argv);
 /* Prints "error: ..." and returns `status`. */
 int nt_report(const nt_error *error, int status);
 
-/* Threads to run with: `asked`, or as many as the machine offers where that is 0. Also what OpenMP uses from then on. */
-int nt_threads(int64_t asked);
+/* Threads to run batches of that size with: `asked`; where that is 0, as many as the machine offers and the work is worth. (The number
+ * changes no result.) Also what OpenMP uses from then on. */
+int nt_threads(const nt_model *model, int64_t asked, int batch);
 
 /* The batch to use: `asked`, or the model's own where that is 0. */
 int nt_batch(const nt_model *model, int64_t asked);

@@ -55,6 +55,16 @@ const char *nt_format_time(char *text, double seconds)
     return text;
 }
 
+const char *nt_format_bytes(char *text, double bytes)
+{
+    static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+    int unit = 0;
+    for (; bytes >= 1000 && unit < 4; unit++)
+        bytes /= 1000;
+    snprintf(text, 32, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    return text;
+}
+
 static int terminal_width(FILE *to)
 {
     struct winsize size;
@@ -165,7 +175,7 @@ static void figure(char *text, const char *name, double value)
 static void epoch_of(char *text, int64_t epoch, int64_t epochs)
 {
     int digits = snprintf(NULL, 0, "%lld", (long long)epochs);
-    snprintf(text, FIELD, "epoch %*lld/%lld", digits + 1, (long long)epoch, (long long)epochs);
+    snprintf(text, FIELD, "epoch %*lld/%lld", digits, (long long)epoch, (long long)epochs);
 }
 
 void nt_progress_format(const nt_progress *progress, const nt_moment *moment, char *line, size_t size)
@@ -240,15 +250,13 @@ void nt_progress_update(nt_progress *progress, const nt_moment *moment)
     nt_progress_format(progress, moment, line, sizeof line);
     fprintf(progress->to, progress->terminal ? "\r%s\033[K" : "%s\n", line);
     fflush(progress->to);
-    progress->line_open = progress->terminal;
 }
 
 void nt_progress_clear(nt_progress *progress)
 {
-    if (progress->line_open)
+    if (progress->terminal) /* also where it only removes the ^C that the terminal shows */
         fputs("\r\033[K", progress->to);
     fflush(progress->to);
-    progress->line_open = false;
 }
 
 void nt_progress_epoch(nt_progress *progress, const nt_epoch_summary *summary)

@@ -12,7 +12,6 @@ typedef struct nt_progress {
     bool utf8, colour;
     int width;     /* columns, 0: unlimited */
     double last;   /* when something was last shown, see nt_seconds() */
-    bool line_open;
 } nt_progress;
 
 /* What the updating line says. NAN where a figure does not apply. */
@@ -58,8 +57,10 @@ void nt_progress_fields(nt_progress *progress, const char *const *fields, int n)
 void nt_progress_format(const nt_progress *progress, const nt_moment *moment, char *line, size_t size);
 void nt_progress_format_epoch(const nt_progress *progress, const nt_epoch_summary *summary, char *line, size_t size);
 
-/* 12345678 as "12,345,678"; seconds as "0:05", "12:00" or "3:04:05". `text` has room for 32 bytes. */
+/* 12345678 as "12,345,678"; seconds as "0:05", "12:00" or "3:04:05"; bytes as "12.3 MB". `text` has room for 32
+ * bytes. */
 const char *nt_format_count(char *text, int64_t value);
 const char *nt_format_time(char *text, double seconds);
+const char *nt_format_bytes(char *text, double bytes);
 
 #endif

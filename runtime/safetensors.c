@@ -440,8 +440,9 @@ static const char *advice(int reason)
 }
 
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
-                      void *context, nt_error *error)
+                      void *context, nt_durability durability, nt_error *error)
 {
+    bool sync = durability == NT_SURVIVES_MACHINE;
     size_t length = strlen(path) + sizeof ".tmp";
     char *temporary = malloc(length);
     if (!temporary)
@@ -451,7 +452,7 @@ bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, 
     FILE *file = fopen(temporary, "wbe");
     bool good = file != NULL;
     good = good && write_contents(file, tensors, n, metadata, fill, context);
-    good = good && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    good = good && fflush(file) == 0 && (!sync || fsync(fileno(file)) == 0);
     int reason = good ? 0 : errno;
     if (file && fclose(file) != 0 && good) {
         good = false;
@@ -461,10 +462,23 @@ bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, 
         good = false;
         reason = errno;
     }
-    if (good)
+    if (good && sync)
         sync_folder(path);
-    else if (file)
+    else if (!good && file)
         unlink(temporary);
     free(temporary);
     return good || nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), advice(reason));
+}
+
+bool nt_tensors_sync(const char *path, nt_error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = file >= 0 && fsync(file) == 0;
+    if (!good)
+        nt_fail(error, "%s: cannot write to the disk: %s%s", path, strerror(errno), advice(errno));
+    if (file >= 0)
+        close(file);
+    if (good)
+        sync_folder(path);
+    return good;
 }

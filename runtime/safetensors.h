@@ -62,9 +62,15 @@ typedef struct nt_tensor_out {
 
 typedef void nt_tensor_fill(void *context, size_t index, float *values);
 
-/* Writes PATH.tmp, syncs it to the disk and renames it to PATH. On failure the error says what to do, PATH is as it was and the
- * temporary file is gone. `metadata` is an object of strings, or NULL. */
+/* What a file has to survive: the end of this process, or that of the machine too, for which the disk is waited for. */
+typedef enum nt_durability { NT_SURVIVES_PROCESS, NT_SURVIVES_MACHINE } nt_durability;
+
+/* Writes PATH.tmp and renames it to PATH. On failure the error says what to do, PATH is as it was and the temporary file is gone.
+ * `metadata` is an object of strings, or NULL. */
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
-                      void *context, nt_error *error);
+                      void *context, nt_durability durability, nt_error *error);
+
+/* Waits until a file that was written with NT_SURVIVES_PROCESS is on the disk. */
+bool nt_tensors_sync(const char *path, nt_error *error);
 
 #endif

@@ -34,14 +34,22 @@ int nt_report(const nt_error *error, int status)
     return status;
 }
 
-int nt_threads(int64_t asked)
+int nt_threads(const nt_model *model, int64_t asked, int batch)
 {
 #ifdef _OPENMP
-    if (asked > 0)
-        omp_set_num_threads((int)asked);
-    return omp_get_max_threads();
+    /* Below this many operations a step, waiting for each other costs threads more than they share. */
+    static const double flops_a_thread = 1e6;
+    enum { most_threads = 1024 };
+    if (asked <= 0) {
+        double worth = model->flops_step * batch / flops_a_thread;
+        int most = omp_get_max_threads();
+        asked = worth < 1 ? 1 : worth < most ? (int64_t)worth : most;
+    }
+    asked = asked < most_threads ? asked : most_threads;
+    omp_set_num_threads((int)asked);
+    return (int)asked;
 #else
-    (void)asked;
+    (void)model, (void)asked, (void)batch;
     return 1;
 #endif
 }

@@ -35,7 +35,8 @@ static void fill_from_item(void *context, size_t index, float *values)
     nt_param_unpack(item->param, item->block, values);
 }
 
-bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_error *error)
+bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_durability durability,
+                    nt_error *error)
 {
     nt_tensor_out *out = calloc(n + 1, sizeof *out);
     if (!out)
@@ -45,7 +46,7 @@ bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *me
         out[i].n_dims = items[i].param->n_disk_dims;
         disk_dims(items[i].param, out[i].dims);
     }
-    bool good = nt_tensors_write(path, out, n, metadata, fill_from_item, (void *)items, error);
+    bool good = nt_tensors_write(path, out, n, metadata, fill_from_item, (void *)items, durability, error);
     free(out);
     return good;
 }
@@ -325,10 +326,12 @@ json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normaliz
     return NULL;
 }
 
-bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_error *error)
+bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_durability durability,
+                     nt_error *error)
 {
     nt_item *items = params_as_items(model, params);
-    bool good = items ? nt_items_write(path, items, (size_t)model->n_params, metadata, error) : nt_fail_memory(error, path, 0);
+    bool good = items ? nt_items_write(path, items, (size_t)model->n_params, metadata, durability, error)
+                      : nt_fail_memory(error, path, 0);
     free(items);
     return good;
 }

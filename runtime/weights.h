@@ -18,7 +18,8 @@ typedef struct nt_item {
 } nt_item;
 
 /* Writes items, in disk order; see nt_tensors_write for what it guarantees. */
-bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_error *error);
+bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_durability durability,
+                    nt_error *error);
 
 /* Fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another shape, unless
  * names and shapes agree; nothing is changed then. PyTorch's num_batches_tracked is passed over. */
@@ -46,6 +47,7 @@ const char *nt_weights_class(const nt_weights *weights, int i);
 json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names, int n_classes);
 
 /* Saves params (with statistics). */
-bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_error *error);
+bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_durability durability,
+                     nt_error *error);
 
 #endif

@@ -246,17 +246,17 @@ static void toy_update(nt_pass *p)
     }
 }
 
-#define DENSE(called, outs, ins, padded, at, stream)                                                                                  \
+#define DENSE(called, outs, ins, padded, at, std, stream)                                                                             \
     {.name = called ".weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {outs, ins}, .n_disk_dims = 2, .out = outs,       \
      .in = ins, .kh = 1, .kw = 1, .groups = 1, .panel = PANEL, .out_padded = padded, .offset = at, .elements = (ins) * (padded),      \
-     .init = NT_INIT_NORMAL, .init_a = 0.7, .init_stream = stream, .decay = 1}
+     .init = NT_INIT_NORMAL, .init_a = std, .init_stream = stream, .decay = 1}
 #define VECTOR(called, of_role, length, padded, at)                                                                                   \
     {.name = called, .role = of_role, .layout = NT_VECTOR, .disk_dims = {length}, .n_disk_dims = 1, .out = length, .in = 1, .kh = 1,  \
      .kw = 1, .groups = 1, .offset = at, .elements = padded, .init = NT_INIT_CONSTANT}
 
 static const nt_param params[] = {
-    DENSE("dense1", HIDDEN, IN, HIDDEN_PADDED, W1, 0), VECTOR("dense1.bias", NT_BIAS, HIDDEN, HIDDEN_PADDED, B1),
-    DENSE("dense2", OUT, HIDDEN, OUT_PADDED, W2, 1),   VECTOR("dense2.bias", NT_BIAS, OUT, OUT_PADDED, B2),
+    DENSE("dense1", HIDDEN, IN, HIDDEN_PADDED, W1, 1, 0), VECTOR("dense1.bias", NT_BIAS, HIDDEN, HIDDEN_PADDED, B1),
+    DENSE("dense2", OUT, HIDDEN, OUT_PADDED, W2, 0.4, 1), VECTOR("dense2.bias", NT_BIAS, OUT, OUT_PADDED, B2),
     VECTOR("centre.running_mean", NT_STAT, HIDDEN, HIDDEN_PADDED, MEAN),
 };
 
