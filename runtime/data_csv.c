@@ -1,7 +1,7 @@
 /* data_csv.c - tables of numeric features and a label column, as in RFC 4180: a line a row; fields may be quoted, "" in one is a quote.
  *
  * The separator is a comma, semicolon or tab, whichever the first line has most of. The first line names the columns if none of its
- * features is a number. Empty lines are skipped; a missing value is an error. */
+ * features is a number, or if it has the name of the label. Empty lines are skipped; a missing value is an error. */
 #include "data_source.h"
 
 #include "rng.h"
@@ -254,8 +254,8 @@ static void list_fields(const field *fields, int64_t n, char *text, size_t size)
     }
 }
 
-/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line. */
-static bool find_label(table *t, const char *label, nt_error *err)
+/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line; *named becomes true if it names it. */
+static bool find_label(table *t, const char *label, bool *named, nt_error *err)
 {
     double number;
     t->label = t->columns - 1;
@@ -270,6 +270,7 @@ static bool find_label(table *t, const char *label, nt_error *err)
     for (int i = 0; i < t->columns; i++) {
         if (same_text(&t->row[i], label)) {
             t->label = i;
+            *named = true;
             return true;
         }
     }
@@ -288,14 +289,16 @@ static bool open_table(table *t, nt_file *file, bool labelled, const char *label
     if (t->columns == 0)
         return nt_fail(err, "%s: has no rows", file->name);
     t->row = nt_allocate(t->columns, sizeof *t->row, "a row", err);
-    if (!t->row || !read_row(&first, t->row, t->columns, &t->columns, err) || (labelled && !find_label(t, label, err)))
+    bool named = false;
+    if (!t->row || !read_row(&first, t->row, t->columns, &t->columns, err) || (labelled && !find_label(t, label, &named, err)))
         return false;
     if (t->columns == (t->label >= 0))
         return nt_fail(err, "%s: has one column, the label: there are no features to learn from", file->name);
-    bool named = true;
+    int numbers = 0;
     double number;
     for (int i = 0; i < t->columns; i++)
-        named = named && (i == t->label || !read_number(t->row[i].text, t->row[i].size, &number));
+        numbers += i != t->label && read_number(t->row[i].text, t->row[i].size, &number);
+    named = named || numbers == 0;
     t->data = named ? r : begin_reading(file);
     if (named) {
         t->header = nt_allocate(t->columns, sizeof *t->header, "the names of the columns", err);

@@ -91,6 +91,13 @@ static void numbers_are_classes_as_they_stand_or_in_order(void **state)
     assert_string_equal(out.names[2], "100");
     unload(&out, 3);
 
+    setup_config("2020"); /* a number is a column's, not a name */
+    expect_refusal("2019,2020\n1,0\n", NULL, 1, 2, false, "label=2020", "1 to 2");
+    setup_config("y"); /* the label's name makes it a line of names, though the others look like numbers */
+    expect_ok(load("2019,y\n1,0\n", "2019,y\n5,1\n", 1, 2, false, &out, &err), &err);
+    assert_int_equal(out.train.count, 1);
+    unload(&out, 2);
+
     static const char *const names[] = {"yes", "no"};
     setup_config(NULL);
     config.classes = names;
