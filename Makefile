@@ -13,7 +13,8 @@ RUNTIME_LIBS := -ljansson -lpng -ljpeg -lz -lm
 COMPILER := $(wildcard compiler/*.c compiler/sema/*.c compiler/ops/*.c compiler/passes/*.c compiler/emit/*.c)
 COMPILER_OBJ := $(COMPILER:%.c=$(BUILD)/%.o) $(addprefix $(BUILD)/gen/,net.tab.o net.lex.o ops.o embedded.o)
 RUNTIME := $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))
-RUNTIME_OBJ := $(RUNTIME:%.c=$(BUILD)/%.o) $(BUILD)/runtime/gradcheck_double.o
+# What the gradient check also needs in double precision.
+RUNTIME_OBJ := $(RUNTIME:%.c=$(BUILD)/%.o) $(BUILD)/double/gradcheck_double.o $(BUILD)/double/params.o
 EMBEDDED := $(sort $(wildcard runtime/*.h runtime/*.c runtime/kernels/*.k.c))
 
 .PHONY: all help demo test bench install bless clean deps
@@ -38,7 +39,7 @@ $(BUILD)/compiler/%.o: compiler/%.c $(BUILD)/gen/net.tab.h
 	@echo '  CC $<'
 	@$(CC) $(WARN) $(CFLAGS) $(DEBUG_CFLAGS) -Icompiler -I$(BUILD)/gen -MMD -MP -c -o $@ $<
 
-$(BUILD)/runtime/gradcheck_double.o: runtime/gradcheck_double.c
+$(BUILD)/double/%.o: runtime/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $<'
 	@$(CC) $(WARN) $(CFLAGS) -D_POSIX_C_SOURCE=200809L $(OPENMP) -DNT_DOUBLE -MMD -MP -c -o $@ $<

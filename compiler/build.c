@@ -48,7 +48,7 @@ static const char *makefile_text(Arena *a, const char *model, const Target *t)
                         "CC ?= cc\n"
                         "CFLAGS = -std=c11 -O3 %s %s%s -fopenmp -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic\n"
                         "SOURCES = $(filter-out %s.c gradcheck_double.c,$(wildcard *.c))\n\n"
-                        "%s: $(SOURCES:.c=.o) %s.o %s_double.o gradcheck_double.o\n"
+                        "%s: $(SOURCES:.c=.o) %s.o %s_double.o gradcheck_double.o params_double.o\n"
                         "\t$(CC) $(CFLAGS) -o $@ $^ -ljansson -lpng -ljpeg -lz -lm\n"
                         "%%_double.o: %%.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n"
                         "gradcheck_double.o: gradcheck_double.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n",

@@ -53,20 +53,33 @@ static void add_text(Str *out, const char *text)
     str_addc(out, '"');
 }
 
-/* The shortest digits that read back as the same number; `mark` makes sure that it reads as a real. */
-static void add_real(Str *out, double value, bool mark)
+/* The shortest digits of value*scale that, divided by scale, read back as value. */
+static void shortest(char *text, size_t size, double value, double scale)
 {
-    char text[40];
     for (int digits = 1; digits <= 17; digits++) {
-        int n = snprintf(text, sizeof text, "%.*g", digits, value);
-        if (n > 0 && strtod(text, NULL) == value) {
-            break;
+        int n = snprintf(text, size, "%.*g", digits, value * scale);
+        if (n > 0 && strtod(text, NULL) / scale == value) {
+            return;
         }
     }
+}
+
+/* Reads as a real, not as an integer. */
+static void add_real(Str *out, double value)
+{
+    char text[40];
+    shortest(text, sizeof text, value, 1);
     str_add(out, text);
-    if (mark && strpbrk(text, ".en") == NULL) {
+    if (strpbrk(text, ".en") == NULL) {
         str_add(out, ".0");
     }
+}
+
+static void add_percent(Str *out, double value)
+{
+    char text[40];
+    shortest(text, sizeof text, value, 100);
+    str_printf(out, "%s%%", text);
 }
 
 static int precedence(const Expr *e)
@@ -125,10 +138,9 @@ static void add_bare_expr(Format *f, Str *out, const Expr *e)
         if (e->text != NULL) {
             str_add(out, e->text);
         } else if (e->kind == EXPR_REAL) {
-            add_real(out, e->real, true);
+            add_real(out, e->real);
         } else {
-            add_real(out, e->real * 100, false);
-            str_addc(out, '%');
+            add_percent(out, e->real);
         }
         break;
     case EXPR_SIZE:

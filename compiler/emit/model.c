@@ -664,6 +664,7 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     e->calls = load;
     emit_load_input(e);
     Ct *forward = ct_new(arena);
+    ct_line(forward, "(void)update_statistics;");
     ct_append(forward, load);
     ct_append(forward, pass_body(e, 0, train->forward_groups, NULL, false));
     int loss_end = train->forward_groups;

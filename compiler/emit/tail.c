@@ -269,7 +269,7 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
 
 static bool uses_pass(const Emit *e)
 {
-    for (int i = 0; i < e->group->n_tail; i++) {
+    for (int i = 0; e->group && i < e->group->n_tail; i++) {
         if (e->group->tail[i]->op->elt->random) {
             return true;
         }

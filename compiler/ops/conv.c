@@ -432,7 +432,9 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_int(e, "TURN_CI", g->in_c);
     emit_arg(e, n->in[0], 0);
     emit_arg(e, n->in[1], 0);
-    emit_flat_channels(e, g->in_h, g->in_w, channels);
+    if (g->in_h * g->in_w > 1) {
+        emit_flat_channels(e, g->in_h, g->in_w, channels);
+    }
     emit_end(e);
 }
 
