@@ -40,6 +40,19 @@
 #define NT_INLINE static inline
 #endif
 
+enum { NT_LINE = 64 / sizeof(real) }; /* reals in a line of the caches */
+
+/* Asks for the line of base[i] ahead of its use. Any i does: nothing is read. */
+NT_INLINE void nt_prefetch(const real *base, ptrdiff_t i)
+{
+#ifdef __GNUC__
+    __builtin_prefetch((const void *)((uintptr_t)base + (uintptr_t)i * sizeof(real)));
+#else
+    (void)base;
+    (void)i;
+#endif
+}
+
 /* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper half. */
 static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)
 {

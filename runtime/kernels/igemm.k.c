@@ -85,29 +85,30 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
             v_store(sums + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* All tiles of `count` pixels. The last may run past the count by less than K_MR: `at` and `sums` have room for that. */
-NT_INLINE void k_tiles(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                       const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than K_MR: `at` and `sums` have room for
+ * that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int k_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
 {
-    while (count > 0) {
-        int tiles = (count + K_MR - 1) / K_MR, rows = (count + tiles - 1) / tiles;
-        if (rows == K_MR) {
-            k_tile(K_MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        } else if (K_MR > 2 && rows == K_MR - 1) {
-            k_tile(K_MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        } else if (K_MR > 3 && rows > K_MR / 2) {
-            rows = K_MR - 2;
-            k_tile(K_MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        } else if (K_MR > 3 && rows > 1) {
-            rows = K_MR / 2;
-            k_tile(K_MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        } else {
-            k_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        }
-        count -= rows;
-        at += rows;
-        sums += rows * vectors * VL;
+    int tiles = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + tiles - 1) / tiles : K_MR;
+    if (rows == K_MR) {
+        k_tile(K_MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return K_MR;
     }
+    if (K_MR > 2 && rows == K_MR - 1) {
+        k_tile(K_MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return K_MR - 1;
+    }
+    if (K_MR > 3 && rows > K_MR / 2) {
+        k_tile(K_MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return K_MR - 2;
+    }
+    if (K_MR > 3 && rows > 1) {
+        k_tile(K_MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return K_MR / 2;
+    }
+    k_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
 }
 
 /* For K_TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the forward panels. */
@@ -142,8 +143,9 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
         int first = block * K_MB, count = pixels - first < K_MB ? pixels - first : K_MB;
         int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
-        int width = panel < panels - 1 ? K_NR : width_last;
-        const real *part = w + (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + panel * K_NR);
+        int channel = panel * K_NR, width = panel < panels - 1 ? K_NR : width_last;
+        const real *panel_w = w + (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
+        int tiles = (count + K_MR - 1) / K_MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         if (block != block_at) {
             int s = sample, h = row, c = column;
             for (int i = 0; i < count + K_MR; i++) {
@@ -160,31 +162,43 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
             }
             block_at = block;
         }
-        if (K_TAPS == 0)
-            memset(sums, 0, sizeof sums);
-        for (int tap = 0; tap < K_TAPS; tap += taps) {
-            int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS;
-            for (int r = 0; r < K_RUN; r += rows) {
-                int r_end = r + rows < K_RUN ? r + rows : K_RUN, begin = tap == 0 && r == 0;
+        for (int r = 0; r < K_RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < K_TAPS; tap += taps) {
+                int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
+                int begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
+                const real *part = panel_w + (tap * K_RUN + r) * width;
+                int is_last_panel = group == K_GROUPS - 1 && panel == panels - 1;
+                ptrdiff_t coming = tap_end < K_TAPS ? (tap_end * K_RUN + r) * width /* from panel_w: the part after this one */
+                                   : r_end < K_RUN  ? r_end * width
+                                   : is_last_panel  ? w - panel_w
+                                                    : (ptrdiff_t)K_TAPS * K_RUN * width;
                 if (K_TURN) {
-                    k_turn(w, group, panel * K_NR, width, r, r_end, turned);
+                    k_turn(w, group, channel, width, r, r_end, turned);
                     part = turned;
                 }
-                if (width == K_NR)
-                    k_tiles(count, K_NR / VL, begin, x + group * K_IN_G, at, part, tap, tap_end, r, r_end, sums);
-                else
-                    k_tiles(count, width_last / VL, begin, x + group * K_IN_G, at, part, tap, tap_end, r, r_end, sums);
-                part += (tap_end - tap) * (r_end - r) * width;
-            }
-        }
-        for (int i = 0; i < count; i++) {
-            for (int j = 0; j < width; j += VL)
-                K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + panel * K_NR + j);
-            if (++column == K_OUT_W) {
-                column = 0;
-                if (++row == K_OUT_H) {
-                    row = 0;
-                    sample++;
+                for (int i = 0, next; i < count; i = next) {
+                    if (width == K_NR)
+                        next = i + k_next(count - i, K_NR / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
+                                          sums + i * width);
+                    else
+                        next = i + k_next(count - i, width_last / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
+                                          sums + i * width);
+                    if (!K_TURN)
+                        for (int line = 0; line < lines; line++, coming += NT_LINE)
+                            nt_prefetch(panel_w, coming);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + channel + j);
+                        if (++column == K_OUT_W) {
+                            column = 0;
+                            if (++row == K_OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
                 }
             }
         }
