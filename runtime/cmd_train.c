@@ -181,8 +181,8 @@ static int plan_run(trainer *t, nt_error *error)
     if (!t->o.resume) {
         begin_run(t);
         if (exists && nt_checkpoint_peek(t->state_path, t->model, &earlier, error))
-            fprintf(stderr, "note: %s holds an earlier run (%lld of %lld epochs), which this one replaces; --resume would go "
-                    "on with it\n", t->o.out, (long long)earlier.epoch, (long long)earlier.epochs);
+            fprintf(stderr, "note: replacing the run in %s (%lld of %lld epochs); --resume would go on with it\n", t->o.out,
+                    (long long)earlier.epoch, (long long)earlier.epochs);
     } else if (!exists) {
         nt_fail(error, "%s: there is no run to resume; leave out --resume, or name its folder with --out", t->state_path);
         return NT_FAILED;
@@ -217,6 +217,13 @@ static bool load_data(trainer *t, nt_error *error)
     t->steps_an_epoch = (train + t->run.batch - 1) / t->run.batch;
     t->metadata = nt_weights_metadata(t->model, &t->data.normalizer, t->data.class_names, t->data.outputs);
     return t->metadata || nt_fail_memory(error, "the names of the classes", 0);
+}
+
+/* No step has more samples than there are. */
+static int largest_batch(const trainer *t)
+{
+    int64_t samples = t->run.train_count;
+    return (int)(t->run.batch < samples ? t->run.batch : samples);
 }
 
 /* Initial values, weights from a file, or the saved state. */
@@ -568,7 +575,7 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
     nt_progress_init(&t.progress, stderr, t.o.plain);
     if (!load_data(&t, &error))
         status = nt_report(&error, NT_FAILED);
-    else if (!nt_engine_init(&t.engine, t.model, (int)t.run.batch, NT_FOR_TRAINING, threads, &error))
+    else if (!nt_engine_init(&t.engine, t.model, largest_batch(&t), NT_FOR_TRAINING, threads, &error))
         status = nt_report(&error, NT_ENVIRONMENT);
     else if (!set_parameters(&t, &error))
         status = nt_report(&error, NT_FAILED);

@@ -86,20 +86,21 @@ static size_t find_unexpected(const nt_tensors *tensors, const nt_item *items, s
     return found;
 }
 
-/* Which unexpected tensor a missing item may be: one with a similar name, else the only one of its shape. */
+/* Which unexpected tensor of its shape a missing item may be: one with a similar name, else the only one. `names` has room for n. */
 static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unexpected, const char **names, size_t n)
 {
-    const char *near = nt_suggest(item->name, names, n);
     const nt_tensor *found = NULL;
     size_t same = 0;
     for (size_t i = 0; i < n; i++) {
-        if (near && strcmp(near, unexpected[i]->name) == 0)
-            return unexpected[i];
-        if (same_shape(unexpected[i], item->param)) {
-            found = unexpected[i];
-            same++;
-        }
+        bool fits = same_shape(unexpected[i], item->param);
+        names[i] = fits ? unexpected[i]->name : NULL;
+        found = fits ? unexpected[i] : found;
+        same += fits;
     }
+    const char *near = nt_suggest(item->name, names, n);
+    for (size_t i = 0; i < n && near; i++)
+        if (names[i] == near)
+            return unexpected[i];
     return same == 1 ? found : NULL;
 }
 
@@ -146,8 +147,6 @@ static bool check_items(const nt_tensors *tensors, const nt_item *items, size_t 
     bool enough = to != NULL;
     if (enough) {
         size_t n_unexpected = find_unexpected(tensors, items, n, unexpected);
-        for (size_t i = 0; i < n_unexpected; i++)
-            names[i] = unexpected[i]->name;
         complaints = complain(to, tensors, items, n, unexpected, names, n_unexpected);
         enough = fclose(to) == 0;
     }

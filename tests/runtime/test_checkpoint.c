@@ -244,7 +244,7 @@ static void a_new_run_says_what_it_replaces(void **state)
 {
     (void)state;
     assert_int_equal(RUN("train", "--out", "parts", "--epochs", "1"), NT_OK);
-    says("err.txt", "note: parts holds an earlier run (62 of 62 epochs)");
+    says("err.txt", "note: replacing the run in parts (62 of 62 epochs)");
 }
 
 static void no_room_on_the_disk_loses_nothing(void **state)
