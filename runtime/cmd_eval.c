@@ -13,6 +13,7 @@ enum { MOST_CLASS_LINES = 40, MOST_MATRIX = 12 };
 typedef struct options {
     const char *weights, *data, *format, *part;
     int64_t batch, threads;
+    uint64_t seed;
     bool json;
 } options;
 
@@ -29,6 +30,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, NULL},
         {"--part", NT_OPTION_TEXT, &o->part, "NAME", "test (the default), validation or train", 0, NULL},
         {"--format", NT_OPTION_TEXT, &o->format, "text|json", "of the result", 0, NULL},
+        {"--seed", NT_OPTION_SEED, &o->seed, "N", "of the validation split, if the training run had its own", 0, NULL},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples at a time", 1, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
@@ -191,7 +193,7 @@ static bool run(const nt_model *model, const options *o, nt_engine *engine, cons
 int nt_cmd_eval(const nt_context *context, int argc, char **argv)
 {
     const nt_model *model = context->model;
-    options o = {.format = "text", .part = "test"};
+    options o = {.format = "text", .part = "test", .seed = model->train_config->seed};
     nt_parsed parsed = parse(context, &o, argc, argv);
     if (parsed != NT_PARSED)
         return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
@@ -202,7 +204,13 @@ int nt_cmd_eval(const nt_context *context, int argc, char **argv)
     nt_weights weights = {0};
     int threads = nt_threads(model, o.threads, nt_batch(model, o.batch));
     unsigned parts = strcmp(o.part, "test") == 0 ? NT_PART_TEST : NT_PART_TRAIN;
-    nt_data_request request = nt_engine_request(model, o.data, parts, model->train_config->seed);
+    nt_data_request request = nt_engine_request(model, o.data, parts, o.seed);
+    nt_data_config config = *model->data;
+    if (parts == NT_PART_TEST) { /* no training part: nothing to split off */
+        config.validation_share = 0;
+        config.validation_count = 0;
+    }
+    request.config = &config;
     int status = NT_OK;
     if (!nt_data_load(&request, &data, &error))
         status = nt_report(&error, NT_FAILED);

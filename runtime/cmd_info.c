@@ -27,7 +27,8 @@ static void print_json(const nt_model *model, int batch, const nt_memory *traini
 static void print_bytes(const char *name, size_t bytes)
 {
     char number[32];
-    printf("  %-18s %15s bytes\n", name, nt_format_count(number, (int64_t)bytes));
+    char size[32];
+    printf("  %-18s %15s  %s\n", name, nt_format_count(number, (int64_t)bytes), nt_format_bytes(size, (double)bytes));
 }
 
 static void print_text(const nt_model *model, int batch, const nt_memory *training, const nt_memory *inference)
@@ -35,7 +36,7 @@ static void print_text(const nt_model *model, int batch, const nt_memory *traini
     char number[32];
     printf("%s, from %s  hash %s  target %s\n", model->name, model->file, model->hash, model->target);
     printf("  %s parameters  %.6g MMAC a sample\n", nt_format_count(number, model->parameters), model->macs_forward * 1e-6);
-    printf("memory at batch %d\n", batch);
+    printf("memory at batch %d, in bytes\n", batch);
     print_bytes("parameters", training->params_bytes);
     print_bytes("gradients", training->grads_bytes);
     print_bytes("optimizer", training->state_bytes);

@@ -256,14 +256,13 @@ static bool open_log(trainer *t, nt_error *error)
 
 static void print_header(trainer *t)
 {
-    char parameters[64], threads[32], train[64], validation[64], test[64], memory[64], number[32];
+    char parameters[64], threads[32], train[64], validation[64], test[64], number[32];
     snprintf(parameters, sizeof parameters, "%s parameters", nt_format_count(number, t->model->parameters));
     snprintf(threads, sizeof threads, "%d thread%s", t->engine.threads, t->engine.threads == 1 ? "" : "s");
     snprintf(train, sizeof train, "%s train", nt_format_count(number, t->data.train.count));
     snprintf(validation, sizeof validation, "%s validation", nt_format_count(number, t->data.validation.count));
     snprintf(test, sizeof test, "%s test", nt_format_count(number, t->data.test.count));
-    nt_format_bytes(memory, (double)nt_memory_bytes(&t->engine.memory));
-    const char *fields[] = {t->model->name, parameters, t->model->target, threads, memory, train, validation, test};
+    const char *fields[] = {t->model->name, parameters, t->model->target, threads, train, validation, test};
     nt_progress_fields(&t->progress, fields, sizeof fields / sizeof *fields);
     if (t->data.note[0])
         nt_progress_fields(&t->progress, (const char *[]){t->data.note}, 1);
