@@ -1,0 +1,318 @@
+/* explain.c - `netc explain`: what the compiler made of a network. A paragraph a function of the emitted code: its algorithm, what was
+ * fused into it, how its results lie in memory; then what could not be fused and why, and the memory plan. */
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NUMBER = 4, WIDTH = 100, BIGGEST = 8 };
+
+typedef struct Explain {
+    Arena *arena;
+    Graph *g;
+    const Target *target;
+    int64_t batch;
+    Str *out;
+} Explain;
+
+static bool is_data(const Value *v)
+{
+    return v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX || v->kind == VALUE_CHANNEL || v->kind == VALUE_WORK;
+}
+
+static bool per_sample(const Value *v)
+{
+    return v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX;
+}
+
+/* Has a place of its own in the plan. */
+static bool is_placed(const Value *v)
+{
+    return is_data(v) && v->stored && !v->base && !v->in_place_of;
+}
+
+static int64_t bytes_of(const Explain *x, const Value *v)
+{
+    return 4 * (per_sample(v) ? v->layout.sample * x->batch : v->work_elements);
+}
+
+/* ---- a function of the emitted code ---- */
+
+static const char *dims(const Explain *x, const Value *v)
+{
+    return v->kind == VALUE_WORK ? arena_printf(x->arena, "%lld values", (long long)v->work_elements) : shape_text(x->arena, v->shape);
+}
+
+/* "55x55x96, border 2" */
+static const char *layout_of(const Explain *x, const Value *v)
+{
+    Arena *a = x->arena;
+    const char *text = arena_printf(a, "%s %s", v->name, dims(x, v));
+    if (v->kind == VALUE_INDEX) {
+        text = arena_printf(a, "%s, a byte each", text);
+    }
+    if (v->kind == VALUE_CHANNEL) {
+        return arena_printf(a, "%s, for the whole batch", text);
+    }
+    const Layout *l = &v->layout;
+    if (v->base) {
+        return arena_printf(a, "%s, channels %lld..%lld of %s", text, (long long)v->base_channel,
+                            (long long)(v->base_channel + v->shape.c - 1), v->base->name);
+    }
+    if (l->channels > v->shape.c) {
+        text = arena_printf(a, "%s, padded to %lld channels", text, (long long)l->channels);
+    }
+    if (l->top || l->left || l->bottom || l->right) {
+        bool even = l->top == l->left && l->top == l->bottom && l->top == l->right;
+        text = even ? arena_printf(a, "%s, border %d", text, l->top)
+                    : arena_printf(a, "%s, border %d above %d left %d below %d right", text, l->top, l->left, l->bottom, l->right);
+    }
+    return v->in_place_of ? arena_printf(a, "%s, in place of %s", text, v->in_place_of->name) : text;
+}
+
+/* A line under a function, wrapped between words. */
+static void add_line(const Explain *x, const char *label, const char *text)
+{
+    int indent = NUMBER + 14, at = indent;
+    str_printf(x->out, "%*s%-10s", NUMBER + 4, "", label);
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        int w = 0;
+        for (size_t i = 0; i < n; i++) {
+            w += ((unsigned char)text[i] & 0xC0) != 0x80;
+        }
+        if (at > indent && at + 1 + w > WIDTH) {
+            str_printf(x->out, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            str_addc(x->out, ' ');
+            at++;
+        }
+        str_addn(x->out, text, n);
+        at += w;
+        text += n + (text[n] == ' ');
+    }
+    str_addc(x->out, '\n');
+}
+
+/* Element-wise operators by name; those that belong to another layer than the function say to which. */
+static const char *tail_text(const Explain *x, const Group *group, int from, const Layer *of)
+{
+    const char *text = "";
+    for (int i = from; i < group->n_tail; i++) {
+        const Node *n = group->tail[i];
+        text = arena_printf(x->arena, "%s%s%s", text, i > from ? ", " : "", n->op->name);
+        if (n->layer && n->layer != of) {
+            text = arena_printf(x->arena, "%s (%s)", text, n->layer->name);
+        }
+    }
+    return text;
+}
+
+static void add_results(const Explain *x, const Group *group)
+{
+    for (int i = -1; i < group->n_tail; i++) {
+        const Node *n = i < 0 ? group->anchor : group->tail[i];
+        for (int k = 0; n && k < n->n_out; k++) {
+            const Value *v = n->out[k];
+            if (v->kind == VALUE_GRAD) {
+                add_line(x, "writes", arena_printf(x->arena, "gradient of %s", v->param->name));
+            } else if (v->stored && is_data(v)) {
+                add_line(x, "writes", layout_of(x, v));
+            }
+        }
+    }
+    if (group->anchor && group->anchor->work) {
+        add_line(x, "workspace", bytes_text(x->arena, 4 * group->anchor->work->work_elements));
+    }
+}
+
+static void add_group(const Explain *x, const Group *group)
+{
+    const Node *first = group->anchor ? group->anchor : group->tail[0];
+    const Node *last = group->n_tail > 0 ? group->tail[group->n_tail - 1] : first;
+    const Layer *l = first->layer;
+    str_printf(x->out, "%*d  %s: %s", NUMBER, group->step + 1, l ? l->name : x->g->net->name, first->op->name);
+    if (first->n_in > 0 && per_sample(first->in[0])) {
+        str_printf(x->out, "  %s", dims(x, first->in[0]));
+        if (last->n_out > 0 && per_sample(last->out[0])) {
+            str_printf(x->out, " -> %s", dims(x, last->out[0]));
+        }
+    }
+    str_addc(x->out, '\n');
+    if (group->anchor) {
+        add_line(x, "by", group->anchor->op->algorithm);
+        if (group->n_tail > 0) {
+            add_line(x, "then", tail_text(x, group, 0, l));
+        }
+    } else {
+        add_line(x, "by", "a loop over the elements");
+        if (group->n_tail > 1) {
+            add_line(x, "then", tail_text(x, group, 1, l));
+        }
+    }
+    add_results(x, group);
+}
+
+/* ---- passes over memory ---- */
+
+/* Bytes that one function, or one operator run by itself, reads and writes. Inputs that are read by several nodes of it count once. */
+static double traffic(const Explain *x, Node *const *nodes, int n, bool whole)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        const Node *node = nodes[i];
+        for (int k = 0; node && k < node->n_in + node->n_out; k++) {
+            const Value *v = k < node->n_in ? node->in[k] : node->out[k - node->n_in];
+            bool inside = whole && k < node->n_in && v->def && v->def->group == node->group && !v->base;
+            bool counted = !is_data(v) || inside || (whole && !v->stored);
+            for (int j = 0; j < i && whole && k < node->n_in && !counted; j++) {
+                for (int q = 0; nodes[j] && q < nodes[j]->n_in; q++) {
+                    counted |= nodes[j]->in[q] == v;
+                }
+            }
+            if (!counted) {
+                int64_t pixels = v->shape.h * v->shape.w * v->shape.c;
+                sum += v->kind == VALUE_TENSOR ? 4.0 * (double)pixels * (double)x->batch : v->kind == VALUE_INDEX ? (double)pixels * (double)x->batch : 0;
+            }
+        }
+    }
+    return sum;
+}
+
+static void add_passes(const Explain *x)
+{
+    Graph *g = x->g;
+    int operators = 0;
+    double fused = 0, apart = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        Node *n = g->nodes[i];
+        if (!n->dead) {
+            operators++;
+            apart += traffic(x, &n, 1, false);
+        }
+    }
+    for (int i = 0; i < g->n_groups; i++) {
+        const Group *group = g->groups[i];
+        Node **nodes = arena_array(x->arena, (size_t)group->n_tail + 1, sizeof *nodes);
+        nodes[0] = group->anchor;
+        memcpy(nodes + 1, group->tail, (size_t)group->n_tail * sizeof *nodes);
+        fused += traffic(x, nodes, group->n_tail + 1, true);
+    }
+    str_printf(x->out, "%d operators in %d passes over memory, which move %s", operators, g->n_groups,
+               bytes_text(x->arena, (int64_t)fused));
+    str_printf(x->out, " of activations (one by one: %s)\n", bytes_text(x->arena, (int64_t)apart));
+}
+
+static void add_alone(const Explain *x)
+{
+    bool any = false;
+    for (int i = 0; i < x->g->n_nodes; i++) {
+        const Node *n = x->g->nodes[i];
+        if (n->dead || !n->why_alone) {
+            continue;
+        }
+        if (!any) {
+            str_add(x->out, "\nelement-wise operators left alone:\n");
+        }
+        any = true;
+        str_printf(x->out, "%*d  %s: %s %s\n", NUMBER, n->group + 1, n->layer ? n->layer->name : "", n->op->name, n->why_alone);
+    }
+    if (!any) {
+        str_add(x->out, "\nno element-wise operator is left alone\n");
+    }
+}
+
+/* ---- memory ---- */
+
+static int64_t sort_batch;
+
+static int by_size(const void *a, const void *b)
+{
+    const Value *u = *(const Value *const *)a, *v = *(const Value *const *)b;
+    int64_t m = per_sample(u) ? u->layout.sample * sort_batch : u->work_elements, n = per_sample(v) ? v->layout.sample * sort_batch : v->work_elements;
+    return m != n ? (m > n ? -1 : 1) : u->id - v->id;
+}
+
+static void add_memory(const Explain *x)
+{
+    Graph *g = x->g;
+    int64_t *alive = arena_array(x->arena, (size_t)g->n_groups + 2, sizeof *alive);
+    const Value **items = arena_array(x->arena, (size_t)g->n_values + 1, sizeof *items);
+    int n = 0, peak = 0;
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        if (is_placed(v)) {
+            items[n++] = v;
+            for (int s = v->first; s <= v->last && s < g->n_groups; s++) {
+                alive[s] += bytes_of(x, v);
+            }
+        }
+    }
+    for (int s = 0; s < g->n_groups; s++) {
+        peak = alive[s] > alive[peak] ? s : peak;
+    }
+    int64_t sample = 4 * g->sample_elements * x->batch, fixed = 4 * g->fixed_elements;
+    int64_t unplanned = 4 * (g->unplanned_sample * x->batch + g->unplanned_fixed);
+    str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; without reuse %s\n", bytes_text(x->arena, sample + fixed),
+               bytes_text(x->arena, sample), bytes_text(x->arena, fixed), bytes_text(x->arena, unplanned));
+    if (g->n_groups == 0) {
+        return;
+    }
+    const Group *at = g->groups[peak];
+    const Node *node = at->anchor ? at->anchor : at->tail[0];
+    str_printf(x->out, "most is alive at step %d (%s: %s): %s; the largest of it\n", peak + 1, node->layer ? node->layer->name : "",
+               node->op->name, bytes_text(x->arena, alive[peak]));
+    sort_batch = x->batch;
+    qsort(items, (size_t)n, sizeof *items, by_size);
+    for (int i = 0, shown = 0; i < n && shown < BIGGEST; i++) {
+        const Value *v = items[i];
+        if (v->first <= peak && peak <= v->last) {
+            str_printf(x->out, "%*s  %-24s %-16s %10s  steps %d..%d\n", NUMBER, "", v->name, dims(x, v), bytes_text(x->arena, bytes_of(x, v)),
+                       v->first + 1, v->last < g->n_groups ? v->last + 1 : g->n_groups);
+            shown++;
+        }
+    }
+}
+
+static void explain_graph(Explain *x, Graph *g, const char *title)
+{
+    x->g = g;
+    str_printf(x->out, "%s\n", title);
+    add_passes(x);
+    for (int i = 0; i < g->n_groups; i++) {
+        const Group *group = g->groups[i];
+        if (i == 0) {
+            str_add(x->out, "\nforward\n");
+        } else if (i == g->forward_groups) {
+            str_add(x->out, "\nlosses and backward\n");
+        }
+        add_group(x, group);
+    }
+    add_alone(x);
+    add_memory(x);
+}
+
+int command_explain(const Options *o)
+{
+    Compilation c = {0};
+    if (!compile_front(&c, o)) {
+        compilation_free(&c);
+        return 1;
+    }
+    compile_graphs(&c);
+    Str out = {0};
+    Explain x = {.arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
+    str_printf(&out, "%s for %s, batch %lld\n\n", c.net->name, c.target->name, (long long)x.batch);
+    explain_graph(&x, c.train, "A TRAINING STEP");
+    str_addc(&out, '\n');
+    explain_graph(&x, c.infer, "INFERENCE");
+    bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    if (!ok) {
+        fprintf(stderr, "netc: cannot write the explanation\n");
+    }
+    str_free(&out);
+    compilation_free(&c);
+    return ok ? 0 : 3;
+}

@@ -1,0 +1,92 @@
+/* report.h - what a network is made of, in figures: the rows and totals that every format of `netc report` shows.
+ *
+ * Counts of values, products and parameters are of one sample and come from the layers as written; memory is in bytes for a batch
+ * and comes from the planned graphs: it is what emitted code allocates. */
+#ifndef NETC_REPORT_H
+#define NETC_REPORT_H
+
+#include "driver.h"
+
+/* A layer with memory of its own, and the layers that work on it in place: activations, batchnorm, dropout, sums. */
+typedef struct Row {
+    const Layer *layer;
+    const Layer **fused;
+    int n_fused, cap_fused;
+    const char *file;      /* base name of the file that the layer stands in */
+    int line;
+    int64_t activations;   /* values a sample; 0 for what only joins others' memory */
+    int64_t weights, biases, parameters, macs, flops;
+} Row;
+
+typedef struct Totals {
+    int64_t activations, weights, biases, parameters, macs, flops;
+} Totals;
+
+/* Bytes, for the report's batch. training = parameters + gradients + optimizer + activations + workspace, which are the four blocks of
+ * runtime/params.c (activations and workspace share one). */
+typedef struct Memory {
+    int64_t inference, training, parameters, gradients, optimizer, activations, workspace, unplanned_training;
+} Memory;
+
+typedef struct Report {
+    Arena *arena;
+    const Net *net;
+    int64_t batch;
+    Row *rows;
+    int n_rows, cap_rows;
+    Totals totals;
+    Memory memory;
+} Report;
+
+/* Pre: compile_graphs was called. Everything is in the compilation's arena. */
+Report *report_make(Compilation *c);
+/* The plan's memory for a batch; also used by explain. */
+Memory report_memory(const Compilation *c, int64_t batch);
+
+void report_text(const Report *r, Str *out, int width, bool color);
+void report_markdown(const Report *r, Str *out);
+void report_csv(const Report *r, Str *out);
+void report_json(const Report *r, Str *out);
+void report_html(const Report *r, Str *out);
+
+/* ---- shared by the formats ---- */
+
+/* Neighbouring rows that hold most of something: rows first..last hold `share` of the total. first < 0: there is nothing. */
+typedef struct Span {
+    int first, last;
+    double share;
+} Span;
+typedef int64_t RowFigure(const Row *row);
+int64_t row_activations(const Row *row);
+int64_t row_parameters(const Row *row);
+/* The fewest neighbouring layers that hold more than half, and the neighbours of these that hold a twentieth each. */
+Span report_most(const Report *r, RowFigure *figure);
+/* "conv1..conv2 (59%)", or "fc6 (61%)". */
+const char *report_span_text(const Report *r, Span s);
+
+/* "conv 11x11 /4": operator, window and stride. */
+const char *operator_text(Arena *a, const Layer *l);
+/* "227x227x3 -> 1000", with every output. */
+const char *network_shapes(Arena *a, const Net *net);
+/* "(11*11*3)*96", the product behind the layer's weights; "" without any. */
+const char *weights_arithmetic(Arena *a, const Layer *l);
+/* Values in that product. */
+int64_t weights_of_product(const Layer *l);
+/* "55*55*96" */
+const char *shape_arithmetic(Arena *a, Shape s);
+
+/* 62,378,344 */
+const char *grouped(Arena *a, int64_t x);
+/* 290K, 3.2M: what a lecture would write */
+const char *scaled(Arena *a, double x);
+/* 249.5 MB */
+const char *bytes_text(Arena *a, int64_t bytes);
+/* A figure in millions with one decimal: 1,135.3 */
+const char *millions(Arena *a, int64_t x);
+/* Columns that a text takes on a terminal: its code points. */
+int text_width(const char *s);
+/* Columns of the terminal on standard output; 100 (or $COLUMNS) where it is none. */
+int terminal_width(void);
+bool terminal_color(void);
+
+#endif

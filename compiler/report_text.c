@@ -1,0 +1,415 @@
+/* report_text.c - the report as a lecturer would put it on a slide: aligned columns, the arithmetic behind each figure, bars of its
+ * share. What does not fit the width goes in this order: long bars, exact figures, the shape of its own, bars, the layers fused
+ * in, the arithmetic, the middle of long names. */
+#include "report.h"
+
+#include <string.h>
+
+enum { NAME, OPERATOR, SHAPE, MEM_ARITHMETIC, MEM, MEM_BAR, PAR_ARITHMETIC, PAR, PAR_REST, PAR_BAR, MACS, N_COLUMNS };
+enum { INDENT = 2, MAX_BAR = 10 };
+
+/* What a width can afford. */
+typedef struct Level {
+    bool exact;      /* parameters to the last digit */
+    bool shape;      /* a column for the output's shape besides the arithmetic of memory */
+    int fused;       /* layers fused in: 2 by name, 1 by short names, 0 not at all */
+    bool operator;
+    bool arithmetic; /* of parameters */
+    int min_bar;     /* 0: none */
+    int name;        /* longest name; 0: any */
+} Level;
+
+static const Level levels[] = {
+    {.exact = true, .shape = true, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 8},
+    {.exact = true, .shape = true, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 2, .operator = true, .arithmetic = true},
+    {.exact = false, .shape = false, .fused = 1, .operator = true, .arithmetic = true},
+    {.exact = false, .shape = false, .fused = 0, .operator = true, .arithmetic = true},
+    {.exact = false, .shape = false, .fused = 0, .operator = true, .arithmetic = false},
+    {.exact = false, .shape = false, .fused = 0, .operator = false, .arithmetic = false},
+    {.exact = false, .shape = false, .fused = 0, .operator = false, .arithmetic = false, .name = 12},
+};
+
+typedef struct Table {
+    const Report *r;
+    const Level *level;
+    bool color;
+    const char *(*cells)[N_COLUMNS]; /* a row of the report each; "" where empty */
+    int widths[N_COLUMNS], starts[N_COLUMNS];
+    int end;                         /* of the last column */
+    int bar;                         /* columns of a bar */
+    const char *total[3];            /* below memory, parameters, products */
+} Table;
+
+/* ---- cells ---- */
+
+static const char *short_name(const char *op)
+{
+    static const char *const names[][2] = {{"batchnorm", "bn"}, {"dropout", "drop"}, {"leaky_relu", "leaky"}, {"softplus", "softp"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i][0], op) == 0) {
+            return names[i][1];
+        }
+    }
+    return op;
+}
+
+static const char *operator_cell(const Table *t, const Row *row)
+{
+    Arena *a = t->r->arena;
+    const char *text = row->layer->n_inputs > 0 ? operator_text(a, row->layer) : "";
+    for (int i = 0; i < row->n_fused && t->level->fused > 0; i++) {
+        const char *name = row->fused[i]->op->name;
+        if (strcmp(name, "identity") != 0) {
+            text = arena_printf(a, "%s%s+%s", text, *text ? " " : "", t->level->fused > 1 ? name : short_name(name));
+        }
+    }
+    return text;
+}
+
+/* The name, its middle left out if it is too long. */
+static const char *name_cell(const Table *t, const Row *row)
+{
+    const char *name = row->layer->name;
+    int most = t->level->name, n = (int)strlen(name);
+    if (most == 0 || n <= most) {
+        return name;
+    }
+    int tail = most / 2;
+    return arena_printf(t->r->arena, "%.*s…%s", most - 1 - tail, name, name + n - tail);
+}
+
+static void fill_cells(Table *t, const char **cell, const Row *row)
+{
+    Arena *a = t->r->arena;
+    const Layer *l = row->layer;
+    for (int k = 0; k < N_COLUMNS; k++) {
+        cell[k] = "";
+    }
+    cell[NAME] = name_cell(t, row);
+    cell[OPERATOR] = t->level->operator ? operator_cell(t, row) : "";
+    cell[SHAPE] = t->level->shape ? shape_text(a, l->out) : "";
+    if (row->activations > 0) {
+        cell[MEM_ARITHMETIC] = t->level->shape ? shape_arithmetic(a, l->out) : shape_text(a, l->out);
+        cell[MEM] = scaled(a, (double)row->activations);
+        if (l->out.vector) { /* 4096 = 4.1K says nothing */
+            cell[MEM] = cell[MEM_ARITHMETIC];
+            cell[MEM_ARITHMETIC] = "";
+        }
+    } else if (!t->level->shape) {
+        cell[MEM_ARITHMETIC] = shape_text(a, l->out);
+    }
+    int64_t product = weights_of_product(l), rest = row->parameters - product;
+    if (product > 0) {
+        cell[PAR_ARITHMETIC] = t->level->arithmetic ? weights_arithmetic(a, l) : "";
+        cell[PAR] = t->level->exact ? grouped(a, product) : scaled(a, (double)product);
+        if (!t->level->arithmetic) {
+            cell[PAR] = scaled(a, (double)row->parameters);
+        } else if (rest > 0) {
+            cell[PAR_REST] = t->level->exact ? grouped(a, rest) : scaled(a, (double)rest);
+        }
+    } else if (rest > 0) {
+        cell[PAR] = t->level->exact ? grouped(a, rest) : scaled(a, (double)rest);
+    }
+    cell[MACS] = row->macs > 0 ? millions(a, row->macs) : "";
+}
+
+/* ---- columns ---- */
+
+/* What stands before a cell that continues the one on its left. */
+static const char *lead(int column)
+{
+    return column == MEM || column == PAR ? " = " : column == PAR_REST ? " + " : "";
+}
+
+/* Space before a column, besides its lead. */
+static int gap(int column)
+{
+    switch (column) {
+    case OPERATOR:
+    case MEM_BAR:
+    case PAR_BAR:
+        return 1;
+    case SHAPE:
+    case MEM_ARITHMETIC:
+    case PAR_ARITHMETIC:
+    case MACS:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static const char *memory_heading(const Table *t)
+{
+    return t->level->shape ? "memory a sample" : "output = memory";
+}
+
+static const char macs_heading[] = "MMAC", parameter_heading[] = "parameters";
+
+/* Where each column begins. Headings and totals may be wider than what they stand over. */
+static void place_columns(Table *t)
+{
+    int at = INDENT, memory = 0, parameters = 0;
+    for (int k = 0; k < N_COLUMNS; k++) {
+        if (k == PAR_ARITHMETIC) {
+            at = larger(at, memory + larger(text_width(memory_heading(t)), text_width(t->total[0])));
+        } else if (k == MACS) {
+            at = larger(at, parameters + larger(text_width(parameter_heading), text_width(t->total[1])));
+        }
+        bool starts_block = k == MEM_ARITHMETIC || k == PAR_ARITHMETIC;
+        t->starts[k] = at + (t->widths[k] > 0 || starts_block ? gap(k) : 0);
+        memory = k == MEM_ARITHMETIC ? t->starts[k] : memory;
+        parameters = k == PAR_ARITHMETIC ? t->starts[k] : parameters;
+        if (t->widths[k] > 0) {
+            t->starts[k] += *lead(k) && t->widths[k - 1] > 0 ? 3 : 0;
+        }
+        at = t->starts[k] + t->widths[k];
+    }
+    t->end = at;
+}
+
+/* Cells, widths and columns at the table's level, without bars. */
+static void lay_out(Table *t)
+{
+    const Report *r = t->r;
+    memset(t->widths, 0, sizeof t->widths);
+    for (int i = 0; i < r->n_rows; i++) {
+        fill_cells(t, t->cells[i], &r->rows[i]);
+        for (int k = 0; k < N_COLUMNS; k++) {
+            t->widths[k] = larger(t->widths[k], text_width(t->cells[i][k]));
+        }
+    }
+    t->widths[NAME] = larger(t->widths[NAME], text_width("layer"));
+    t->widths[SHAPE] = t->level->shape ? larger(t->widths[SHAPE], text_width("output")) : 0;
+    t->widths[MACS] = larger(larger(t->widths[MACS], text_width(macs_heading)), text_width(t->total[2]));
+    place_columns(t);
+}
+
+/* The richest level that fits, and bars of what is left. */
+static void fit(Table *t, int width)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        t->level = &levels[i];
+        lay_out(t);
+        if (t->level->min_bar == 0 && t->end <= width) {
+            return;
+        }
+        for (t->bar = MAX_BAR; t->level->min_bar > 0 && t->bar >= t->level->min_bar; t->bar--) {
+            t->widths[MEM_BAR] = t->widths[PAR_BAR] = t->bar;
+            place_columns(t);
+            if (t->end <= width) {
+                return;
+            }
+        }
+    }
+}
+
+/* ---- printing ---- */
+
+/* A line of the terminal that knows its column; styles take none. */
+typedef struct Line {
+    Str *out;
+    bool color;
+    int at;
+} Line;
+
+static void put(Line *l, const char *text, const char *style)
+{
+    bool styled = l->color && style && *text;
+    if (styled) {
+        str_printf(l->out, "\033[%sm", style);
+    }
+    str_add(l->out, text);
+    str_add(l->out, styled ? "\033[0m" : "");
+    l->at += text_width(text);
+}
+
+static void move_to(Line *l, int column)
+{
+    for (; l->at < column; l->at++) {
+        str_addc(l->out, ' ');
+    }
+}
+
+static void end(Line *l)
+{
+    str_addc(l->out, '\n');
+    l->at = 0;
+}
+
+static void put_bar(const Table *t, Line *l, int64_t part, int64_t whole, const char *style)
+{
+    static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    int filled = whole > 0 ? (int)((double)part / (double)whole * 8 * t->bar + 0.5) : 0;
+    const char *text = "";
+    if (filled == 0 && part > 0) {
+        filled = 1;
+    }
+    for (int i = 0; i < filled / 8; i++) {
+        text = arena_printf(t->r->arena, "%s█", text);
+    }
+    put(l, arena_printf(t->r->arena, "%s%s", text, eighths[filled % 8]), style);
+}
+
+static void put_row(const Table *t, Line *l, int i, int64_t most_memory, int64_t most_parameters)
+{
+    static const char *const styles[N_COLUMNS] = {[OPERATOR] = "2", [MEM_ARITHMETIC] = "2", [PAR_ARITHMETIC] = "2", [PAR_REST] = "2"};
+    const Row *row = &t->r->rows[i];
+    for (int k = 0; k < N_COLUMNS; k++) {
+        const char *cell = t->cells[i][k];
+        bool right = k == MEM || k == PAR || k == MACS;
+        if (t->widths[k] == 0) {
+            continue;
+        }
+        if (k == MEM_BAR || k == PAR_BAR) {
+            bool memory = k == MEM_BAR;
+            int64_t part = memory ? row->activations : row->parameters;
+            if (part > 0) {
+                move_to(l, t->starts[k]);
+                put_bar(t, l, part, memory ? most_memory : most_parameters, memory ? "36" : "35");
+            }
+        } else if (*cell) {
+            if (*lead(k) && *t->cells[i][k - 1]) {
+                move_to(l, t->starts[k] - 3);
+                put(l, lead(k), "2");
+            }
+            move_to(l, t->starts[k] + (right ? t->widths[k] - text_width(cell) : 0));
+            put(l, cell, k == MEM_ARITHMETIC && !t->level->shape ? NULL : styles[k]);
+        }
+    }
+    end(l);
+}
+
+/* Words of a line, broken where the width ends; what belongs together is separated by `keep`. */
+static void put_wrapped(Line *l, const char *const *parts, int n, const char *between, int indent, int width)
+{
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && l->at + text_width(between) + text_width(parts[i]) > width) {
+            end(l);
+            move_to(l, indent);
+        } else if (i > 0) {
+            put(l, between, NULL);
+        }
+        put(l, parts[i], NULL);
+    }
+    end(l);
+}
+
+static void put_title(const Report *r, Line *l, int width)
+{
+    Arena *a = r->arena;
+    const Totals *s = &r->totals;
+    put(l, r->net->name, "1");
+    const char *parts[] = {
+        "",
+        network_shapes(a, r->net),
+        arena_printf(a, "%s parameters (%s)", scaled(a, (double)s->parameters), bytes_text(a, 4 * s->parameters)),
+        arena_printf(a, "%s MAC", scaled(a, (double)s->macs)),
+        arena_printf(a, "activations %s a sample", bytes_text(a, 4 * s->activations)),
+    };
+    put_wrapped(l, parts, sizeof parts / sizeof *parts, " · ", INDENT, width);
+    end(l);
+}
+
+static void put_headings(const Table *t, Line *l)
+{
+    static const char style[] = "1";
+    move_to(l, INDENT);
+    put(l, "layer", style);
+    if (t->level->shape) {
+        move_to(l, t->starts[SHAPE]);
+        put(l, "output", style);
+    }
+    move_to(l, t->starts[MEM_ARITHMETIC]);
+    put(l, memory_heading(t), style);
+    move_to(l, t->starts[PAR_ARITHMETIC]);
+    put(l, parameter_heading, style);
+    move_to(l, t->end - text_width(macs_heading));
+    put(l, macs_heading, style);
+    end(l);
+}
+
+static void put_total(const Table *t, Line *l)
+{
+    static const char style[] = "1";
+    move_to(l, INDENT);
+    put(l, "total", style);
+    move_to(l, t->starts[MEM_ARITHMETIC]);
+    put(l, t->total[0], style);
+    move_to(l, t->starts[PAR_ARITHMETIC]);
+    put(l, t->total[1], style);
+    move_to(l, t->end - text_width(t->total[2]));
+    put(l, t->total[2], style);
+    end(l);
+    end(l);
+}
+
+static void put_most(const Report *r, Line *l, int width)
+{
+    Span memory = report_most(r, row_activations), parameters = report_most(r, row_parameters);
+    const char *parts[2];
+    int n = 0;
+    if (memory.first >= 0) {
+        parts[n++] = arena_printf(r->arena, "most memory is in %s", report_span_text(r, memory));
+    }
+    if (parameters.first >= 0) {
+        parts[n++] = arena_printf(r->arena, "most parameters are in %s", report_span_text(r, parameters));
+    }
+    move_to(l, INDENT);
+    put_wrapped(l, parts, n, "     ", INDENT, width);
+}
+
+static void put_memory(const Report *r, Line *l, int width)
+{
+    const Memory *m = &r->memory;
+    Arena *a = r->arena;
+    const char *parts[] = {
+        arena_printf(a, "batch %lld", (long long)r->batch),
+        arena_printf(a, "  inference %s", bytes_text(a, m->inference)),
+        arena_printf(a, "  training %s", bytes_text(a, m->training)),
+        arena_printf(a, "= parameters %s", bytes_text(a, m->parameters)),
+        arena_printf(a, "+ gradients %s", bytes_text(a, m->gradients)),
+        arena_printf(a, "+ optimizer %s", bytes_text(a, m->optimizer)),
+        arena_printf(a, "+ activations %s", bytes_text(a, m->activations)),
+        arena_printf(a, "+ workspace %s", bytes_text(a, m->workspace)),
+        arena_printf(a, "  (unplanned: %s)", bytes_text(a, m->unplanned_training)),
+    };
+    move_to(l, INDENT);
+    put_wrapped(l, parts, sizeof parts / sizeof *parts, " ", INDENT + 4, width);
+}
+
+void report_text(const Report *r, Str *out, int width, bool color)
+{
+    Arena *a = r->arena;
+    Table t = {.r = r, .color = color};
+    t.cells = arena_array(a, (size_t)r->n_rows, sizeof *t.cells);
+    t.total[0] = arena_printf(a, "%s values, %s", scaled(a, (double)r->totals.activations), bytes_text(a, 4 * r->totals.activations));
+    t.total[1] = grouped(a, r->totals.parameters);
+    t.total[2] = millions(a, r->totals.macs);
+    fit(&t, width);
+    Line line = {.out = out, .color = color};
+    put_title(r, &line, width);
+    put_headings(&t, &line);
+    int64_t most_memory = 0, most_parameters = 0;
+    for (int i = 0; i < r->n_rows; i++) {
+        most_memory = r->rows[i].activations > most_memory ? r->rows[i].activations : most_memory;
+        most_parameters = r->rows[i].parameters > most_parameters ? r->rows[i].parameters : most_parameters;
+    }
+    for (int i = 0; i < r->n_rows; i++) {
+        move_to(&line, INDENT);
+        put_row(&t, &line, i, most_memory, most_parameters);
+    }
+    put_total(&t, &line);
+    put_most(r, &line, width);
+    put_memory(r, &line, width);
+}
