@@ -281,6 +281,19 @@ static void a_loss_that_is_not_finite_stops_the_run(void **state)
     assert_int_equal(RUN("train", "--resume", "--out", "full", "--epochs", "64", "--lr", "0.1"), NT_OK);
 }
 
+static void patience_ends_a_run(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("TOY_PATIENCE", "3", 1), 0);
+    assert_int_equal(RUN("train", "--out", "patient", "--epochs", EPOCHS), NT_OK);
+    says("err.txt", "stopped early: no better validation loss for 3 epochs");
+    int lines = lines_of("patient/log.jsonl");
+    assert_true(lines > 3 && lines < 60);
+    assert_int_equal(RUN("train", "--out", "patient", "--resume"), NT_OK);
+    assert_int_equal(lines_of("patient/log.jsonl"), lines);
+    assert_int_equal(unsetenv("TOY_PATIENCE"), 0);
+}
+
 static void spoilt_states_are_refused(void **state)
 {
     (void)state;
@@ -457,6 +470,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_room_on_the_disk_loses_nothing),
         cmocka_unit_test(folders_that_cannot_be_written_are_named),
         cmocka_unit_test(a_loss_that_is_not_finite_stops_the_run),
+        cmocka_unit_test(patience_ends_a_run),
         cmocka_unit_test(spoilt_states_are_refused),
         cmocka_unit_test(weights_are_used_by_the_other_commands),
         cmocka_unit_test(gradient_writes_what_it_should),

@@ -5,7 +5,7 @@
  * `centre` subtracts the batch's mean of each unit, and a running mean at inference: it is here for its statistic. Plain loops, as
  * near to the definitions as can be. TOY_WRONG makes one gradient wrong, which the gradient check has to notice. */
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "../../runtime/model.h"
 #include "../../runtime/rng.h"
@@ -305,8 +305,14 @@ static const nt_model toy_model = {
 };
 
 #ifndef NT_DOUBLE
+/* TOY_PATIENCE in the environment turns early stopping on. */
 int main(int argc, char **argv)
 {
-    return nt_trainer_main(&toy_model, &toy_model_double, argc, argv);
+    nt_train_config own = train_config;
+    nt_model model = toy_model;
+    const char *patience = getenv("TOY_PATIENCE");
+    own.patience = patience ? atoi(patience) : 0;
+    model.train_config = &own;
+    return nt_trainer_main(&model, &toy_model_double, argc, argv);
 }
 #endif
