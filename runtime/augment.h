@@ -1,4 +1,5 @@
-/* augment.h - random shifts, crops and mirror images of training samples, as a placement of the source image under the output. */
+/* augment.h - random shifts, crops and mirror images of training samples, as a placement of the source image under the
+ * output. */
 #ifndef NT_AUGMENT_H
 #define NT_AUGMENT_H
 
@@ -6,7 +7,8 @@
 
 #include <stdint.h>
 
-/* Output pixel (y, x) shows source pixel (y + y_shift, x_step * x + x_shift) for y0 <= y < y1 and x0 <= x < x1, and 0 elsewhere. */
+/* Output pixel (y, x) shows source pixel (y + y_shift, x_step * x + x_shift) for y0 <= y < y1 and x0 <= x < x1, and 0
+ * elsewhere. */
 typedef struct nt_placement {
     int y0, y1, y_shift;
     int x0, x1, x_shift;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------------------------------------- loading */
+/* ---------------------------------------------------------------------------------------------------------- loading */
 
 static bool load_source(const nt_data_request *q, const char *path, nt_loaded *out, nt_error *err)
 {
@@ -82,8 +82,8 @@ static bool split_validation(const nt_data_request *q, nt_data *d, nt_error *err
     if (held == 0)
         return true;
     if (held < 0 || held >= all)
-        return nt_fail(err, "validation takes %lld of %lld training samples: at least one must be left to train on", (long long)held,
-                       (long long)all);
+        return nt_fail(err, "validation takes %lld of %lld training samples: at least one must be left to train on",
+                       (long long)held, (long long)all);
     d->split_index = nt_allocate(all, sizeof *d->split_index, "the validation split", err);
     if (!d->split_index)
         return false;
@@ -106,24 +106,31 @@ static bool check_request(const nt_data_request *q, nt_error *err)
     if (q->outputs < 1)
         return nt_fail(err, "the network has %d outputs", q->outputs);
     if (q->config->classes && q->config->n_classes != q->outputs)
-        return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed", q->config->n_classes,
-                       q->outputs);
+        return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed",
+                       q->config->n_classes, q->outputs);
     for (int i = 0; i < q->config->n_augment; i++) {
         const nt_augment *a = &q->config->augment[i];
         const char *name = a->kind == NT_AUG_SHIFT ? "shift" : a->kind == NT_AUG_CROP ? "crop" : "mirror";
         if (pixels == 1)
-            return nt_fail(err, "augment = %s needs images, but the network reads a vector: write input(HEIGHTxWIDTHxCHANNELS), or leave it out",
+            return nt_fail(err,
+                           "augment = %s needs images, but the network reads a vector: write "
+                           "input(HEIGHTxWIDTHxCHANNELS), or leave it out",
                            name);
         if (a->kind != NT_AUG_MIRROR && (a->amount < 0 || a->amount > 1 << 20))
-            return nt_fail(err, "augment = %s(%d): the number of pixels must be 0 or above, and less than the image", name, a->amount);
+            return nt_fail(err, "augment = %s(%d): the number of pixels must be 0 or above, and less than the image",
+                           name, a->amount);
     }
     return true;
 }
 
 static bool begin_data(const nt_data_request *q, nt_data *out, nt_error *err)
 {
-    *out = (nt_data){.h = q->h, .w = q->w, .c = q->c, .outputs = q->outputs,
-                     .augment = q->config->augment, .n_augment = q->config->n_augment};
+    *out = (nt_data){.h = q->h,
+                     .w = q->w,
+                     .c = q->c,
+                     .outputs = q->outputs,
+                     .augment = q->config->augment,
+                     .n_augment = q->config->n_augment};
     return check_request(q, err) && nt_normalizer_init(&out->normalizer, q->config, q->h, q->w, q->c, err);
 }
 
@@ -196,15 +203,17 @@ void nt_data_free(nt_data *d)
     *d = (nt_data){0};
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- batches */
+/* ---------------------------------------------------------------------------------------------------------- batches */
 
-bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, bool training, uint64_t seed, uint64_t number,
-                    nt_error *err)
+bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, bool training, uint64_t seed,
+                    uint64_t number, nt_error *err)
 {
     *e = (nt_epoch){.data = data, .split = split, .augment = training && data->n_augment > 0};
     if (!data->normalizer.ready)
-        return nt_fail(err, "the normalization's constants are not known: give weights that this trainer wrote, which hold them, or a "
-                       "training part to estimate them from");
+        return nt_fail(
+            err,
+            "the normalization's constants are not known: give weights that this trainer wrote, which hold them, or a "
+            "training part to estimate them from");
     if (!training)
         return true;
     e->augment_key = nt_key(nt_key(seed, NT_KEY_AUGMENT), number);
@@ -222,13 +231,15 @@ void nt_epoch_end(nt_epoch *e)
 }
 
 /* y = x * factor + shift over n values: the loops that the time goes into. */
-static void apply_bytes(float *restrict y, const uint8_t *restrict x, const float *restrict factor, const float *restrict shift, int64_t n)
+static void apply_bytes(float *restrict y, const uint8_t *restrict x, const float *restrict factor,
+                        const float *restrict shift, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] = (float)x[i] * factor[i] + shift[i];
 }
 
-static void apply_floats(float *restrict y, const float *restrict x, const float *restrict factor, const float *restrict shift, int64_t n)
+static void apply_floats(float *restrict y, const float *restrict x, const float *restrict factor,
+                         const float *restrict shift, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] * factor[i] + shift[i];
@@ -265,12 +276,14 @@ static void write_plain(const nt_data *d, const nt_part *part, int64_t place, fl
 }
 
 /* Output pixels x0..x1-1 of a row, from the source row that begins at value `at` of the part. */
-static void write_span(const nt_data *d, const nt_part *part, int64_t at, const nt_placement *p, int64_t constants, float *y)
+static void write_span(const nt_data *d, const nt_part *part, int64_t at, const nt_placement *p, int64_t constants,
+                       float *y)
 {
     const nt_normalizer *z = &d->normalizer;
     int c = d->c, pixels = p->x1 - p->x0;
     int64_t from = at + (int64_t)(p->x_step * p->x0 + p->x_shift) * c, to = (int64_t)p->x0 * c;
-    const float *factor = (part->bytes ? z->byte_factor : z->factor) + constants + to, *shift = z->shift + constants + to;
+    const float *factor = (part->bytes ? z->byte_factor : z->factor) + constants + to,
+                *shift = z->shift + constants + to;
     y += to;
     if (p->x_step > 0 && part->bytes)
         apply_bytes(y, part->bytes + from, factor, shift, (int64_t)pixels * c);
@@ -318,7 +331,8 @@ void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *l
         if (e->split->index)
             place = e->split->index[place];
         if (e->augment) {
-            nt_placement p = nt_augment_draw(d->augment, d->n_augment, d->h, d->w, nt_key(e->augment_key, (uint64_t)place));
+            nt_placement p = nt_augment_draw(d->augment, d->n_augment, d->h, d->w,
+                                             nt_key(e->augment_key, (uint64_t)place));
             write_placed(d, part, place, &p, x + i * size);
         } else {
             write_plain(d, part, place, x + i * size);
@@ -326,6 +340,7 @@ void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *l
         if (labels && part->labels)
             labels[i] = part->labels[place];
         if (targets && part->targets)
-            memcpy(targets + (int64_t)i * d->outputs, part->targets + place * d->outputs, (size_t)d->outputs * sizeof *targets);
+            memcpy(targets + (int64_t)i * d->outputs, part->targets + place * d->outputs,
+                   (size_t)d->outputs * sizeof *targets);
     }
 }

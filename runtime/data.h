@@ -1,15 +1,18 @@
 /* data.h - data sets for training and evaluation: loading, splits, shuffling, batches.
  *
- * Samples are held as they came: one byte a value where the source has bytes (images), float otherwise, in the order [sample][row][pixel][channel].
- * A batch is made from them on the fly: gathered, brought to 0..1, augmented (training only), normalized, written densely as float.
+ * Samples are held as they came: one byte a value where the source has bytes (images), float otherwise, in the order
+ * [sample][row][pixel][channel]. A batch is made from them on the fly: gathered, brought to 0..1, augmented (training
+ * only), normalized, written densely as float.
  *
- * Sources (nt_data_config.source; `path` is a folder unless said otherwise)
- *   idx     train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or .gz (MNIST, Fashion-MNIST)
- *   cifar   data_batch_1.bin .. data_batch_5.bin, test_batch.bin, and class names from batches.meta.txt if it is there (CIFAR-10)
- *   images  train/CLASS/FILE, test/CLASS/FILE: JPEG or PNG, classes and files in byte order, resized where their size differs
- *   npy     x_train.npy, y_train.npy, x_test.npy, y_test.npy
- *   csv     train.csv and test.csv; or a single file (or train.csv alone), of which a fixed random 20% is the test part
- *   spiral  no files: arms of points in the plane
+ * Sources (nt_data_config.source; `path` is a folder unless said otherwise):
+ *
+ *     idx      train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or .gz (MNIST, Fashion-MNIST)
+ *     cifar    data_batch_1.bin .. data_batch_5.bin, test_batch.bin; class names from batches.meta.txt if it is there
+ *     images   train/CLASS/FILE, test/CLASS/FILE: JPEG or PNG; classes and files in byte order; resized to fit
+ *     npy      x_train.npy, y_train.npy, x_test.npy, y_test.npy
+ *     csv      train.csv, test.csv; of a single file, or of train.csv alone, a fixed random 20% is the test part
+ *     spiral   no files: arms of points in the plane
+ *
  * A missing test part is no error until it is asked for alone. */
 #ifndef NT_DATA_H
 #define NT_DATA_H
@@ -22,13 +25,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Samples as stored. Exactly one of bytes and values is set (neither when count is 0); of labels and targets at most one. */
+/* Samples as stored. Exactly one of bytes and values is set (neither when count is 0); of labels and targets at most
+ * one. */
 typedef struct nt_part {
     int64_t count;
-    uint8_t *bytes;   /* count*h*w*c, 0..255 meaning 0..1 */
-    float *values;    /* count*h*w*c, finite */
-    int32_t *labels;  /* count class indices, each 0..outputs-1 */
-    float *targets;   /* count*outputs values, finite */
+    uint8_t *bytes;  /* count*h*w*c, 0..255 meaning 0..1 */
+    float *values;   /* count*h*w*c, finite */
+    int32_t *labels; /* count class indices, each 0..outputs-1 */
+    float *targets;  /* count*outputs values, finite */
 } nt_part;
 
 /* Some of a part's samples. */
@@ -39,14 +43,14 @@ typedef struct nt_split {
 } nt_split;
 
 typedef struct nt_data {
-    int h, w, c;              /* shape of a sample; a vector is 1x1xc */
-    int outputs;              /* classes, or the length of a target vector */
-    char **class_names;       /* `outputs` names, from the data section or else from the source; NULL if neither has any */
+    int h, w, c;        /* shape of a sample; a vector is 1x1xc */
+    int outputs;        /* classes, or the length of a target vector */
+    char **class_names; /* `outputs` names, from the data section or else from the source; NULL if neither has any */
     nt_split train, validation, test;
     nt_normalizer normalizer;
     const nt_augment *augment; /* the data section's */
     int n_augment;
-    char note[512];           /* a line that says how the source was read, for the log ("" if there is nothing to say) */
+    char note[512]; /* a line that says how the source was read, for the log ("" if there is nothing to say) */
 
     nt_part train_part, test_part; /* what is owned: samples, ... */
     int64_t *split_index;          /* ... and the places that train.index and validation.index point into */
@@ -56,23 +60,24 @@ enum { NT_PART_TRAIN = 1, NT_PART_TEST = 2 };
 
 typedef struct nt_data_request {
     const nt_data_config *config;
-    const char *path;    /* instead of the config's; NULL: the config's */
-    int h, w, c;         /* what the network reads */
-    int outputs;         /* what its main head gives: h*w*c of the head */
-    bool dense;          /* no loss needs class indices (mse alone): a source may give target vectors instead of labels; a csv
-                            label column is a number to predict when outputs is 1 */
-    unsigned parts;      /* NT_PART_TRAIN, NT_PART_TEST or both, or-ed */
-    uint64_t seed;       /* of the validation split */
+    const char *path; /* instead of the config's; NULL: the config's */
+    int h, w, c;      /* what the network reads */
+    int outputs;      /* what its main head gives: h*w*c of the head */
+    bool dense; /* no loss needs class indices (mse alone): a source may give target vectors instead of labels; a csv
+                   label column is a number to predict when outputs is 1 */
+    unsigned parts; /* NT_PART_TRAIN, NT_PART_TEST or both, or-ed */
+    uint64_t seed;  /* of the validation split */
 } nt_data_request;
 
-/* Loads the parts asked for, checks them, splits off the validation samples and, if the training part was asked for, estimates the
- * normalizer's constants on what remains of it. With the test part alone, a normalizer that is estimated is left not ready: give it the
- * constants from the weights file by nt_normalizer_set before making batches. On failure *out needs no nt_data_free. */
+/* Loads the parts asked for, checks them, splits off the validation samples and, if the training part was asked for,
+ * estimates the normalizer's constants on what remains of it. With the test part alone, a normalizer that is estimated
+ * is left not ready: give it the constants from the weights file by nt_normalizer_set before making batches. On failure
+ * *out needs no nt_data_free. */
 bool nt_data_load(const nt_data_request *request, nt_data *out, nt_error *err);
 
-/* Loads inputs without labels for prediction: an image (JPEG or PNG, resized to h x w), a .npy file of one sample or more, or a .csv file
- * with a row of h*w*c numbers each, with or without a line of names. They become out->test; the rest is as after nt_data_load of a
- * test part. Of the request, config, h, w, c and outputs are read. */
+/* Loads inputs without labels for prediction: an image (JPEG or PNG, resized to h x w), a .npy file of one sample or
+ * more, or a .csv file with a row of h*w*c numbers each, with or without a line of names. They become out->test; the
+ * rest is as after nt_data_load of a test part. Of the request, config, h, w, c and outputs are read. */
 bool nt_data_load_inputs(const nt_data_request *request, const char *path, nt_data *out, nt_error *err);
 
 void nt_data_free(nt_data *data);
@@ -81,21 +86,22 @@ void nt_data_free(nt_data *data);
 typedef struct nt_epoch {
     const nt_data *data;
     const nt_split *split;
-    int64_t *order;        /* the split's samples in the order of this pass: split->count positions in it; NULL: as stored */
-    uint64_t augment_key;  /* of this epoch's augmentation */
+    int64_t *order; /* the split's samples in the order of this pass: split->count positions in it; NULL: as stored */
+    uint64_t augment_key; /* of this epoch's augmentation */
     bool augment;
 } nt_epoch;
 
-/* Begins a pass. In training the order is a permutation and samples are augmented, both functions of (seed, number) alone, where
- * `number` counts epochs; otherwise samples come as stored. Fails only for want of memory. */
-bool nt_epoch_begin(nt_epoch *epoch, const nt_data *data, const nt_split *split, bool training, uint64_t seed, uint64_t number,
-                    nt_error *err);
+/* Begins a pass. In training the order is a permutation and samples are augmented, both functions of (seed, number)
+ * alone, where `number` counts epochs; otherwise samples come as stored. Fails only for want of memory. */
+bool nt_epoch_begin(nt_epoch *epoch, const nt_data *data, const nt_split *split, bool training, uint64_t seed,
+                    uint64_t number, nt_error *err);
 
 void nt_epoch_end(nt_epoch *epoch);
 
-/* Writes samples first .. first+n-1 of the pass: x gets n*h*w*c values [sample][row][pixel][channel]; labels (n) and targets
- * (n*outputs) are written if not NULL and if the data has them. To be called by every thread of an OpenMP team (orphaned worksharing over samples,
- * barrier at the end), or by one thread alone. What a sample becomes depends on the epoch and the sample only. */
+/* Writes samples first .. first+n-1 of the pass: x gets n*h*w*c values [sample][row][pixel][channel]; labels (n) and
+ * targets (n*outputs) are written if not NULL and if the data has them. To be called by every thread of an OpenMP team
+ * (orphaned worksharing over samples, barrier at the end), or by one thread alone. What a sample becomes depends on the
+ * epoch and the sample only. */
 void nt_data_batch(const nt_epoch *epoch, int64_t first, int n, float *x, int32_t *labels, float *targets);
 
 #endif

@@ -1,7 +1,9 @@
-/* data_csv.c - tables of numeric features and a label column, as in RFC 4180: a line a row; fields may be quoted, "" in one is a quote.
+/* data_csv.c - tables of numeric features and a label column, as in RFC 4180: a line a row; fields may be quoted, "" in
+ * one is a quote.
  *
- * The separator is a comma, semicolon or tab, whichever the first line has most of. The first line names the columns if none of its
- * features is a number, or if it has the name of the label. Empty lines are skipped; a missing value is an error. */
+ * The separator is a comma, semicolon or tab, whichever the first line has most of. The first line names the columns if
+ * none of its features is a number, or if it has the name of the label. Empty lines are skipped; a missing value is an
+ * error. */
 #include "data_source.h"
 
 #include "rng.h"
@@ -12,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------------------------------------- numbers */
+/* ---------------------------------------------------------------------------------------------------------- numbers */
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* Reads all of text[0..n-1] as a decimal number. Up to 15 digits and powers of ten up to 22 are exact in double, so that one operation rounds
- * correctly (Clinger, 1990); the C library takes the rest. */
+/* Reads all of text[0..n-1] as a decimal number. Up to 15 digits and powers of ten up to 22 are exact in double, so
+ * that one operation rounds correctly (Clinger, 1990); the C library takes the rest. */
 static bool read_number(const char *text, size_t n, double *value)
 {
     static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -73,17 +75,17 @@ static bool read_number(const char *text, size_t n, double *value)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------- rows */
+/* ------------------------------------------------------------------------------------------------------------- rows */
 
 typedef struct field {
-    char *text;  /* in the file's bytes; not terminated */
+    char *text; /* in the file's bytes; not terminated */
     size_t size;
 } field;
 
 typedef struct reader {
     const nt_file *file;
     char *at, *end;
-    int64_t line;    /* of the next byte, from 1 */
+    int64_t line;     /* of the next byte, from 1 */
     int64_t row_line; /* where the last row began */
     char separator;
 } reader;
@@ -132,8 +134,10 @@ static bool read_quoted(reader *r, field *f, nt_error *err)
     f->text = ++r->at;
     for (;; r->at++) {
         if (r->at == r->end)
-            return nt_fail(err, "%s: line %lld: a field begins with \" and never ends: close it, or write \"\" for a quote in a field",
-                           r->file->name, (long long)line);
+            return nt_fail(
+                err,
+                "%s: line %lld: a field begins with \" and never ends: close it, or write \"\" for a quote in a field",
+                r->file->name, (long long)line);
         r->line += *r->at == '\n';
         if (*r->at != '"')
             continue;
@@ -146,8 +150,8 @@ static bool read_quoted(reader *r, field *f, nt_error *err)
     while (r->at < r->end && *r->at == ' ')
         r->at++;
     return at_line_end(r) || *r->at == r->separator ||
-           nt_fail(err, "%s: line %lld: something follows a field's closing quote: write \"\" for a quote in a field", r->file->name,
-                   (long long)r->line);
+           nt_fail(err, "%s: line %lld: something follows a field's closing quote: write \"\" for a quote in a field",
+                   r->file->name, (long long)r->line);
 }
 
 static void read_plain(reader *r, field *f)
@@ -160,7 +164,8 @@ static void read_plain(reader *r, field *f)
         f->size--;
 }
 
-/* Reads the next row that is not empty. *n is its number of fields, 0 at the end of the file; up to `room` of them are stored. */
+/* Reads the next row that is not empty. *n is its number of fields, 0 at the end of the file; up to `room` of them are
+ * stored. */
 static bool read_row(reader *r, field *fields, int room, int *n, nt_error *err)
 {
     *n = 0;
@@ -209,20 +214,20 @@ static void unescape(field *f)
     f->size = to;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- tables */
+/* ----------------------------------------------------------------------------------------------------------- tables */
 
 typedef struct table {
     nt_file *file;
-    reader data;        /* at the first row of data */
-    field *row;         /* room for one row */
-    field *header;      /* names of the columns, or NULL */
+    reader data;   /* at the first row of data */
+    field *row;    /* room for one row */
+    field *header; /* names of the columns, or NULL */
     int columns;
-    int label;          /* column, or -1: none */
+    int label; /* column, or -1: none */
     int64_t rows;
-    float *values;      /* rows * features */
-    field *labels;      /* rows; in the file's bytes */
+    float *values;        /* rows * features */
+    field *labels;        /* rows; in the file's bytes */
     double *label_values; /* rows, where the label is a number to predict, or NULL */
-    int64_t *lines;     /* rows: where each begins */
+    int64_t *lines;       /* rows: where each begins */
 } table;
 
 static void free_table(table *t)
@@ -254,7 +259,8 @@ static void list_fields(const field *fields, int64_t n, char *text, size_t size)
     }
 }
 
-/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line; *named becomes true if it names it. */
+/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line; *named becomes
+ * true if it names it. */
 static bool find_label(table *t, const char *label, bool *named, nt_error *err)
 {
     double number;
@@ -276,7 +282,8 @@ static bool find_label(table *t, const char *label, bool *named, nt_error *err)
     }
     char list[400];
     list_fields(t->row, t->columns, list, sizeof list);
-    return nt_fail(err, "%s: its first line has no column named '%s' to be the label: it has %s", t->file->name, label, list);
+    return nt_fail(err, "%s: its first line has no column named '%s' to be the label: it has %s", t->file->name, label,
+                   list);
 }
 
 /* Reads the first line, finds the label column (unless `labelled` is false: there is none) and counts the rows. */
@@ -290,7 +297,8 @@ static bool open_table(table *t, nt_file *file, bool labelled, const char *label
         return nt_fail(err, "%s: has no rows", file->name);
     t->row = nt_allocate(t->columns, sizeof *t->row, "a row", err);
     bool named = false;
-    if (!t->row || !read_row(&first, t->row, t->columns, &t->columns, err) || (labelled && !find_label(t, label, &named, err)))
+    if (!t->row || !read_row(&first, t->row, t->columns, &t->columns, err) ||
+        (labelled && !find_label(t, label, &named, err)))
         return false;
     if (t->columns == (t->label >= 0))
         return nt_fail(err, "%s: has one column, the label: there are no features to learn from", file->name);
@@ -313,7 +321,8 @@ static bool open_table(table *t, nt_file *file, bool labelled, const char *label
         if (n == 0)
             break;
         if (n != t->columns)
-            return nt_fail(err, "%s: line %lld has %d fields, the first line has %d", file->name, (long long)r.row_line, n, t->columns);
+            return nt_fail(err, "%s: line %lld has %d fields, the first line has %d", file->name, (long long)r.row_line,
+                           n, t->columns);
     }
     return t->rows > 0 || nt_fail(err, "%s: has a line of names and no rows of data", file->name);
 }
@@ -325,14 +334,18 @@ static bool number_at(const table *t, int64_t line, int column, double *value, n
     int title_size = t->header ? (int)(t->header[column].size < 80 ? t->header[column].size : 80) : 0;
     const char *open = title_size ? " (" : "", *close = title_size ? ")" : "";
     if (!f->size)
-        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s is empty: fill in the value, or leave the row out", t->file->name,
-                       (long long)line, column + 1, open, title_size, title, close);
+        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s is empty: fill in the value, or leave the row out",
+                       t->file->name, (long long)line, column + 1, open, title_size, title, close);
     if (!read_number(f->text, f->size, value))
-        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s: '%.*s' is not a number: encode it as numbers, or leave the column out",
-                       t->file->name, (long long)line, column + 1, open, title_size, title, close, (int)(f->size < 60 ? f->size : 60), f->text);
+        return nt_fail(
+            err,
+            "%s: line %lld, column %d%s%.*s%s: '%.*s' is not a number: encode it as numbers, or leave the column out",
+            t->file->name, (long long)line, column + 1, open, title_size, title, close,
+            (int)(f->size < 60 ? f->size : 60), f->text);
     if (fabs(*value) > FLT_MAX)
-        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s: %.*s is too large for a float", t->file->name, (long long)line, column + 1,
-                       open, title_size, title, close, (int)(f->size < 60 ? f->size : 60), f->text);
+        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s: %.*s is too large for a float", t->file->name,
+                       (long long)line, column + 1, open, title_size, title, close, (int)(f->size < 60 ? f->size : 60),
+                       f->text);
     return true;
 }
 
@@ -368,7 +381,8 @@ static bool fill_table(table *t, bool numeric, nt_error *err)
             t->labels[s] = t->row[t->label];
             unescape(&t->labels[s]);
             if (t->labels[s].size == 0)
-                return nt_fail(err, "%s: line %lld has no label: fill it in, or leave the row out", t->file->name, (long long)r.row_line);
+                return nt_fail(err, "%s: line %lld has no label: fill it in, or leave the row out", t->file->name,
+                               (long long)r.row_line);
         }
     }
     return true;
@@ -380,13 +394,14 @@ static bool read_table(const nt_data_request *q, nt_file *file, bool labelled, t
         return false;
     int64_t features = t->columns - (t->label >= 0), wanted = (int64_t)q->h * q->w * q->c;
     if (features != wanted)
-        return nt_fail(err, "%s: has %lld feature%s%s, the network reads %s: write input(%lld) in the model, or use other data", file->name,
-                       (long long)features, features == 1 ? "" : "s", t->label >= 0 ? " beside the label" : "",
-                       nt_shape_name(q->h, q->w, q->c).text, (long long)features);
+        return nt_fail(
+            err, "%s: has %lld feature%s%s, the network reads %s: write input(%lld) in the model, or use other data",
+            file->name, (long long)features, features == 1 ? "" : "s", t->label >= 0 ? " beside the label" : "",
+            nt_shape_name(q->h, q->w, q->c).text, (long long)features);
     return fill_table(t, labelled && q->dense && q->outputs == 1, err);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- classes */
+/* ---------------------------------------------------------------------------------------------------------- classes */
 
 static int compare_bytes(const void *a, const void *b)
 {
@@ -452,8 +467,10 @@ static bool look_up_labels(const table *t, char *const *names, int n, int32_t *l
         for (int i = 0; i < n && labels[s] < 0; i++)
             labels[s] = same_text(&t->labels[s], names[i]) ? i : -1;
         if (labels[s] < 0)
-            return nt_fail(err, "%s: line %lld: '%.*s' is none of the classes %s%s%s: correct the label, or name the class", t->file->name,
-                           (long long)t->lines[s], (int)(t->labels[s].size < 60 ? t->labels[s].size : 60), t->labels[s].text, names[0],
+            return nt_fail(err,
+                           "%s: line %lld: '%.*s' is none of the classes %s%s%s: correct the label, or name the class",
+                           t->file->name, (long long)t->lines[s],
+                           (int)(t->labels[s].size < 60 ? t->labels[s].size : 60), t->labels[s].text, names[0],
                            n > 1 ? ", ..., " : "", n > 1 ? names[n - 1] : "");
     }
     return true;
@@ -469,15 +486,18 @@ static bool collect_names(const nt_data_request *q, const table *from, nt_loaded
     if (ok && n != q->outputs) {
         char list[400];
         list_fields(distinct, n, list, sizeof list);
-        ok = nt_fail(err, "%s: its labels are %lld classes (%s), the network has %d outputs: make its last layer dense(%lld)",
-                     from->file->name, (long long)n, list, q->outputs, (long long)n);
+        ok =
+            nt_fail(err,
+                    "%s: its labels are %lld classes (%s), the network has %d outputs: make its last layer dense(%lld)",
+                    from->file->name, (long long)n, list, q->outputs, (long long)n);
     }
     if (ok) {
         out->names = calloc((size_t)q->outputs, sizeof *out->names);
         ok = out->names || nt_fail_memory(err, "class names", (double)n * sizeof *out->names);
     }
     for (int64_t i = 0; ok && i < n; i++) {
-        out->names[i] = distinct ? nt_copy_text(distinct[i].text, distinct[i].size) : nt_copy_text(config->classes[i], SIZE_MAX);
+        out->names[i] = distinct ? nt_copy_text(distinct[i].text, distinct[i].size)
+                                 : nt_copy_text(config->classes[i], SIZE_MAX);
         ok = out->names[i] || nt_fail_memory(err, "class names", 64);
     }
     free(distinct);
@@ -485,8 +505,8 @@ static bool collect_names(const nt_data_request *q, const table *from, nt_loaded
 }
 
 /* Labels or targets of the tables that are there (NULL: not). */
-static bool answer_tables(const nt_data_request *q, const table *train, const table *test, nt_part *train_part, nt_part *test_part,
-                          nt_loaded *out, nt_error *err)
+static bool answer_tables(const nt_data_request *q, const table *train, const table *test, nt_part *train_part,
+                          nt_part *test_part, nt_loaded *out, nt_error *err)
 {
     const table *tables[2] = {train, test};
     nt_part *parts[2] = {train_part, test_part};
@@ -518,7 +538,7 @@ static bool answer_tables(const nt_data_request *q, const table *train, const ta
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ files */
+/* ------------------------------------------------------------------------------------------------------------ files */
 
 static void take_values(table *t, nt_part *part)
 {
@@ -528,7 +548,8 @@ static void take_values(table *t, nt_part *part)
 }
 
 /* Copies the rows at `index` out of a part. */
-static bool pick_rows(const nt_part *all, const int64_t *index, int64_t n, int64_t features, nt_part *part, nt_error *err)
+static bool pick_rows(const nt_part *all, const int64_t *index, int64_t n, int64_t features, nt_part *part,
+                      nt_error *err)
 {
     part->values = nt_allocate(n, (size_t)features * sizeof *part->values, "the table", err);
     if (all->labels)
@@ -564,9 +585,11 @@ static bool split_rows(const nt_data_request *q, const char *name, const nt_part
     nt_random_permutation(nt_key(0, NT_KEY_TEST_SHARE), order, all->count);
     qsort(order, (size_t)test, sizeof *order, compare_places);
     qsort(order + test, (size_t)train, sizeof *order, compare_places);
-    snprintf(out->note, sizeof out->note, "%s: %lld of its %lld rows, chosen at random once and for all, are the test part", name,
-             (long long)test, (long long)all->count);
-    bool ok = pick_rows(all, order, test, features, &out->test, err) && pick_rows(all, order + test, train, features, &out->train, err);
+    snprintf(out->note, sizeof out->note,
+             "%s: %lld of its %lld rows, chosen at random once and for all, are the test part", name, (long long)test,
+             (long long)all->count);
+    bool ok = pick_rows(all, order, test, features, &out->test, err) &&
+              pick_rows(all, order + test, train, features, &out->train, err);
     free(order);
     return ok;
 }
@@ -575,8 +598,10 @@ static bool same_columns(const table *a, const table *b, nt_error *err)
 {
     for (int i = 0; a->header && b->header && i < a->columns && i < b->columns; i++)
         if (compare_bytes(&a->header[i], &b->header[i]) != 0)
-            return nt_fail(err, "%s: its column %d is '%.*s', in %s it is '%.*s': both need the same columns in the same order", b->file->name,
-                           i + 1, (int)b->header[i].size, b->header[i].text, a->file->name, (int)a->header[i].size, a->header[i].text);
+            return nt_fail(
+                err, "%s: its column %d is '%.*s', in %s it is '%.*s': both need the same columns in the same order",
+                b->file->name, i + 1, (int)b->header[i].size, b->header[i].text, a->file->name, (int)a->header[i].size,
+                a->header[i].text);
     return true;
 }
 
@@ -585,9 +610,11 @@ bool nt_csv_table(const nt_data_request *q, nt_file *train_file, nt_file *test_f
     table train = {0}, test = {0};
     nt_part whole = {0};
     bool one = !test_file;
-    bool ok = (!train_file || read_table(q, train_file, true, &train, err)) && (!test_file || read_table(q, test_file, true, &test, err));
+    bool ok = (!train_file || read_table(q, train_file, true, &train, err)) &&
+              (!test_file || read_table(q, test_file, true, &test, err));
     ok = ok && (!train_file || !test_file || same_columns(&train, &test, err));
-    ok = ok && answer_tables(q, train_file ? &train : NULL, test_file ? &test : NULL, one ? &whole : &out->train, &out->test, out, err);
+    ok = ok && answer_tables(q, train_file ? &train : NULL, test_file ? &test : NULL, one ? &whole : &out->train,
+                             &out->test, out, err);
     if (ok && one) {
         take_values(&train, &whole);
         ok = split_rows(q, train_file->name, &whole, out, err);
@@ -602,17 +629,21 @@ bool nt_csv_table(const nt_data_request *q, nt_file *train_file, nt_file *test_f
     return ok;
 }
 
-/* A folder with train.csv and, or, test.csv. Class names come from the training rows, so those are read even if only the test part is wanted. */
-static bool load_folder(const nt_data_request *q, const char *train_path, const char *test_path, nt_loaded *out, nt_error *err)
+/* A folder with train.csv and, or, test.csv. Class names come from the training rows, so those are read even if only
+ * the test part is wanted. */
+static bool load_folder(const nt_data_request *q, const char *train_path, const char *test_path, nt_loaded *out,
+                        nt_error *err)
 {
     nt_file train = {0}, test = {0};
     bool has_train = nt_path_exists(train_path), has_test = nt_path_exists(test_path);
     bool ok = true;
     if (!has_train && (q->parts & NT_PART_TRAIN))
-        ok = nt_fail(err, "%s: is missing: csv(\"...\") names a file, or a folder that holds train.csv and test.csv", train_path);
+        ok = nt_fail(err, "%s: is missing: csv(\"...\") names a file, or a folder that holds train.csv and test.csv",
+                     train_path);
     else if (!has_test && q->parts == NT_PART_TEST)
         ok = nt_fail(err, "%s: is missing: there is nothing to test on", test_path);
-    ok = ok && (!has_train || nt_file_read(train_path, &train, err)) && (!has_test || nt_file_read(test_path, &test, err));
+    ok = ok && (!has_train || nt_file_read(train_path, &train, err)) &&
+         (!has_test || nt_file_read(test_path, &test, err));
     ok = ok && nt_csv_table(q, has_train ? &train : NULL, has_test ? &test : NULL, out, err);
     nt_file_free(&train);
     nt_file_free(&test);

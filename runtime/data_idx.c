@@ -1,6 +1,7 @@
 /* data_idx.c - the IDX files of MNIST and its relatives (format: LeCun, Cortes and Burges, "The MNIST database").
  *
- * Big-endian: two zero bytes, a type (8: unsigned byte), the number of dimensions, each dimension in 4 bytes, then the values. */
+ * Big-endian: two zero bytes, a type (8: unsigned byte), the number of dimensions, each dimension in 4 bytes, then the
+ * values. */
 #include "data_source.h"
 
 #include <stdio.h>
@@ -14,8 +15,10 @@ static uint32_t big_endian(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* Reads the header and checks that the file holds exactly what it announces. Returns the header's length, 0 on failure. */
-static size_t read_header(const nt_file *file, int min_dims, int max_dims, int64_t dims[MAX_DIMS], int *n_dims, nt_error *err)
+/* Reads the header and checks that the file holds exactly what it announces. Returns the header's length, 0 on failure.
+ */
+static size_t read_header(const nt_file *file, int min_dims, int max_dims, int64_t dims[MAX_DIMS], int *n_dims,
+                          nt_error *err)
 {
     const uint8_t *p = file->bytes;
     if (file->size < 4) {
@@ -23,7 +26,8 @@ static size_t read_header(const nt_file *file, int min_dims, int max_dims, int64
         return 0;
     }
     if (p[0] != 0 || p[1] != 0) {
-        nt_fail(err, "%s: begins with bytes %02x %02x, an IDX file with 00 00: this is another kind of file", file->name, p[0], p[1]);
+        nt_fail(err, "%s: begins with bytes %02x %02x, an IDX file with 00 00: this is another kind of file",
+                file->name, p[0], p[1]);
         return 0;
     }
     if (p[2] != TYPE_UBYTE) {
@@ -33,12 +37,14 @@ static size_t read_header(const nt_file *file, int min_dims, int max_dims, int64
     *n_dims = p[3];
     if (*n_dims < min_dims || *n_dims > max_dims) {
         nt_fail(err, "%s: byte 3 gives %d dimensions; %s", file->name, p[3],
-                max_dims == 1 ? "labels have 1: is this the images file?" : "images have 3 or 4: is this the labels file?");
+                max_dims == 1 ? "labels have 1: is this the images file?"
+                              : "images have 3 or 4: is this the labels file?");
         return 0;
     }
     size_t header = 4 + 4 * (size_t)*n_dims;
     if (file->size < header) {
-        nt_fail(err, "%s: ends at byte %zu, inside its header of %zu bytes: fetch it again", file->name, file->size, header);
+        nt_fail(err, "%s: ends at byte %zu, inside its header of %zu bytes: fetch it again", file->name, file->size,
+                header);
         return 0;
     }
     for (int i = 0; i < *n_dims; i++) {
@@ -82,23 +88,25 @@ bool nt_idx_labels(const nt_data_request *q, const nt_file *file, nt_part *part,
     if (!header)
         return false;
     if (dims[0] != part->count)
-        return nt_fail(err, "%s: has %lld labels, but there are %lld images: these two files do not belong together", file->name,
-                       (long long)dims[0], (long long)part->count);
+        return nt_fail(err, "%s: has %lld labels, but there are %lld images: these two files do not belong together",
+                       file->name, (long long)dims[0], (long long)part->count);
     part->labels = nt_allocate(part->count, sizeof *part->labels, "labels", err);
     if (!part->labels)
         return false;
     for (int64_t i = 0; i < part->count; i++) {
         part->labels[i] = file->bytes[header + (size_t)i];
         if (part->labels[i] >= q->outputs)
-            return nt_fail(err, "%s: sample %lld (byte %zu) has label %d, the network's %d outputs are classes 0..%d: make its last "
-                           "layer wider, or use other data", file->name, (long long)i, header + (size_t)i, part->labels[i], q->outputs,
-                           q->outputs - 1);
+            return nt_fail(
+                err,
+                "%s: sample %lld (byte %zu) has label %d, the network's %d outputs are classes 0..%d: make its last "
+                "layer wider, or use other data",
+                file->name, (long long)i, header + (size_t)i, part->labels[i], q->outputs, q->outputs - 1);
     }
     return true;
 }
 
-/* Finds PREFIX-images-idx3-ubyte, or labels and idx1, under its usual names: with "-" or "." before "idx", plain or .gz. New memory, or
- * NULL if there is none. */
+/* Finds PREFIX-images-idx3-ubyte, or labels and idx1, under its usual names: with "-" or "." before "idx", plain or
+ * .gz. New memory, or NULL if there is none. */
 static char *find_file(const char *folder, const char *prefix, const char *what, const char *type)
 {
     for (int i = 0; i < 4; i++) {
@@ -112,7 +120,8 @@ static char *find_file(const char *folder, const char *prefix, const char *what,
     return NULL;
 }
 
-static bool load_part(const nt_data_request *q, const char *images_path, const char *labels_path, nt_part *part, nt_error *err)
+static bool load_part(const nt_data_request *q, const char *images_path, const char *labels_path, nt_part *part,
+                      nt_error *err)
 {
     nt_file file;
     if (!nt_file_read(images_path, &file, err))
@@ -126,16 +135,19 @@ static bool load_part(const nt_data_request *q, const char *images_path, const c
     return ok;
 }
 
-static bool load_named_part(const nt_data_request *q, const char *folder, const char *prefix, bool required, nt_part *part, nt_error *err)
+static bool load_named_part(const nt_data_request *q, const char *folder, const char *prefix, bool required,
+                            nt_part *part, nt_error *err)
 {
-    char *images = find_file(folder, prefix, "images", "idx3-ubyte"), *labels = find_file(folder, prefix, "labels", "idx1-ubyte");
+    char *images = find_file(folder, prefix, "images", "idx3-ubyte"),
+         *labels = find_file(folder, prefix, "labels", "idx1-ubyte");
     bool ok = true;
     if (images && labels)
         ok = load_part(q, images, labels, part, err);
     else if (images || labels || required)
-        ok = nt_fail(err, "%s: has no %s-%s, nor the same with .gz: a folder of idx files holds train-images-idx3-ubyte, "
-                     "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte", folder, prefix,
-                     images ? "labels-idx1-ubyte" : "images-idx3-ubyte");
+        ok = nt_fail(err,
+                     "%s: has no %s-%s, nor the same with .gz: a folder of idx files holds train-images-idx3-ubyte, "
+                     "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+                     folder, prefix, images ? "labels-idx1-ubyte" : "images-idx3-ubyte");
     free(images);
     free(labels);
     return ok;
@@ -144,7 +156,9 @@ static bool load_named_part(const nt_data_request *q, const char *folder, const 
 bool nt_load_idx(const nt_data_request *q, const char *path, nt_loaded *out, nt_error *err)
 {
     if (!nt_path_is_folder(path))
-        return nt_fail(err, "%s: is not a folder: idx(\"...\") names the folder that holds train-images-idx3-ubyte and so on", path);
+        return nt_fail(
+            err, "%s: is not a folder: idx(\"...\") names the folder that holds train-images-idx3-ubyte and so on",
+            path);
     if ((q->parts & NT_PART_TRAIN) && !load_named_part(q, path, "train", true, &out->train, err))
         return false;
     return !(q->parts & NT_PART_TEST) || load_named_part(q, path, "t10k", q->parts == NT_PART_TEST, &out->test, err);

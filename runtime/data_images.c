@@ -1,8 +1,9 @@
 /* data_images.c - folders of JPEG and PNG images, a folder a class.
  *
- * JPEG is decoded with the library's defaults (accurate integer DCT, smooth chroma upsampling), so that pixels equal those of other tools
- * built on libjpeg-turbo. Transparency, colour profiles and the camera's orientation are disregarded. An image of another size is resized to
- * the network's input, whatever its proportions, by linear interpolation that averages over the area when it shrinks. */
+ * JPEG is decoded with the library's defaults (accurate integer DCT, smooth chroma upsampling), so that pixels equal
+ * those of other tools built on libjpeg-turbo. Transparency, colour profiles and the camera's orientation are
+ * disregarded. An image of another size is resized to the network's input, whatever its proportions, by linear
+ * interpolation that averages over the area when it shrinks. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "data_source.h"
@@ -21,7 +22,7 @@
 
 enum {
     MAX_PIXELS = 1 << 26,     /* of one image */
-    JPEG_EXPANSION = 2048,    /* pixels that a byte of JPEG can possibly stand for: a flat picture takes 1.5 bytes for 16x16 */
+    JPEG_EXPANSION = 2048,    /* pixels that a byte of JPEG can stand for: 16x16 flat ones take 1.5 bytes */
     DEFLATE_EXPANSION = 1032, /* bytes that a byte of deflate can stand for */
     SMALL = 1 << 16,          /* pixels or bytes that need no such argument */
     MAX_SCANS = 100           /* of a progressive JPEG; real ones have about ten */
@@ -33,21 +34,25 @@ typedef struct picture {
     uint8_t *pixels;
 } picture;
 
-static bool begin_picture(picture *p, const nt_file *file, double w, double h, double limit, int channels, nt_error *err)
+static bool begin_picture(picture *p, const nt_file *file, double w, double h, double limit, int channels,
+                          nt_error *err)
 {
     if (w < 1 || h < 1)
         return nt_fail(err, "%s: has the size %.0fx%.0f: there is nothing in it", file->name, w, h);
     if (w * h > MAX_PIXELS)
-        return nt_fail(err, "%s: has %.0fx%.0f pixels (width x height); at most %d are allowed: make it smaller", file->name, w, h, MAX_PIXELS);
+        return nt_fail(err, "%s: has %.0fx%.0f pixels (width x height); at most %d are allowed: make it smaller",
+                       file->name, w, h, MAX_PIXELS);
     if (w * h > limit)
-        return nt_fail(err, "%s: has %zu bytes, too few for the %.0fx%.0f pixels (width x height) that its header announces: fetch it again",
+        return nt_fail(err,
+                       "%s: has %zu bytes, too few for the %.0fx%.0f pixels (width x height) that its header "
+                       "announces: fetch it again",
                        file->name, file->size, w, h);
     *p = (picture){.h = (int)h, .w = (int)w, .channels = channels};
     p->pixels = nt_allocate((int64_t)p->h * p->w, (size_t)channels, file->name, err);
     return p->pixels != NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------- JPEG */
+/* ------------------------------------------------------------------------------------------------------------- JPEG */
 
 typedef struct jpeg_decoding {
     struct jpeg_error_mgr errors; /* first, so that the library's pointer to it is a pointer to the whole */
@@ -71,12 +76,13 @@ static void jpeg_give_up(j_common_ptr info)
     longjmp(d->failed, 1);
 }
 
-/* The library carries on after damage, with grey for what is missing. Training on that would go unseen: what is damage is an error; what is
- * only untidy is not. */
+/* The library carries on after damage, with grey for what is missing. Training on that would go unseen: what is damage
+ * is an error; what is only untidy is not. */
 static void jpeg_warn(j_common_ptr info, int level)
 {
     int code = info->err->msg_code;
-    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR && code != JWRN_TOO_MUCH_DATA)
+    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR &&
+        code != JWRN_TOO_MUCH_DATA)
         jpeg_give_up(info);
 }
 
@@ -108,8 +114,8 @@ static bool jpeg_work(jpeg_decoding *d)
     bool ink = info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK;
     info->out_color_space = ink ? JCS_CMYK : info->jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
     int channels = info->out_color_space == JCS_GRAYSCALE ? 1 : 3;
-    if (!begin_picture(d->out, d->file, info->image_width, info->image_height, (double)d->file->size * JPEG_EXPANSION + SMALL, channels,
-                       d->err))
+    if (!begin_picture(d->out, d->file, info->image_width, info->image_height,
+                       (double)d->file->size * JPEG_EXPANSION + SMALL, channels, d->err))
         return false;
     if (ink) {
         d->row = nt_allocate(d->out->w, 4, d->file->name, d->err);
@@ -149,7 +155,7 @@ static bool decode_jpeg(const nt_file *file, picture *out, nt_error *err)
     return ok;
 }
 
-/* -------------------------------------------------------------------------------------------------------------------- PNG */
+/* -------------------------------------------------------------------------------------------------------------- PNG */
 
 typedef struct png_decoding {
     png_structp png;
@@ -234,7 +240,7 @@ static bool decode_png(const nt_file *file, picture *out, nt_error *err)
     return ok;
 }
 
-/* ------------------------------------------------------------------------------------------------------- channels, resizing */
+/* ----------------------------------------------------------------------------------------------- channels, resizing */
 
 /* Makes p have c channels (1 or 3). Grey is luma as of ITU-R BT.601 in 16-bit fixed point. */
 static bool change_channels(picture *p, const char *name, int c, nt_error *err)
@@ -248,7 +254,8 @@ static bool change_channels(picture *p, const char *name, int c, nt_error *err)
     const uint8_t *from = p->pixels;
     for (int64_t i = 0; i < n; i++) {
         if (c == 1)
-            to[i] = (uint8_t)((from[3 * i] * 19595u + from[3 * i + 1] * 38470u + from[3 * i + 2] * 7471u + 0x8000u) >> 16);
+            to[i] = (uint8_t)((from[3 * i] * 19595u + from[3 * i + 1] * 38470u + from[3 * i + 2] * 7471u + 0x8000u) >>
+                              16);
         else
             to[3 * i] = to[3 * i + 1] = to[3 * i + 2] = from[i];
     }
@@ -260,13 +267,15 @@ static bool change_channels(picture *p, const char *name, int c, nt_error *err)
 
 enum { WEIGHT_BITS = 22 }; /* 255 * 2^22 and the rounding fit 31 bits */
 
-/* Where an output place gets its value: `count` input places from `first` on, with weights that add up to 2^WEIGHT_BITS but for rounding. */
+/* Where an output place gets its value: `count` input places from `first` on, with weights that add up to 2^WEIGHT_BITS
+ * but for rounding. */
 typedef struct window {
     int first, count;
     int32_t *weights;
 } window;
 
-/* Windows that turn `from` places into `to`: a triangle as wide as the larger of an input and an output place. One block of memory. */
+/* Windows that turn `from` places into `to`: a triangle as wide as the larger of an input and an output place. One
+ * block of memory. */
 static window *make_windows(int from, int to, const char *name, nt_error *err)
 {
     double scale = (double)from / to, reach = scale > 1 ? scale : 1;
@@ -367,7 +376,7 @@ bool nt_image_decode(const nt_file *file, int h, int w, int c, uint8_t *pixels, 
     return ok;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- folders */
+/* ---------------------------------------------------------------------------------------------------------- folders */
 
 /* Names, in byte order. */
 typedef struct name_list {
@@ -447,7 +456,8 @@ static bool list_classes(const char *folder, name_list *classes, nt_error *err)
 
 static int64_t find_name(const name_list *list, const char *name)
 {
-    char **found = list->count ? bsearch(&name, list->names, (size_t)list->count, sizeof *list->names, compare_names) : NULL;
+    char **found = list->count ? bsearch(&name, list->names, (size_t)list->count, sizeof *list->names, compare_names)
+                               : NULL;
     return found ? found - list->names : -1;
 }
 
@@ -493,7 +503,8 @@ static bool list_part(const char *folder, const name_list *classes, file_list *f
             ok = list_class(folder, here.names[i], (int32_t)label, files, err);
     }
     if (ok && files->paths.count == 0)
-        ok = nt_fail(err, "%s: holds no images: it needs a folder for each class, with JPEG or PNG files in it", folder);
+        ok = nt_fail(err, "%s: holds no images: it needs a folder for each class, with JPEG or PNG files in it",
+                     folder);
     free_names(&here);
     return ok;
 }
@@ -530,7 +541,8 @@ static bool decode_files(const nt_data_request *q, const file_list *files, nt_pa
     return failed == count;
 }
 
-static bool load_part(const nt_data_request *q, const char *folder, const name_list *classes, nt_part *part, nt_error *err)
+static bool load_part(const nt_data_request *q, const char *folder, const name_list *classes, nt_part *part,
+                      nt_error *err)
 {
     file_list files = {0};
     bool ok = list_part(folder, classes, &files, err) && decode_files(q, &files, part, err);
@@ -547,17 +559,20 @@ static bool check_input(const nt_data_request *q, nt_error *err)
 {
     if ((q->c == 1 || q->c == 3) && (int64_t)q->h * q->w > 1)
         return true;
-    return nt_fail(err, "the network reads %s, images are HEIGHTxWIDTHx3 or x1 (grey): write, for example, input(32x32x3)",
+    return nt_fail(err,
+                   "the network reads %s, images are HEIGHTxWIDTHx3 or x1 (grey): write, for example, input(32x32x3)",
                    nt_shape_name(q->h, q->w, q->c).text);
 }
 
-/* The classes are the training part's folders, or the test part's where there is no training part. A list of names in the data section may rename
- * them, but not put them in another order: that would be a mix-up. */
+/* The classes are the training part's folders, or the test part's where there is no training part. A list of names in
+ * the data section may rename them, but not put them in another order: that would be a mix-up. */
 static bool check_classes(const nt_data_request *q, const char *folder, const name_list *classes, nt_error *err)
 {
     if (classes->count != q->outputs) {
-        const char *hint = classes->count ? "make its last layer as wide as there are classes" : "it needs a folder for each class";
-        return nt_fail(err, "%s: has %lld class folders, the network has %d outputs: %s", folder, (long long)classes->count, q->outputs, hint);
+        const char *hint = classes->count ? "make its last layer as wide as there are classes"
+                                          : "it needs a folder for each class";
+        return nt_fail(err, "%s: has %lld class folders, the network has %d outputs: %s", folder,
+                       (long long)classes->count, q->outputs, hint);
     }
     int64_t moved = -1;
     for (int64_t i = 0; q->config->classes && i < classes->count; i++) {
@@ -567,8 +582,9 @@ static bool check_classes(const nt_data_request *q, const char *folder, const na
         if (at != i && moved < 0)
             moved = i;
     }
-    return moved < 0 || nt_fail(err, "%s: class %lld is %s, but classes = [...] has %s in its place: list the names in byte order", folder,
-                                (long long)moved, classes->names[moved], q->config->classes[moved]);
+    return moved < 0 ||
+           nt_fail(err, "%s: class %lld is %s, but classes = [...] has %s in its place: list the names in byte order",
+                   folder, (long long)moved, classes->names[moved], q->config->classes[moved]);
 }
 
 static bool load_folders(const nt_data_request *q, const char *train, const char *test, nt_loaded *out, nt_error *err)

@@ -1,4 +1,5 @@
-/* data_npy.c - arrays in NumPy's .npy format, versions 1 to 3: a magic, a version, the header's length, a Python dictionary, the data. */
+/* data_npy.c - arrays in NumPy's .npy format, versions 1 to 3: a magic, a version, the header's length, a Python
+ * dictionary, the data. */
 #include "data_source.h"
 
 #include <ctype.h>
@@ -14,7 +15,10 @@ typedef enum npy_type { NPY_U1, NPY_F4, NPY_F8, NPY_I4, NPY_I8 } npy_type;
 static const struct {
     const char *name, *other_name; /* a byte has no order, but some writers give it one */
     size_t size;
-} types[] = {[NPY_U1] = {"|u1", "<u1", 1}, [NPY_F4] = {"<f4", "f4", 4}, [NPY_F8] = {"<f8", "f8", 8}, [NPY_I4] = {"<i4", "i4", 4},
+} types[] = {[NPY_U1] = {"|u1", "<u1", 1},
+             [NPY_F4] = {"<f4", "f4", 4},
+             [NPY_F8] = {"<f8", "f8", 8},
+             [NPY_I4] = {"<i4", "i4", 4},
              [NPY_I8] = {"<i8", "i8", 8}};
 
 typedef struct npy_array {
@@ -24,7 +28,7 @@ typedef struct npy_array {
     size_t begin; /* first byte of the data */
 } npy_array;
 
-/* ----------------------------------------------------------------------------------------------------------------- header */
+/* ----------------------------------------------------------------------------------------------------------- header */
 
 /* A place in the header; it is text, and every byte looked at is checked against its end. */
 typedef struct cursor {
@@ -82,11 +86,13 @@ static bool read_shape(cursor *c, const nt_file *file, npy_array *array, nt_erro
     array->n_dims = 0;
     while (ok && !take(c, ')')) {
         if (array->n_dims == MAX_DIMS)
-            return nt_fail(err, "%s: has more than %d dimensions: at most (samples, height, width, channels) is understood", file->name,
-                           MAX_DIMS);
+            return nt_fail(err,
+                           "%s: has more than %d dimensions: at most (samples, height, width, channels) is understood",
+                           file->name, MAX_DIMS);
         ok = take_number(c, &array->dims[array->n_dims]);
         if (ok && array->dims[array->n_dims] < 1)
-            return nt_fail(err, "%s: dimension %d of its shape is 0: there is nothing in it", file->name, array->n_dims + 1);
+            return nt_fail(err, "%s: dimension %d of its shape is 0: there is nothing in it", file->name,
+                           array->n_dims + 1);
         array->n_dims++;
         ok = ok && (take(c, ',') || (c->at < c->end && *c->at == ')'));
     }
@@ -103,8 +109,10 @@ static bool read_dictionary(cursor *c, const nt_file *file, npy_array *array, nt
         ok = take_text(c, key, sizeof key) && take(c, ':');
         if (ok && strcmp(key, "descr") == 0) {
             if (!take_text(c, text, sizeof text))
-                return nt_fail(err, "%s: holds records, not plain numbers: save an array of uint8, float32, float64, int32 or int64",
-                               file->name);
+                return nt_fail(
+                    err,
+                    "%s: holds records, not plain numbers: save an array of uint8, float32, float64, int32 or int64",
+                    file->name);
             for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
                 if (strcmp(text, types[i].name) == 0 || strcmp(text, types[i].other_name) == 0) {
                     array->type = (npy_type)i;
@@ -112,8 +120,11 @@ static bool read_dictionary(cursor *c, const nt_file *file, npy_array *array, nt
                 }
             }
             if (!has_type)
-                return nt_fail(err, "%s: holds values of type '%s': save it as uint8, float32, float64, int32 or int64 (little-endian), "
-                               "for example by x.astype('float32')", file->name, text);
+                return nt_fail(err,
+                               "%s: holds values of type '%s': save it as uint8, float32, float64, int32 or int64 "
+                               "(little-endian), "
+                               "for example by x.astype('float32')",
+                               file->name, text);
         } else if (ok && strcmp(key, "fortran_order") == 0) {
             if (take_word(c, "True"))
                 return nt_fail(err, "%s: is stored in Fortran order: save numpy.ascontiguousarray(x)", file->name);
@@ -147,8 +158,8 @@ static bool read_header(const nt_file *file, npy_array *array, nt_error *err)
     if (begin == 12)
         length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
     if (length > file->size - begin)
-        return nt_fail(err, "%s: ends at byte %zu, inside its header of %zu bytes: fetch or save it again", file->name, file->size,
-                       begin + length);
+        return nt_fail(err, "%s: ends at byte %zu, inside its header of %zu bytes: fetch or save it again", file->name,
+                       file->size, begin + length);
     cursor c = {(const char *)p + begin, (const char *)p + begin + length};
     if (!read_dictionary(&c, file, array, err))
         return false;
@@ -156,14 +167,16 @@ static bool read_header(const nt_file *file, npy_array *array, nt_error *err)
     size_t left = file->size - array->begin, size = types[array->type].size;
     size_t values = nt_product(array->dims, array->n_dims);
     return (left % size == 0 && left / size == values) ||
-           nt_fail(err, "%s: has %zu bytes of data from byte %zu on, which is not what its shape and type announce: fetch or save it again",
+           nt_fail(err,
+                   "%s: has %zu bytes of data from byte %zu on, which is not what its shape and type announce: fetch "
+                   "or save it again",
                    file->name, file->size - array->begin, array->begin);
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- values */
+/* ----------------------------------------------------------------------------------------------------------- values */
 
-/* Integers below 2^53 in size, and floats, as double. The file is little-endian, as is every machine this is built for; memcpy because
- * nothing in a file is aligned. */
+/* Integers below 2^53 in size, and floats, as double. The file is little-endian, as is every machine this is built for;
+ * memcpy because nothing in a file is aligned. */
 static double value_at(const uint8_t *p, npy_type type)
 {
     float f4;
@@ -200,8 +213,10 @@ static nt_shape_text tuple_name(const npy_array *a)
     return shape;
 }
 
-/* Converts an array to finite floats, `samples` rows of `planes` planes of `size` values; planes > 1: channels first on disk, last in memory. */
-static bool convert(const nt_file *file, const npy_array *a, int64_t samples, int64_t planes, int64_t size, float *values, nt_error *err)
+/* Converts an array to finite floats, `samples` rows of `planes` planes of `size` values; planes > 1: channels first on
+ * disk, last in memory. */
+static bool convert(const nt_file *file, const npy_array *a, int64_t samples, int64_t planes, int64_t size,
+                    float *values, nt_error *err)
 {
     size_t width = types[a->type].size;
     const uint8_t *p = file->bytes + a->begin;
@@ -210,8 +225,11 @@ static bool convert(const nt_file *file, const npy_array *a, int64_t samples, in
             for (int64_t i = 0; i < size; i++, p += width) {
                 float v = (float)value_at(p, a->type);
                 if (!isfinite(v))
-                    return nt_fail(err, "%s: sample %lld has a value that is not finite as a float, at byte %zu: clean the data, for example "
-                                   "with numpy.nan_to_num", file->name, (long long)s, (size_t)(p - file->bytes));
+                    return nt_fail(err,
+                                   "%s: sample %lld has a value that is not finite as a float, at byte %zu: clean the "
+                                   "data, for example "
+                                   "with numpy.nan_to_num",
+                                   file->name, (long long)s, (size_t)(p - file->bytes));
                 values[(s * size + i) * planes + k] = v;
             }
         }
@@ -219,7 +237,8 @@ static bool convert(const nt_file *file, const npy_array *a, int64_t samples, in
     return true;
 }
 
-/* How the array's dimensions are what the network reads; *planes is the number of channels if they come first, else 1. */
+/* How the array's dimensions are what the network reads; *planes is the number of channels if they come first, else 1.
+ */
 static const char *match_inputs(const nt_data_request *q, const npy_array *a, int64_t *planes)
 {
     const int64_t *d = a->dims;
@@ -237,7 +256,8 @@ static const char *match_inputs(const nt_data_request *q, const npy_array *a, in
     return NULL;
 }
 
-bool nt_npy_inputs(const nt_data_request *q, nt_file *file, bool single, nt_part *part, char *note, size_t note_size, nt_error *err)
+bool nt_npy_inputs(const nt_data_request *q, nt_file *file, bool single, nt_part *part, char *note, size_t note_size,
+                   nt_error *err)
 {
     npy_array a = {0};
     int64_t planes;
@@ -261,8 +281,11 @@ bool nt_npy_inputs(const nt_data_request *q, nt_file *file, bool single, nt_part
             hint = nt_shape_name(a.dims[1], a.dims[2], 1);
         else if (a.n_dims == 2)
             hint = nt_shape_name(1, 1, a.dims[1]);
-        return nt_fail(err, "%s: has the shape %s, the network reads %s: (N, H, W, C), (N, C, H, W), (N, H, W) for one channel and (N, F) "
-                       "for vectors are understood; write input(%s), or reshape the array", file->name, found.text, reads.text, hint.text);
+        return nt_fail(err,
+                       "%s: has the shape %s, the network reads %s: (N, H, W, C), (N, C, H, W), (N, H, W) for one "
+                       "channel and (N, F) "
+                       "for vectors are understood; write input(%s), or reshape the array",
+                       file->name, found.text, reads.text, hint.text);
     }
     if (note)
         snprintf(note, note_size, "%s %s is read as %s", file->name, tuple_name(&a).text, order);
@@ -298,8 +321,11 @@ static bool read_labels(const nt_data_request *q, const nt_file *file, const npy
         size_t at = a->begin + (size_t)s * width;
         double label = value_at(file->bytes + at, a->type);
         if (label < 0 || label >= q->outputs)
-            return nt_fail(err, "%s: sample %lld (byte %zu) has label %.0f, the network's %d outputs are classes 0..%d: make its last "
-                           "layer wider, or number the classes from 0", file->name, (long long)s, at, label, q->outputs, q->outputs - 1);
+            return nt_fail(
+                err,
+                "%s: sample %lld (byte %zu) has label %.0f, the network's %d outputs are classes 0..%d: make its last "
+                "layer wider, or number the classes from 0",
+                file->name, (long long)s, at, label, q->outputs, q->outputs - 1);
         part->labels[s] = (int32_t)label;
     }
     return true;
@@ -314,26 +340,29 @@ bool nt_npy_answers(const nt_data_request *q, const nt_file *file, nt_part *part
     if (a.n_dims < 1 || a.n_dims > 2)
         return nt_fail(err, "%s: has the shape %s: labels are (N,) integers, targets (N, F)", file->name, found.text);
     if (a.dims[0] != part->count)
-        return nt_fail(err, "%s: has %lld rows, but there are %lld samples: these two files do not belong together", file->name,
-                       (long long)a.dims[0], (long long)part->count);
+        return nt_fail(err, "%s: has %lld rows, but there are %lld samples: these two files do not belong together",
+                       file->name, (long long)a.dims[0], (long long)part->count);
     bool integers = a.type != NPY_F4 && a.type != NPY_F8;
     if (a.n_dims == 1 && integers && !(q->dense && q->outputs == 1))
         return read_labels(q, file, &a, part, err);
     if (!q->dense)
-        return nt_fail(err, "%s: has the shape %s of %s, but cross_entropy needs class indices: save (N,) integers, for example %s, or "
-                       "train with loss = mse", file->name, found.text, integers ? "integers" : "floats",
-                       a.n_dims == 2 ? "y.argmax(1)" : "y.astype('int64')");
+        return nt_fail(
+            err,
+            "%s: has the shape %s of %s, but cross_entropy needs class indices: save (N,) integers, for example %s, or "
+            "train with loss = mse",
+            file->name, found.text, integers ? "integers" : "floats",
+            a.n_dims == 2 ? "y.argmax(1)" : "y.astype('int64')");
     if ((a.n_dims == 2 ? a.dims[1] : 1) != q->outputs)
-        return nt_fail(err, "%s: has the shape %s, the network has %d outputs: make its last layer dense(%lld)", file->name, found.text,
-                       q->outputs, (long long)(a.n_dims == 2 ? a.dims[1] : 1));
+        return nt_fail(err, "%s: has the shape %s, the network has %d outputs: make its last layer dense(%lld)",
+                       file->name, found.text, q->outputs, (long long)(a.n_dims == 2 ? a.dims[1] : 1));
     part->targets = nt_allocate(part->count, (size_t)q->outputs * sizeof *part->targets, file->name, err);
     return part->targets && convert(file, &a, part->count, 1, q->outputs, part->targets, err);
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ files */
+/* ------------------------------------------------------------------------------------------------------------ files */
 
-static bool load_part(const nt_data_request *q, const char *x_path, const char *y_path, nt_part *part, char *note, size_t note_size,
-                      nt_error *err)
+static bool load_part(const nt_data_request *q, const char *x_path, const char *y_path, nt_part *part, char *note,
+                      size_t note_size, nt_error *err)
 {
     nt_file file;
     if (!nt_file_read(x_path, &file, err))
@@ -347,8 +376,8 @@ static bool load_part(const nt_data_request *q, const char *x_path, const char *
     return ok;
 }
 
-static bool load_named_part(const nt_data_request *q, const char *folder, const char *name, bool required, nt_part *part, nt_loaded *out,
-                            nt_error *err)
+static bool load_named_part(const nt_data_request *q, const char *folder, const char *name, bool required,
+                            nt_part *part, nt_loaded *out, nt_error *err)
 {
     char x_name[32], y_name[32];
     snprintf(x_name, sizeof x_name, "x_%s.npy", name);
@@ -367,15 +396,21 @@ static bool load_named_part(const nt_data_request *q, const char *folder, const 
 bool nt_load_npy(const nt_data_request *q, const char *path, nt_loaded *out, nt_error *err)
 {
     if (!nt_path_is_folder(path))
-        return nt_fail(err, "%s: is not a folder: npy(\"...\") names the folder that holds x_train.npy, y_train.npy, x_test.npy and "
-                       "y_test.npy", path);
+        return nt_fail(
+            err,
+            "%s: is not a folder: npy(\"...\") names the folder that holds x_train.npy, y_train.npy, x_test.npy and "
+            "y_test.npy",
+            path);
     if ((q->parts & NT_PART_TRAIN) && !load_named_part(q, path, "train", true, &out->train, out, err))
         return false;
     if ((q->parts & NT_PART_TEST) && !load_named_part(q, path, "test", q->parts == NT_PART_TEST, &out->test, out, err))
         return false;
     if (out->train.count && out->test.count && !out->train.bytes != !out->test.bytes)
-        return nt_fail(err, "%s: one of x_train.npy and x_test.npy holds uint8, which counts as 0..1, and the other does not: save both with "
-                       "one type", path);
+        return nt_fail(err,
+                       "%s: one of x_train.npy and x_test.npy holds uint8, which counts as 0..1, and the other does "
+                       "not: save both with "
+                       "one type",
+                       path);
     return true;
 }
 

@@ -75,7 +75,7 @@ void nt_part_free(nt_part *part)
     *part = (nt_part){0};
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ files */
+/* ------------------------------------------------------------------------------------------------------------ files */
 
 void nt_file_free(nt_file *file)
 {
@@ -126,8 +126,9 @@ static bool read_gzip(gzFile gz, size_t packed_size, nt_file *file, nt_error *er
     int code = Z_OK;
     const char *why = gzerror(gz, &code);
     if (code == Z_BUF_ERROR)
-        return nt_fail(err, "%s: ends at byte %zu, in the middle of its compressed data (%zu bytes unpacked): fetch it again", file->name,
-                       packed_size, file->size);
+        return nt_fail(
+            err, "%s: ends at byte %zu, in the middle of its compressed data (%zu bytes unpacked): fetch it again",
+            file->name, packed_size, file->size);
     if (code != Z_OK && code != Z_STREAM_END)
         return nt_fail(err, "%s: is corrupt before byte %lld (%s): fetch it again", file->name, (long long)gzoffset(gz),
                        code == Z_ERRNO ? strerror(errno) : why);
@@ -170,7 +171,7 @@ bool nt_file_read(const char *path, nt_file *file, nt_error *err)
     return ok;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- shapes */
+/* ----------------------------------------------------------------------------------------------------------- shapes */
 
 nt_shape_text nt_shape_name(int64_t h, int64_t w, int64_t c)
 {
@@ -190,6 +191,7 @@ bool nt_check_shape(const nt_data_request *q, const char *name, int64_t h, int64
     if (q->h == 1 && q->w == 1 && h > 0 && w > 0 && q->c % h == 0 && q->c / h % w == 0 && q->c / h / w == c)
         return true;
     nt_shape_text found = nt_shape_name(h, w, c), wanted = nt_shape_name(q->h, q->w, q->c);
-    return nt_fail(err, "%s: holds samples of %s, the network reads %s: write input(%s) in the model, or use other data", name,
-                   found.text, wanted.text, found.text);
+    return nt_fail(err,
+                   "%s: holds samples of %s, the network reads %s: write input(%s) in the model, or use other data",
+                   name, found.text, wanted.text, found.text);
 }

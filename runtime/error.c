@@ -23,5 +23,6 @@ bool nt_fail(nt_error *err, const char *format, ...)
 
 bool nt_fail_memory(nt_error *err, const char *what, double bytes)
 {
-    return nt_fail(err, "not enough memory for %s (%.1f MB): close other programs, or use less data", what, bytes * 1e-6);
+    return nt_fail(err, "not enough memory for %s (%.1f MB): close other programs, or use less data", what,
+                   bytes * 1e-6);
 }

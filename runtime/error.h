@@ -11,8 +11,9 @@ typedef struct nt_error {
     char text[NT_ERROR_MAX]; /* without "error:" before it and without a newline after it; "" while nothing failed */
 } nt_error;
 
-/* Writes the message and returns false, so that a function that fails can say `return nt_fail(err, ...)`. Text that does not
- * fit is cut off and ends in "...". Bytes that would disturb a terminal, which names taken from files may hold, become '?'. */
+/* Writes the message and returns false, so that a function that fails can say `return nt_fail(err, ...)`. Text that
+ * does not fit is cut off and ends in "...". Bytes that would disturb a terminal, which names taken from files may
+ * hold, become '?'. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif

@@ -92,8 +92,9 @@ bool nt_normalizer_init(nt_normalizer *z, const nt_data_config *config, int h, i
         return spread(z, err);
     int n = config->n_given;
     if (n != 1 && n != c)
-        return nt_fail(err, "normalize = given has %d number%s, the input has %d %s: write one for each, or a single one for all", n,
-                       n == 1 ? "" : "s", c, h * w == 1 ? "features" : "channels");
+        return nt_fail(
+            err, "normalize = given has %d number%s, the input has %d %s: write one for each, or a single one for all",
+            n, n == 1 ? "" : "s", c, h * w == 1 ? "features" : "channels");
     return check_constants("normalize = given", config->given_mean, config->given_std, n, 1, err) &&
            set_constants(z, config->given_mean, config->given_std, n, c, err);
 }
@@ -104,8 +105,9 @@ bool nt_normalizer_set(nt_normalizer *z, const double *mean, const double *std, 
     if (!mean && !std)
         n = 0;
     else if (n != z->c && n != size)
-        return nt_fail(err, "%d normalization constants do not fit the input %dx%dx%d: there must be %d (one a channel) or %lld",
-                       n, z->h, z->w, z->c, z->c, (long long)size);
+        return nt_fail(
+            err, "%d normalization constants do not fit the input %dx%dx%d: there must be %d (one a channel) or %lld",
+            n, z->h, z->w, z->c, z->c, (long long)size);
     if (!check_constants("normalization constants", mean, std, n, scale, err))
         return false;
     z->scale = scale;
@@ -120,9 +122,10 @@ void nt_normalizer_free(nt_normalizer *z)
     *z = (nt_normalizer){.scale = 1};
 }
 
-/* ------------------------------------------------------------------------------------------------------------- estimation */
+/* ------------------------------------------------------------------------------------------------------- estimation */
 
-/* Adds up values and their squares, place by place. Exact: a block of 65,536 samples fits 32 bits (65,536 * 255 * 255 < 2^32). */
+/* Adds up values and their squares, place by place. Exact: a block of 65,536 samples fits 32 bits (65,536 * 255 * 255 <
+ * 2^32). */
 static void add_bytes(const nt_split *split, int64_t size, uint64_t *restrict sum, uint64_t *restrict squares,
                       uint32_t *restrict block_sum, uint32_t *restrict block_squares)
 {
@@ -165,7 +168,8 @@ static bool estimate_bytes(const nt_split *split, int64_t size, int n, double *m
         double m = (double)sums[g] / count;
         double variance = (double)sums[size + g] / count - m * m;
         mean[g] = m / 255;
-        /* Bytes that differ at all have a variance of at least (count-1)/count^2, far above the rounding of the line above. */
+        /* Bytes that differ at all have a variance of at least (count-1)/count^2, far above the rounding of the line
+         * above. */
         std[g] = variance > 1e-9 ? sqrt(variance) / 255 : 1;
     }
     free(sums);
@@ -217,7 +221,8 @@ bool nt_normalizer_estimate(nt_normalizer *z, const nt_split *split, nt_error *e
     if (!mean)
         return nt_fail_memory(err, "the normalization constants", (double)n * 16);
     double *std = mean + n;
-    bool ok = split->part.bytes ? estimate_bytes(split, size, n, mean, std, err) : estimate_values(split, size, n, mean, std, err);
+    bool ok = split->part.bytes ? estimate_bytes(split, size, n, mean, std, err)
+                                : estimate_values(split, size, n, mean, std, err);
     ok = ok && set_constants(z, mean, z->kind == NT_NORM_STANDARDIZE ? std : NULL, n, n, err);
     free(mean);
     return ok;

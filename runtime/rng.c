@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* A Weyl sequence, then two rounds of xor-shift and multiply. The key enters before and between the rounds: with the first alone, two
- * keys that differ by a multiple of the sequence's step would give one stream at two offsets. */
+/* A Weyl sequence, then two rounds of xor-shift and multiply. The key enters before and between the rounds: with the
+ * first alone, two keys that differ by a multiple of the sequence's step would give one stream at two offsets. */
 uint64_t nt_random(uint64_t key, uint64_t index)
 {
     uint64_t x = index * UINT64_C(0x9e3779b97f4a7c15) + key;

@@ -1,4 +1,5 @@
-/* The CSV reader on arbitrary bytes: the first byte chooses the request, and where the rest is cut into a training and a test table. */
+/* The CSV reader on arbitrary bytes: the first byte chooses the request, and where the rest is cut into a training and
+ * a test table. */
 #include "../../runtime/data_source.h"
 
 #include <math.h>
@@ -37,7 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     nt_data_config config = {.source = NT_SOURCE_CSV, .label = labels[data[0] & 3]};
-    nt_data_request request = {.config = &config, .h = 1, .w = 1, .c = 1 + (data[0] >> 2 & 3), .outputs = 1 + (data[0] >> 4 & 3),
+    nt_data_request request = {.config = &config,
+                               .h = 1,
+                               .w = 1,
+                               .c = 1 + (data[0] >> 2 & 3),
+                               .outputs = 1 + (data[0] >> 4 & 3),
                                .dense = data[0] >> 6 & 1};
     if (data[0] >> 7) {
         config.classes = names;

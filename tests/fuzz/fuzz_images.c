@@ -1,5 +1,5 @@
-/* The decoder of JPEG and PNG, with resizing, on arbitrary bytes: the first byte chooses the size and the channels wanted, and
- * whether a PNG's checksums are put right first: else hardly a changed file would get past them. */
+/* The decoder of JPEG and PNG, with resizing, on arbitrary bytes: the first byte chooses the size and the channels
+ * wanted, and whether a PNG's checksums are put right first: else hardly a changed file would get past them. */
 #include "../../runtime/data_source.h"
 
 #include <stdlib.h>

@@ -34,8 +34,9 @@ int main(int argc, char **argv)
     seed("npy/doubles", "\x14", 1, bytes, npy_bytes(bytes, "<f8", "(1, 2, 2, 2)", values, 64));
     seed("npy/labels", "\x6d", 1, bytes, npy_bytes(bytes, "<i8", "(3,)", (uint8_t[24]){1, 0, 0, 0, 0, 0, 0, 0, 2}, 24));
     seed("npy/targets", "\xa9", 1, bytes, npy_bytes(bytes, "<f4", "(2, 2)", values, 16));
-    static const char *const tables[] = {"height,width,y\n1.5,-2e-3,a\n.25,3.,\"a\"\"b\"\n", "1;2;0\n3;4;1\n", "x\ty\r\n1e22\t10\r\n2\t9\r\n",
-                                         "x,y\n1,2.5\n3,4.5\n1,2.5\n3,4.5\n", "a,kind\n1,a\n2,b\n3,c\n1,a\n2,b\n3,c\n"};
+    static const char *const tables[] = {"height,width,y\n1.5,-2e-3,a\n.25,3.,\"a\"\"b\"\n", "1;2;0\n3;4;1\n",
+                                         "x\ty\r\n1e22\t10\r\n2\t9\r\n", "x,y\n1,2.5\n3,4.5\n1,2.5\n3,4.5\n",
+                                         "a,kind\n1,a\n2,b\n3,c\n1,a\n2,b\n3,c\n"};
     static const char *const choices[] = {"\x14\x80", "\x14\0", "\x12\0", "\x40\0", "\x83\x80"};
     for (int i = 0; i < 5; i++) {
         char name[32];

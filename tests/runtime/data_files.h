@@ -1,4 +1,5 @@
-/* data_files.h - small data files for the tests, made when they run, in a folder of their own that goes away afterwards. */
+/* data_files.h - small data files for the tests, made when they run, in a folder of their own that goes away
+ * afterwards. */
 #ifndef DATA_FILES_H
 #define DATA_FILES_H
 
@@ -103,7 +104,8 @@ static inline nt_file slurp(const char *path)
     return f;
 }
 
-/* A file in memory, under a name for messages; in a block of exactly its size, so that the sanitizer sees a read past its end. */
+/* A file in memory, under a name for messages; in a block of exactly its size, so that the sanitizer sees a read past
+ * its end. */
 static inline nt_file file_of(const void *bytes, size_t n)
 {
     nt_file f = {.name = "the file", .bytes = malloc(n ? n : 1), .size = n};

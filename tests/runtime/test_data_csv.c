@@ -1,4 +1,5 @@
-/* CSV tables: numbers, headers, quoting, labels by name and number, the held-out rows, and messages that give line and column. */
+/* CSV tables: numbers, headers, quoting, labels by name and number, the held-out rows, and messages that give line and
+ * column. */
 #include "data_files.h"
 
 #include <math.h>
@@ -7,11 +8,17 @@ static nt_data_config config = {.source = NT_SOURCE_CSV};
 
 static nt_data_request request_of(int features, int outputs)
 {
-    return (nt_data_request){.config = &config, .h = 1, .w = 1, .c = features, .outputs = outputs, .parts = NT_PART_TRAIN | NT_PART_TEST};
+    return (nt_data_request){.config = &config,
+                             .h = 1,
+                             .w = 1,
+                             .c = features,
+                             .outputs = outputs,
+                             .parts = NT_PART_TRAIN | NT_PART_TEST};
 }
 
 /* Loads two tables given as text; test may be NULL. */
-static bool load(const char *train, const char *test, int features, int outputs, bool dense, nt_loaded *out, nt_error *err)
+static bool load(const char *train, const char *test, int features, int outputs, bool dense, nt_loaded *out,
+                 nt_error *err)
 {
     nt_data_request q = request_of(features, outputs);
     q.dense = dense;
@@ -37,7 +44,8 @@ static void unload(nt_loaded *out, int outputs)
     free(out->names);
 }
 
-static void expect_refusal(const char *train, const char *test, int features, int outputs, bool dense, const char *first, const char *second)
+static void expect_refusal(const char *train, const char *test, int features, int outputs, bool dense,
+                           const char *first, const char *second)
 {
     nt_loaded out;
     nt_error err = {""};
@@ -56,7 +64,8 @@ static void names_become_classes_in_order(void **state)
     nt_loaded out;
     nt_error err = {""};
     setup_config(NULL);
-    const char *train = "\xef\xbb\xbfheight,width,kind\r\n1.5,-2e-3,iris\r\n+.25,3.,\"a \"\"b\"\", c\"\r\n\r\n  7 , 8 , iris \r\n";
+    const char *train =
+        "\xef\xbb\xbfheight,width,kind\r\n1.5,-2e-3,iris\r\n+.25,3.,\"a \"\"b\"\", c\"\r\n\r\n  7 , 8 , iris \r\n";
     expect_ok(load(train, "height,width,kind\n0,0,iris\n1,1,\"a \"\"b\"\", c\"", 2, 2, false, &out, &err), &err);
     assert_int_equal(out.train.count, 3);
     assert_int_equal(out.test.count, 2);
@@ -85,7 +94,8 @@ static void numbers_are_classes_as_they_stand_or_in_order(void **state)
     unload(&out, 3);
 
     setup_config("grade");
-    expect_ok(load("x\tgrade\n1\t10\n2\t9\n3\t100\n", "x\tgrade\n1\t9\n", 1, 3, false, &out, &err), &err); /* 9 < 10 < 100 as numbers */
+    expect_ok(load("x\tgrade\n1\t10\n2\t9\n3\t100\n", "x\tgrade\n1\t9\n", 1, 3, false, &out, &err),
+              &err); /* 9 < 10 < 100 as numbers */
     static const int32_t ordered[] = {1, 0, 2};
     assert_memory_equal(out.train.labels, ordered, sizeof ordered);
     assert_string_equal(out.names[2], "100");
@@ -113,9 +123,27 @@ static void numbers_are_classes_as_they_stand_or_in_order(void **state)
 static void numbers_are_read_exactly(void **state)
 {
     (void)state;
-    static const char *const numbers[] = {"0", "-0", "1", "0.1", "123456789012345", "1234567890123456789", "3.4028234e38", "1e-45", "1e-400",
-                                          "0.000000000000000000000000001", "9007199254740993", "1.7976931348623157e-3", "5e22", "5e23", "1E+2",
-                                          "00012", ".5", "5.", "-.5e-7", "0.30000000000000004", "123456.7890123456789"};
+    static const char *const numbers[] = {"0",
+                                          "-0",
+                                          "1",
+                                          "0.1",
+                                          "123456789012345",
+                                          "1234567890123456789",
+                                          "3.4028234e38",
+                                          "1e-45",
+                                          "1e-400",
+                                          "0.000000000000000000000000001",
+                                          "9007199254740993",
+                                          "1.7976931348623157e-3",
+                                          "5e22",
+                                          "5e23",
+                                          "1E+2",
+                                          "00012",
+                                          ".5",
+                                          "5.",
+                                          "-.5e-7",
+                                          "0.30000000000000004",
+                                          "123456.7890123456789"};
     setup_config(NULL);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         nt_loaded out;
@@ -128,7 +156,8 @@ static void numbers_are_read_exactly(void **state)
             fail_msg("%s was read as %.9g", numbers[i], (double)out.train.values[0]);
         unload(&out, 1);
     }
-    static const char *const others[] = {"", "-", ".", "e5", "1e", "1e+", "1x", "0x10", "nan", "inf", "1 2", "1,0.5e", "--1", "1..2", "1e39"};
+    static const char *const others[] = {"",    "-",   ".",   "e5",     "1e",  "1e+",  "1x",  "0x10",
+                                         "nan", "inf", "1 2", "1,0.5e", "--1", "1..2", "1e39"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char text[128];
         snprintf(text, sizeof text, "a,b\n1,0\n\"%s\",0\n", others[i]);
@@ -198,7 +227,8 @@ static void refusals_give_line_and_column(void **state)
     expect_refusal("a,b,y\n\"1\n\n\",2,0\n5,x,0\n", NULL, 2, 2, false, "line 2, column 1 (a)", "");
     expect_refusal("a,b,y\n1,2,0\n", NULL, 3, 2, false, "has 2 features beside the label", "input(2)");
     expect_refusal("a,y\n1,u\n2,v\n3,w\n", NULL, 1, 2, false, "3 classes (u, v, w)", "dense(3)");
-    expect_refusal("a,y\n1,u\n2,v\n", "a,y\n1,u\n2,w\n", 1, 2, false, "test.csv: line 3: 'w' is none of the classes", "");
+    expect_refusal("a,y\n1,u\n2,v\n", "a,y\n1,u\n2,w\n", 1, 2, false, "test.csv: line 3: 'w' is none of the classes",
+                   "");
     expect_refusal("a,b,y\n1,2,0\n", "b,a,y\n1,2,0\n", 2, 2, false, "column 1 is 'b', in train.csv it is 'a'", "");
     setup_config("kind");
     expect_refusal("a,b,y\n1,2,0\n", NULL, 2, 2, false, "no column named 'kind'", "a, b, y");
@@ -234,7 +264,8 @@ static void folders_files_and_predictions(void **state)
     static const float rows[] = {.5f, 1, 2, 3};
     assert_memory_equal(d.test_part.values, rows, sizeof rows);
     nt_data_free(&d);
-    expect_message(nt_data_load_inputs(&q, path_in(f, "train.csv"), &d, &err), &err, "has 3 features, the network reads 2", NULL);
+    expect_message(nt_data_load_inputs(&q, path_in(f, "train.csv"), &d, &err), &err,
+                   "has 3 features, the network reads 2", NULL);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* IDX files (MNIST), CIFAR-10's binary files, and the spiral: what they hold comes out, and what is broken is refused with its place. */
+/* IDX files (MNIST), CIFAR-10's binary files, and the spiral: what they hold comes out, and what is broken is refused
+ * with its place. */
 #include "data_files.h"
 
 #include <math.h>
@@ -11,7 +12,8 @@ static const uint8_t labels[5] = {2, 0, 1, 2, 1};
 
 static nt_data_request request_of(const nt_data_config *config, int h, int w, int c, int outputs)
 {
-    return (nt_data_request){.config = config, .h = h, .w = w, .c = c, .outputs = outputs, .parts = NT_PART_TRAIN | NT_PART_TEST, .seed = 1};
+    return (nt_data_request){
+        .config = config, .h = h, .w = w, .c = c, .outputs = outputs, .parts = NT_PART_TRAIN | NT_PART_TEST, .seed = 1};
 }
 
 static void write_mnist(const folder *f, const char *prefix, char separator, bool gzip)
@@ -80,9 +82,11 @@ static void what_does_not_fit_is_explained(void **state)
     q.parts = NT_PART_TEST; /* ... until it is wanted by itself */
     expect_message(nt_data_load(&q, &d, &err), &err, "t10k-images-idx3-ubyte", NULL);
     q = request_of(&config, 28, 28, 1, 3);
-    expect_message(nt_data_load(&q, &d, &err), &err, "train-images-idx3-ubyte: holds samples of 3x2x1", "reads 28x28x1", "input(3x2x1)", NULL);
+    expect_message(nt_data_load(&q, &d, &err), &err, "train-images-idx3-ubyte: holds samples of 3x2x1", "reads 28x28x1",
+                   "input(3x2x1)", NULL);
     q = request_of(&config, 3, 2, 1, 2);
-    expect_message(nt_data_load(&q, &d, &err), &err, "train-labels-idx1-ubyte: sample 0 (byte 8) has label 2", "classes 0..1", NULL);
+    expect_message(nt_data_load(&q, &d, &err), &err, "train-labels-idx1-ubyte: sample 0 (byte 8) has label 2",
+                   "classes 0..1", NULL);
     config.path = "/nowhere";
     expect_message(nt_data_load(&q, &d, &err), &err, "/nowhere", "not a folder", NULL);
     config.source = NT_SOURCE_NONE;
@@ -113,8 +117,14 @@ static void headers_are_not_trusted(void **state)
         int at;
         uint8_t value;
         const char *word;
-    } damage[] = {{0, 0x1f, "begins with bytes 1f 00"}, {2, 0x0d, "type 0x0d"},     {3, 1, "labels file"},  {3, 9, "9 dimensions"},
-                  {4, 0xff, "announces"},               {7, 4, "something else"}, {7, 0, "dimension 1"}, {11, 0, "dimension 2 at byte 8"}};
+    } damage[] = {{0, 0x1f, "begins with bytes 1f 00"},
+                  {2, 0x0d, "type 0x0d"},
+                  {3, 1, "labels file"},
+                  {3, 9, "9 dimensions"},
+                  {4, 0xff, "announces"},
+                  {7, 4, "something else"},
+                  {7, 0, "dimension 1"},
+                  {11, 0, "dimension 2 at byte 8"}};
     for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
         nt_file file = file_of(bytes, n);
         nt_part part = {0};
@@ -166,7 +176,7 @@ static void damaged_gzip_is_refused_everywhere(void **state)
     nt_file_free(&file);
 }
 
-/* ------------------------------------------------------------------------------------------------------------------ CIFAR */
+/* ------------------------------------------------------------------------------------------------------------ CIFAR */
 
 enum { RECORD = 1 + 3 * 1024 };
 
@@ -199,7 +209,8 @@ static void cifar_planes_become_pixels(void **state)
     nt_data_config config = {.source = NT_SOURCE_CIFAR, .path = f->path};
     nt_data_request q = request_of(&config, 32, 32, 3, 10);
     write_cifar(f, 5);
-    write_text(path_in(f, "batches.meta.txt"), "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+    write_text(path_in(f, "batches.meta.txt"),
+               "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
     expect_ok(nt_data_load(&q, &d, &err), &err);
     assert_int_equal(d.train.count, 10);
     assert_int_equal(d.test.count, 2);
@@ -240,7 +251,7 @@ static void cifar_damage_is_placed(void **state)
     expect_message(nt_data_load(&q, &d, &err), &err, "is not a folder", NULL);
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- spiral */
+/* ----------------------------------------------------------------------------------------------------------- spiral */
 
 static void spiral_arms_are_where_they_should_be(void **state)
 {

@@ -1,4 +1,5 @@
-/* Images: decoding and resizing against another implementation's pixels, folders of classes, and damage of every kind. */
+/* Images: decoding and resizing against another implementation's pixels, folders of classes, and damage of every kind.
+ */
 #include "data_files.h"
 
 #include "data_images_golden.h"
@@ -12,7 +13,12 @@ static nt_data_config config = {.source = NT_SOURCE_IMAGES};
 
 static nt_data_request request_of(int h, int w, int c, int outputs)
 {
-    return (nt_data_request){.config = &config, .h = h, .w = w, .c = c, .outputs = outputs, .parts = NT_PART_TRAIN | NT_PART_TEST};
+    return (nt_data_request){.config = &config,
+                             .h = h,
+                             .w = w,
+                             .c = c,
+                             .outputs = outputs,
+                             .parts = NT_PART_TRAIN | NT_PART_TEST};
 }
 
 /* Pixel values that differ from place to place but change slowly, so that a lossy format keeps them to a few units. */
@@ -29,7 +35,8 @@ static nt_file encode_png(int h, int w, int bits, int type, int interlace)
     FILE *out = tmpfile();
     assert_non_null(out);
     png_init_io(png, out);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, bits, type, interlace, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, bits, type, interlace, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     int passes = png_set_interlace_handling(png), channels = png_get_channels(png, info), bytes = bits / 8;
     uint8_t *row = malloc((size_t)(w * channels * bytes));
@@ -94,7 +101,8 @@ static void pixels_equal_another_implementation(void **state)
         expect_ok(nt_image_decode(&f, golden[i].h, golden[i].w, golden[i].c, pixels, &err), &err);
         uint32_t crc = (uint32_t)crc32(0, pixels, (unsigned)(golden[i].h * golden[i].w * golden[i].c));
         if (crc != golden[i].crc)
-            fail_msg("%s as %dx%dx%d: checksum %08x, expected %08x", golden[i].name, golden[i].h, golden[i].w, golden[i].c, crc, golden[i].crc);
+            fail_msg("%s as %dx%dx%d: checksum %08x, expected %08x", golden[i].name, golden[i].h, golden[i].w,
+                     golden[i].c, crc, golden[i].crc);
         nt_file_free(&f);
     }
 }
@@ -103,7 +111,8 @@ static void every_png_format_is_read(void **state)
 {
     (void)state;
     enum { H = 9, W = 11 };
-    static const int types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+    static const int types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                                PNG_COLOR_TYPE_RGB_ALPHA};
     uint8_t pixels[H * W * 3];
     nt_error err = {""};
     for (int t = 0; t < 4; t++) {
@@ -117,7 +126,8 @@ static void every_png_format_is_read(void **state)
     }
 }
 
-/* A triangle's weights are symmetric, so that a linear slope keeps its value at the centre of each new pixel whose window lies inside. */
+/* A triangle's weights are symmetric, so that a linear slope keeps its value at the centre of each new pixel whose
+ * window lies inside. */
 static void shrinking_averages(void **state)
 {
     (void)state;
@@ -127,7 +137,8 @@ static void shrinking_averages(void **state)
     expect_ok(nt_image_decode(&f, 4, 4, 1, pixels, &err), &err);
     for (int y = 1; y < 3; y++)
         for (int x = 1; x < 3; x++)
-            assert_in_range(pixels[4 * y + x], 60 + 30 * x + 18 * y, 61 + 30 * x + 18 * y); /* smooth(6y + 2.5, 6x + 2.5), rounded twice */
+            assert_in_range(pixels[4 * y + x], 60 + 30 * x + 18 * y,
+                            61 + 30 * x + 18 * y); /* smooth(6y + 2.5, 6x + 2.5), rounded twice */
     nt_file_free(&f);
 }
 
@@ -149,7 +160,8 @@ static void damage_is_refused_everywhere(void **state)
     }
     nt_file png = encode_png(16, 16, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE);
     png.bytes[png.size - 20] ^= 1;
-    expect_message(nt_image_decode(&png, 16, 16, 3, pixels, &err), &err, "made.png: cannot be decoded at byte", "incorrect data check", NULL);
+    expect_message(nt_image_decode(&png, 16, 16, 3, pixels, &err), &err, "made.png: cannot be decoded at byte",
+                   "incorrect data check", NULL);
     nt_file_free(&png);
     nt_file text = file_of("GIF89a", 6);
     expect_message(nt_image_decode(&text, 16, 16, 3, pixels, &err), &err, "neither JPEG nor PNG", NULL);
@@ -212,8 +224,8 @@ static void folders_are_classes_in_byte_order(void **state)
     assert_int_equal(d.test_part.labels[0], 2);
     for (int i = 0; i < 192; i++) {
         int v = smooth(i / 3 / 8, i / 3 % 8, i % 3);
-        assert_int_equal(d.train_part.bytes[3 * 192 + i], v);                 /* b/2.PNG */
-        assert_true(abs(d.train_part.bytes[2 * 192 + i] - v) < 24);           /* b/1.jpg: lossy, chroma halved */
+        assert_int_equal(d.train_part.bytes[3 * 192 + i], v);                     /* b/2.PNG */
+        assert_true(abs(d.train_part.bytes[2 * 192 + i] - v) < 24);               /* b/1.jpg: lossy, chroma halved */
         assert_int_equal(d.train_part.bytes[i], smooth(i / 3 / 8, i / 3 % 8, 0)); /* grey in each channel */
     }
     nt_data_free(&d);
@@ -253,13 +265,13 @@ static void the_first_damaged_file_is_named(void **state)
     char name[64];
     for (int i = 0; i < 60; i++) {
         nt_file image = encode_jpeg(8, 8, 3);
-        if (i == 37 || i == 41 || i == 59)
+        if (i >= 16 && i % 16 == 0) /* the first of what each thread takes next */
             image.size -= 9;
         snprintf(name, sizeof name, "train/a/%02d.jpg", i);
         save(f, name, image);
     }
-    for (int again = 0; again < 10; again++)
-        expect_message(nt_data_load(&q, &d, &err), &err, "train/a/37.jpg: cannot be decoded at byte", NULL);
+    for (int again = 0; again < 50; again++)
+        expect_message(nt_data_load(&q, &d, &err), &err, "train/a/16.jpg: cannot be decoded at byte", NULL);
 }
 
 static void one_image_to_predict(void **state)

@@ -5,11 +5,16 @@ static nt_data_config config = {.source = NT_SOURCE_NPY};
 
 static nt_data_request request_of(int h, int w, int c, int outputs)
 {
-    return (nt_data_request){.config = &config, .h = h, .w = w, .c = c, .outputs = outputs, .parts = NT_PART_TRAIN | NT_PART_TEST};
+    return (nt_data_request){.config = &config,
+                             .h = h,
+                             .w = w,
+                             .c = c,
+                             .outputs = outputs,
+                             .parts = NT_PART_TRAIN | NT_PART_TEST};
 }
 
-static bool read_inputs(const nt_data_request *q, const char *type, const char *shape, const void *values, size_t n, nt_part *part,
-                        nt_error *err)
+static bool read_inputs(const nt_data_request *q, const char *type, const char *shape, const void *values, size_t n,
+                        nt_part *part, nt_error *err)
 {
     uint8_t bytes[1024];
     nt_file file = file_of(bytes, npy_bytes(bytes, type, shape, values, n));
@@ -19,8 +24,8 @@ static bool read_inputs(const nt_data_request *q, const char *type, const char *
     return ok;
 }
 
-static bool read_answers(const nt_data_request *q, int64_t count, const char *type, const char *shape, const void *values, size_t n,
-                         nt_part *part, nt_error *err)
+static bool read_answers(const nt_data_request *q, int64_t count, const char *type, const char *shape,
+                         const void *values, size_t n, nt_part *part, nt_error *err)
 {
     uint8_t bytes[1024];
     nt_file file = file_of(bytes, npy_bytes(bytes, type, shape, values, n));
@@ -44,7 +49,10 @@ static void every_type_is_read(void **state)
         const void *values;
         size_t size;
         const float *expected;
-    } cases[] = {{"<f4", f4, sizeof f4, f4}, {"<f8", f8, sizeof f8, f4}, {"<i4", i4, sizeof i4, whole}, {"<i8", i8, sizeof i8, whole}};
+    } cases[] = {{"<f4", f4, sizeof f4, f4},
+                 {"<f8", f8, sizeof f8, f4},
+                 {"<i4", i4, sizeof i4, whole},
+                 {"<i8", i8, sizeof i8, whole}};
     nt_data_request q = request_of(1, 1, 2, 2);
     nt_error err = {""};
     nt_part part;
@@ -88,8 +96,8 @@ static void channels_come_last_in_memory(void **state)
     assert_memory_equal(part.bytes, first, sizeof first);
     nt_part_free(&part);
     q = request_of(5, 5, 1, 2);
-    expect_message(read_inputs(&q, "|u1", "(2, 6, 4)", first, sizeof first, &part, &err), &err, "(2, 6, 4)", "reads 5x5x1", "input(6x4x1)",
-                   NULL);
+    expect_message(read_inputs(&q, "|u1", "(2, 6, 4)", first, sizeof first, &part, &err), &err, "(2, 6, 4)",
+                   "reads 5x5x1", "input(6x4x1)", NULL);
     q = request_of(1, 1, 7, 2);
     expect_message(read_inputs(&q, "|u1", "(48,)", first, sizeof first, &part, &err), &err, "(48,)", "(N, F)", NULL);
 }
@@ -114,16 +122,19 @@ static void answers_are_labels_or_targets(void **state)
         assert_memory_equal(part.labels, i4, sizeof i4);
         nt_part_free(&part);
     }
-    expect_message(read_answers(&q, 3, "<i4", "(3,)", bad, sizeof bad, &part, &err), &err, "sample 1 (byte 132) has label -1", NULL);
+    expect_message(read_answers(&q, 3, "<i4", "(3,)", bad, sizeof bad, &part, &err), &err,
+                   "sample 1 (byte 132) has label -1", NULL);
     nt_part_free(&part);
     expect_message(read_answers(&q, 4, "<i4", "(3,)", i4, sizeof i4, &part, &err), &err, "3 rows", "4 samples", NULL);
-    expect_message(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err, "cross_entropy needs class indices", "argmax", NULL);
+    expect_message(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err,
+                   "cross_entropy needs class indices", "argmax", NULL);
     expect_message(read_answers(&q, 6, "<f4", "(6,)", f4, sizeof f4, &part, &err), &err, "y.astype('int64')", NULL);
     q.dense = true;
     expect_ok(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err);
     assert_memory_equal(part.targets, f4, sizeof f4);
     nt_part_free(&part);
-    expect_message(read_answers(&q, 3, "<f4", "(3, 2)", f4, sizeof f4, &part, &err), &err, "3 outputs", "dense(2)", NULL);
+    expect_message(read_answers(&q, 3, "<f4", "(3, 2)", f4, sizeof f4, &part, &err), &err, "3 outputs", "dense(2)",
+                   NULL);
     q.outputs = 1;
     expect_ok(read_answers(&q, 6, "<f4", "(6,)", f4, sizeof f4, &part, &err), &err);
     assert_memory_equal(part.targets, f4, sizeof f4);
@@ -163,20 +174,22 @@ static void broken_arrays_are_refused(void **state)
         {"<f4", "(3, -2)", "the shape in its header"},
         {"<f4", "(3, 2", "the shape in its header"},
         {"<f4", "(99999999999999999999, 2)", "the shape in its header"},
-        {"<f4", "(4611686018427387905, 4, 1)", "not what its shape"}, /* 6 values modulo 2^64 if multiplied carelessly */
+        {"<f4", "(4611686018427387905, 4, 1)",
+         "not what its shape"}, /* 6 values modulo 2^64 if multiplied carelessly */
         {"<f4", "(3, 3)", "has 24 bytes of data"},
         {"<f4", "(3, 2), 'more': 1", "header cannot be read"},
         {"<f4', 'fortran_order': True, 'descr': '<f4", "(3, 2)", "Fortran order"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect_message(read_inputs(&q, cases[i].type, cases[i].shape, values, sizeof values, &part, &err), &err, "the file: ", cases[i].word,
-                       NULL);
+        expect_message(read_inputs(&q, cases[i].type, cases[i].shape, values, sizeof values, &part, &err), &err,
+                       "the file: ", cases[i].word, NULL);
     values[3] = (float)(1 / strtod("0", NULL));
-    expect_message(read_inputs(&q, "<f4", "(3, 2)", values, sizeof values, &part, &err), &err, "sample 1 has a value that is not finite",
-                   "byte 140", NULL);
+    expect_message(read_inputs(&q, "<f4", "(3, 2)", values, sizeof values, &part, &err), &err,
+                   "sample 1 has a value that is not finite", "byte 140", NULL);
     nt_part_free(&part);
     double large[2] = {1e300, 1};
-    expect_message(read_inputs(&q, "<f8", "(1, 2)", large, sizeof large, &part, &err), &err, "sample 0", "not finite as a float", NULL);
+    expect_message(read_inputs(&q, "<f8", "(1, 2)", large, sizeof large, &part, &err), &err, "sample 0",
+                   "not finite as a float", NULL);
     nt_part_free(&part);
 }
 

@@ -1,5 +1,5 @@
-/* Real data, where it is at hand: the folder in NETC_DATA may hold mnist/ (the four idx files), fashion-mnist/ and cifar10/ (train/CLASS/x.jpg,
- * test/CLASS/x.jpg). A test whose folder is missing says so and is skipped. */
+/* Real data, where it is at hand: the folder in NETC_DATA may hold mnist/ (the four idx files), fashion-mnist/ and
+ * cifar10/ (train/CLASS/x.jpg, test/CLASS/x.jpg). A test whose folder is missing says so and is skipped. */
 #include "data_files.h"
 
 #include <math.h>
@@ -13,7 +13,8 @@ static const char *find(const char *name)
     const char *base = getenv("NETC_DATA");
     snprintf(path, sizeof path, "%s/%s", base ? base : "", name);
     if (!base || !nt_path_is_folder(path)) {
-        print_message("skipped: %s is not there; NETC_DATA names the folder that holds %s/\n", base ? path : "NETC_DATA", name);
+        print_message("skipped: %s is not there; NETC_DATA names the folder that holds %s/\n",
+                      base ? path : "NETC_DATA", name);
         skip();
     }
     return path;
@@ -25,7 +26,8 @@ static nt_data load(nt_source_kind source, const char *path, int h, int w, int c
     nt_data d;
     config.source = source;
     config.path = path;
-    nt_data_request q = {.config = &config, .h = h, .w = w, .c = c, .outputs = 10, .parts = NT_PART_TRAIN | NT_PART_TEST, .seed = 1};
+    nt_data_request q =
+        {.config = &config, .h = h, .w = w, .c = c, .outputs = 10, .parts = NT_PART_TRAIN | NT_PART_TEST, .seed = 1};
     expect_ok(nt_data_load(&q, &d, &err), &err);
     return d;
 }
@@ -36,7 +38,8 @@ static void check_constants(const nt_data *d, int channels, const double *mean, 
     assert_int_equal(d->normalizer.n, channels);
     for (int c = 0; c < channels; c++) {
         if (fabs(d->normalizer.mean[c] - mean[c]) > 1e-3 || fabs(d->normalizer.std[c] - std[c]) > 1e-3)
-            fail_msg("channel %d: mean %.4f, std %.4f, expected %.4f, %.4f", c, d->normalizer.mean[c], d->normalizer.std[c], mean[c], std[c]);
+            fail_msg("channel %d: mean %.4f, std %.4f, expected %.4f, %.4f", c, d->normalizer.mean[c],
+                     d->normalizer.std[c], mean[c], std[c]);
     }
 }
 

@@ -46,7 +46,8 @@ static void every_input_bit_moves_every_output_bit(void **state)
         int flips[64] = {0};
         for (uint64_t i = 0; i < TRIES; i++) {
             uint64_t key = i * 3, index = i;
-            uint64_t flipped = bit < 64 ? nt_random(key ^ UINT64_C(1) << bit, index) : nt_random(key, index ^ UINT64_C(1) << (bit - 64));
+            uint64_t flipped = bit < 64 ? nt_random(key ^ UINT64_C(1) << bit, index)
+                                        : nt_random(key, index ^ UINT64_C(1) << (bit - 64));
             uint64_t change = nt_random(key, index) ^ flipped;
             for (int b = 0; b < 64; b++)
                 flips[b] += change >> b & 1;
