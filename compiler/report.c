@@ -51,10 +51,21 @@ const char *bytes_text(Arena *a, int64_t bytes)
     return bytes < 1000 ? arena_printf(a, "%d bytes", (int)bytes) : arena_printf(a, "%.*f %s", unit > 1 ? 2 : 1, x, units[unit]);
 }
 
-const char *millions(Arena *a, int64_t x)
+const char *three_digits(Arena *a, double x, const char *unit)
 {
-    int64_t tenths = x / 100000 + (x % 100000 >= 50000);
-    return arena_printf(a, "%s.%d", grouped(a, tenths / 10), (int)(tenths % 10));
+    static const char *const prefixes[] = {"", "K", "M", "G", "T", "P", "E"};
+    size_t i = 0;
+    while (x >= 999.5 && i + 1 < sizeof prefixes / sizeof *prefixes) {
+        x /= 1000;
+        i++;
+    }
+    return arena_printf(a, "%.*f %s%s", i == 0 || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2, x, prefixes[i], unit);
+}
+
+const char *tenths(Arena *a, int64_t x, int64_t unit)
+{
+    int64_t n = x / (unit / 10) + (x % (unit / 10) >= unit / 20);
+    return arena_printf(a, "%s.%d", grouped(a, n / 10), (int)(n % 10));
 }
 
 int text_width(const char *s)
@@ -146,7 +157,7 @@ const char *weights_arithmetic(Arena *a, const Layer *l)
     if (!p) {
         return "";
     }
-    if (p->dense && p->kh == 1 && p->kw == 1) {
+    if (p->kh == 1 && p->kw == 1) {
         return arena_printf(a, "%lld*%lld", (long long)p->in, (long long)p->out);
     }
     return arena_printf(a, "(%lld*%lld*%lld)*%lld", (long long)p->kh, (long long)p->kw, (long long)p->in, (long long)p->out);
@@ -307,12 +318,9 @@ int64_t row_parameters(const Row *row)
     return row->parameters;
 }
 
-Span report_most(const Report *r, RowFigure *figure)
+Span report_most(const Report *r, RowFigure *figure, int64_t of)
 {
-    double total = 0;
-    for (int i = 0; i < r->n_rows; i++) {
-        total += (double)figure(&r->rows[i]);
-    }
+    double total = (double)of;
     Span best = {.first = -1};
     double sum = 0;
     for (int first = 0, last = 0; last < r->n_rows && total > 0; last++) {

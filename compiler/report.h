@@ -51,16 +51,16 @@ void report_html(const Report *r, Str *out);
 
 /* ---- shared by the formats ---- */
 
-/* Neighbouring rows that hold most of something: rows first..last hold `share` of the total. first < 0: there is nothing. */
+/* Neighbouring rows that hold most of something: rows first..last hold `share` of the total. first < 0: no such rows. */
 typedef struct Span {
     int first, last;
     double share;
 } Span;
 typedef int64_t RowFigure(const Row *row);
-int64_t row_activations(const Row *row);
+int64_t row_activations(const Row *row); /* none of the input's: that is no layer's doing */
 int64_t row_parameters(const Row *row);
-/* The fewest neighbouring layers that hold more than half, and the neighbours of these that hold a twentieth each. */
-Span report_most(const Report *r, RowFigure *figure);
+/* The fewest neighbouring layers that hold more than half of the total `of`, and the neighbours of these that hold a twentieth each. */
+Span report_most(const Report *r, RowFigure *figure, int64_t of);
 /* "conv1..conv2 (59%)", or "fc6 (61%)". */
 const char *report_span_text(const Report *r, Span s);
 
@@ -81,8 +81,10 @@ const char *grouped(Arena *a, int64_t x);
 const char *scaled(Arena *a, double x);
 /* 249.5 MB */
 const char *bytes_text(Arena *a, int64_t bytes);
-/* A figure in millions with one decimal: 1,135.3 */
-const char *millions(Arena *a, int64_t x);
+/* 1.14 GMAC */
+const char *three_digits(Arena *a, double x, const char *unit);
+/* x in units of at least 1000, with one decimal: 1,135.3 */
+const char *tenths(Arena *a, int64_t x, int64_t unit);
 /* Columns that a text takes on a terminal: its code points. */
 int text_width(const char *s);
 /* Columns of the terminal on standard output; 100 (or $COLUMNS) where it is none. */

@@ -187,11 +187,11 @@ void report_markdown(const Report *r, Str *out)
         } else {
             str_printf(out, "%s | ", rest > 0 ? grouped(a, rest) : "");
         }
-        str_printf(out, "%s |\n", row->macs ? millions(a, row->macs) : "");
+        str_printf(out, "%s |\n", row->macs ? tenths(a, row->macs, 1000000) : "");
     }
     str_printf(out, "| **total** | | | **%s** | **%s** | **%s** |\n\n", grouped(a, t->activations), grouped(a, t->parameters),
-               millions(a, t->macs));
-    Span memory = report_most(r, row_activations), parameters = report_most(r, row_parameters);
+               tenths(a, t->macs, 1000000));
+    Span memory = report_most(r, row_activations, t->activations), parameters = report_most(r, row_parameters, t->parameters);
     if (memory.first >= 0) {
         str_printf(out, "Most memory is in %s.\n", report_span_text(r, memory));
     }

@@ -78,7 +78,7 @@ static void add_row(const Report *r, Str *out, const Row *row, const Row *most)
                rest > 0 ? grouped(a, rest) : "");
     str_printf(out, "<td class=n>%s</td>", row->parameters ? grouped(a, row->parameters) : "");
     add_bar(out, "parameters", row->parameters, most->parameters);
-    str_printf(out, "<td class=n>%s</td>", row->macs ? millions(a, row->macs) : "");
+    str_printf(out, "<td class=n>%s</td>", row->macs ? tenths(a, row->macs, 1000000) : "");
     add_bar(out, "work", row->macs, most->macs);
     str_add(out, "</tr>\n");
 }
@@ -113,15 +113,15 @@ static void add_training(const Report *r, Str *out)
 
 static void add_most(const Report *r, Str *out)
 {
-    static const struct {
+    const struct {
         const char *text;
-        RowFigure *figure;
-    } most[] = {{"Most memory is in ", row_activations}, {"Most parameters are in ", row_parameters}};
+        Span span;
+    } most[] = {{"Most memory is in ", report_most(r, row_activations, r->totals.activations)},
+                {"Most parameters are in ", report_most(r, row_parameters, r->totals.parameters)}};
     for (int i = 0; i < 2; i++) {
-        Span s = report_most(r, most[i].figure);
-        if (s.first >= 0) {
+        if (most[i].span.first >= 0) {
             str_printf(out, "<p>%s", most[i].text);
-            add_escaped(out, report_span_text(r, s));
+            add_escaped(out, report_span_text(r, most[i].span));
             str_add(out, ".</p>\n");
         }
     }
@@ -153,7 +153,7 @@ void report_html(const Report *r, Str *out)
     str_printf(out,
                "</tbody>\n<tfoot><tr><td>total<td><td><td class=n>%s<td><td><td class=n>%s<td><td class=n>%s<td></tr></tfoot>\n"
                "</table></div>\n",
-               grouped(a, t->activations), grouped(a, t->parameters), millions(a, t->macs));
+               grouped(a, t->activations), grouped(a, t->parameters), tenths(a, t->macs, 1000000));
     add_most(r, out);
     add_training(r, out);
     str_add(out, "</html>\n");

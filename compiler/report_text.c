@@ -1,6 +1,5 @@
 /* report_text.c - the report as a lecturer would put it on a slide: aligned columns, the arithmetic behind each figure, bars of its
- * share. What does not fit the width goes in this order: long bars, exact figures, the shape of its own, bars, the layers fused
- * in, the arithmetic, the middle of long names. */
+ * share, layers of a block under its name and its sums. What does not fit the width goes in the order of `levels`. */
 #include "report.h"
 
 #include <string.h>
@@ -10,40 +9,111 @@ enum { INDENT = 2, MAX_BAR = 10 };
 
 /* What a width can afford. */
 typedef struct Level {
-    bool exact;      /* parameters to the last digit */
-    bool shape;      /* a column for the output's shape besides the arithmetic of memory */
-    int fused;       /* layers fused in: 2 by name, 1 by short names, 0 not at all */
-    bool operator;
-    bool arithmetic; /* of parameters */
-    int min_bar;     /* 0: none */
-    int name;        /* longest name; 0: any */
+    bool exact;   /* parameters to the last digit */
+    bool shape;   /* a column for the output's shape besides the arithmetic of memory, which otherwise is the shape */
+    int fused;    /* layers fused in: 2 by name, 1 by short names, 0 not at all */
+    int operator; /* 2 by name, 1 not by name where the parameters tell, 0 not at all */
+    int arithmetic; /* of parameters: 2 with biases, 1 without, 0 only the sum */
+    int min_bar;  /* 0: none */
+    int name;     /* longest name; 0: any */
 } Level;
 
 static const Level levels[] = {
-    {.exact = true, .shape = true, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 8},
-    {.exact = true, .shape = true, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 6},
-    {.exact = false, .shape = true, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 6},
-    {.exact = false, .shape = true, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 5},
-    {.exact = false, .shape = false, .fused = 2, .operator = true, .arithmetic = true, .min_bar = 5},
-    {.exact = false, .shape = false, .fused = 1, .operator = true, .arithmetic = true, .min_bar = 4},
-    {.exact = false, .shape = false, .fused = 2, .operator = true, .arithmetic = true},
-    {.exact = false, .shape = false, .fused = 1, .operator = true, .arithmetic = true},
-    {.exact = false, .shape = false, .fused = 0, .operator = true, .arithmetic = true},
-    {.exact = false, .shape = false, .fused = 0, .operator = true, .arithmetic = false},
-    {.exact = false, .shape = false, .fused = 0, .operator = false, .arithmetic = false},
-    {.exact = false, .shape = false, .fused = 0, .operator = false, .arithmetic = false, .name = 12},
+    {.exact = true, .shape = true, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 8},
+    {.exact = true, .shape = true, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 2, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 1, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 1, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 2},
+    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 1},
+    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 1},
+    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 0},
+    {.exact = false, .shape = false, .fused = 0, .operator = 0, .arithmetic = 0},
+    {.exact = false, .shape = false, .fused = 0, .operator = 0, .arithmetic = 0, .name = 14},
 };
+
+/* A row of the report, or the sums of the rows of a block, under whose name they stand. */
+typedef struct TableRow {
+    const Row *row;        /* NULL: sums */
+    const char *name;      /* without the block's */
+    bool inside;
+    int64_t activations, parameters, macs;
+    const char *cells[N_COLUMNS]; /* "" where empty */
+} TableRow;
 
 typedef struct Table {
     const Report *r;
     const Level *level;
-    bool color;
-    const char *(*cells)[N_COLUMNS]; /* a row of the report each; "" where empty */
+    TableRow *rows;
+    int n_rows, cap_rows;
     int widths[N_COLUMNS], starts[N_COLUMNS];
-    int end;                         /* of the last column */
-    int bar;                         /* columns of a bar */
-    const char *total[3];            /* below memory, parameters, products */
+    int end;               /* of the last column */
+    int bar;               /* columns of a bar */
+    int64_t macs_unit;
+    bool macs_tenths;
+    const char *total[3];  /* below memory, parameters, products */
 } Table;
+
+/* ---- rows ---- */
+
+static TableRow *new_table_row(Table *t, const char *name)
+{
+    t->rows = vec_grow(t->r->arena, t->rows, t->n_rows, &t->cap_rows, sizeof *t->rows);
+    TableRow *e = &t->rows[t->n_rows++];
+    *e = (TableRow){.name = name};
+    return e;
+}
+
+/* Length of the longest dotted prefix that is a block's name around both: layer1.0 of layer1.0.conv1 and layer1.0.conv2. */
+static size_t common_block(const char *a, const char *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++) {
+        n = a[i] == '.' ? i : n;
+    }
+    return n;
+}
+
+static bool is_inside(const char *name, const char *block, size_t n)
+{
+    return n > 0 && strncmp(name, block, n) == 0 && name[n] == '.';
+}
+
+static void make_table_rows(Table *t)
+{
+    const Report *r = t->r;
+    const char *block = "";
+    size_t n = 0;
+    int sums = -1;
+    for (int i = 0; i < r->n_rows; i++) {
+        const Row *row = &r->rows[i];
+        const char *name = row->layer->name;
+        if (!is_inside(name, block, n)) {
+            block = name;
+            n = i + 1 < r->n_rows ? common_block(name, r->rows[i + 1].layer->name) : 0;
+            sums = t->n_rows;
+            if (n > 0) {
+                new_table_row(t, arena_strndup(r->arena, name, n));
+            }
+        }
+        TableRow *e = new_table_row(t, n > 0 ? name + n + 1 : name);
+        e->row = row;
+        e->inside = n > 0;
+        e->activations = row->activations;
+        e->parameters = row->parameters;
+        e->macs = row->macs;
+        if (n > 0) {
+            TableRow *sum = &t->rows[sums];
+            sum->activations += row->activations;
+            sum->parameters += row->parameters;
+            sum->macs += row->macs;
+        }
+    }
+}
 
 /* ---- cells ---- */
 
@@ -61,7 +131,12 @@ static const char *short_name(const char *op)
 static const char *operator_cell(const Table *t, const Row *row)
 {
     Arena *a = t->r->arena;
-    const char *text = row->layer->n_inputs > 0 ? operator_text(a, row->layer) : "";
+    const Layer *l = row->layer;
+    const char *text = l->n_inputs > 0 ? operator_text(a, l) : "";
+    if (t->level->operator == 1 && weights_of_product(l) > 0) {
+        text += strcspn(text, " ");
+        text += *text == ' ';
+    }
     for (int i = 0; i < row->n_fused && t->level->fused > 0; i++) {
         const char *name = row->fused[i]->op->name;
         if (strcmp(name, "identity") != 0) {
@@ -72,50 +147,75 @@ static const char *operator_cell(const Table *t, const Row *row)
 }
 
 /* The name, its middle left out if it is too long. */
-static const char *name_cell(const Table *t, const Row *row)
+static const char *name_cell(const Table *t, const TableRow *e)
 {
-    const char *name = row->layer->name;
+    const char *name = e->name, *indent = e->inside ? "  " : "";
     int most = t->level->name, n = (int)strlen(name);
     if (most == 0 || n <= most) {
-        return name;
+        return arena_printf(t->r->arena, "%s%s", indent, name);
     }
     int tail = most / 2;
-    return arena_printf(t->r->arena, "%.*s…%s", most - 1 - tail, name, name + n - tail);
+    return arena_printf(t->r->arena, "%s%.*s…%s", indent, most - 1 - tail, name, name + n - tail);
 }
 
-static void fill_cells(Table *t, const char **cell, const Row *row)
+static const char *macs_cell(const Table *t, int64_t macs)
+{
+    if (macs == 0) {
+        return "";
+    }
+    return t->macs_tenths ? tenths(t->r->arena, macs, t->macs_unit)
+                          : grouped(t->r->arena, macs / t->macs_unit + (macs % t->macs_unit >= t->macs_unit / 2));
+}
+
+static const char *count_cell(const Table *t, int64_t n)
+{
+    return t->level->exact ? grouped(t->r->arena, n) : scaled(t->r->arena, (double)n);
+}
+
+static void fill_memory(Table *t, TableRow *e)
 {
     Arena *a = t->r->arena;
-    const Layer *l = row->layer;
+    Shape s = e->row->layer->out;
+    const char **cell = e->cells;
+    cell[SHAPE] = t->level->shape ? shape_text(a, s) : "";
+    if (e->activations == 0) {
+        cell[MEM_ARITHMETIC] = t->level->shape ? "" : shape_text(a, s);
+    } else if (s.vector) { /* 4096 = 4.1K would say nothing */
+        cell[MEM] = shape_text(a, s);
+    } else {
+        cell[MEM_ARITHMETIC] = t->level->shape ? shape_arithmetic(a, s) : shape_text(a, s);
+        cell[MEM] = scaled(a, (double)e->activations);
+    }
+}
+
+static void fill_parameters(Table *t, TableRow *e)
+{
+    int64_t product = weights_of_product(e->row->layer), rest = e->parameters - product;
+    const char **cell = e->cells;
+    if (product > 0 && t->level->arithmetic > 0) {
+        cell[PAR_ARITHMETIC] = weights_arithmetic(t->r->arena, e->row->layer);
+        cell[PAR] = count_cell(t, product);
+        cell[PAR_REST] = rest > 0 && t->level->arithmetic > 1 ? count_cell(t, rest) : "";
+    } else if (e->parameters > 0) {
+        cell[PAR] = count_cell(t, e->parameters);
+    }
+}
+
+static void fill_cells(Table *t, TableRow *e)
+{
     for (int k = 0; k < N_COLUMNS; k++) {
-        cell[k] = "";
+        e->cells[k] = "";
     }
-    cell[NAME] = name_cell(t, row);
-    cell[OPERATOR] = t->level->operator ? operator_cell(t, row) : "";
-    cell[SHAPE] = t->level->shape ? shape_text(a, l->out) : "";
-    if (row->activations > 0) {
-        cell[MEM_ARITHMETIC] = t->level->shape ? shape_arithmetic(a, l->out) : shape_text(a, l->out);
-        cell[MEM] = scaled(a, (double)row->activations);
-        if (l->out.vector) { /* 4096 = 4.1K says nothing */
-            cell[MEM] = cell[MEM_ARITHMETIC];
-            cell[MEM_ARITHMETIC] = "";
-        }
-    } else if (!t->level->shape) {
-        cell[MEM_ARITHMETIC] = shape_text(a, l->out);
+    e->cells[NAME] = name_cell(t, e);
+    e->cells[MACS] = macs_cell(t, e->macs);
+    if (e->row) {
+        e->cells[OPERATOR] = t->level->operator > 0 ? operator_cell(t, e->row) : "";
+        fill_memory(t, e);
+        fill_parameters(t, e);
+    } else {
+        e->cells[MEM] = e->activations > 0 ? scaled(t->r->arena, (double)e->activations) : "";
+        e->cells[PAR] = e->parameters > 0 ? count_cell(t, e->parameters) : "";
     }
-    int64_t product = weights_of_product(l), rest = row->parameters - product;
-    if (product > 0) {
-        cell[PAR_ARITHMETIC] = t->level->arithmetic ? weights_arithmetic(a, l) : "";
-        cell[PAR] = t->level->exact ? grouped(a, product) : scaled(a, (double)product);
-        if (!t->level->arithmetic) {
-            cell[PAR] = scaled(a, (double)row->parameters);
-        } else if (rest > 0) {
-            cell[PAR_REST] = t->level->exact ? grouped(a, rest) : scaled(a, (double)rest);
-        }
-    } else if (rest > 0) {
-        cell[PAR] = t->level->exact ? grouped(a, rest) : scaled(a, (double)rest);
-    }
-    cell[MACS] = row->macs > 0 ? millions(a, row->macs) : "";
 }
 
 /* ---- columns ---- */
@@ -154,7 +254,12 @@ static const char *memory_heading(const Table *t)
     return t->level->shape ? "memory a sample" : "output = memory";
 }
 
-static const char macs_heading[] = "MMAC", parameter_heading[] = "parameters";
+static const char *macs_heading(const Table *t)
+{
+    return t->macs_unit == 1000 ? "KMAC" : "MMAC";
+}
+
+static const char parameter_heading[] = "parameters";
 
 /* Where each column begins. Headings and totals may be wider than what they stand over. */
 static void place_columns(Table *t)
@@ -181,17 +286,17 @@ static void place_columns(Table *t)
 /* Cells, widths and columns at the table's level, without bars. */
 static void lay_out(Table *t)
 {
-    const Report *r = t->r;
     memset(t->widths, 0, sizeof t->widths);
-    for (int i = 0; i < r->n_rows; i++) {
-        fill_cells(t, t->cells[i], &r->rows[i]);
-        for (int k = 0; k < N_COLUMNS; k++) {
-            t->widths[k] = larger(t->widths[k], text_width(t->cells[i][k]));
+    for (int i = 0; i < t->n_rows; i++) {
+        TableRow *e = &t->rows[i];
+        fill_cells(t, e);
+        for (int k = e->row ? 0 : OPERATOR; k < N_COLUMNS; k++) { /* a block's name may reach over the operators */
+            t->widths[k] = larger(t->widths[k], text_width(e->cells[k]));
         }
     }
     t->widths[NAME] = larger(t->widths[NAME], text_width("layer"));
     t->widths[SHAPE] = t->level->shape ? larger(t->widths[SHAPE], text_width("output")) : 0;
-    t->widths[MACS] = larger(larger(t->widths[MACS], text_width(macs_heading)), text_width(t->total[2]));
+    t->widths[MACS] = larger(larger(t->widths[MACS], text_width(macs_heading(t))), text_width(t->total[2]));
     place_columns(t);
 }
 
@@ -261,36 +366,33 @@ static void put_bar(const Table *t, Line *l, int64_t part, int64_t whole, const 
     put(l, arena_printf(t->r->arena, "%s%s", text, eighths[filled % 8]), style);
 }
 
-static void put_row(const Table *t, Line *l, int i, int64_t most_memory, int64_t most_parameters)
+static void put_table_row(const Table *t, Line *l, const TableRow *e, int64_t most_memory, int64_t most_parameters)
 {
-    static const char *const styles[N_COLUMNS] = {[OPERATOR] = "2", [MEM_ARITHMETIC] = "2", [PAR_ARITHMETIC] = "2", [PAR_REST] = "2"};
-    const Row *row = &t->r->rows[i];
+    static const char quiet[] = "2";
+    static const char *const styles[N_COLUMNS] = {[OPERATOR] = quiet, [MEM_ARITHMETIC] = quiet, [PAR_ARITHMETIC] = quiet, [PAR_REST] = quiet};
     for (int k = 0; k < N_COLUMNS; k++) {
-        const char *cell = t->cells[i][k];
+        const char *cell = e->cells[k];
         bool right = k == MEM || k == PAR || k == MACS;
-        if (t->widths[k] == 0) {
-            continue;
-        }
         if (k == MEM_BAR || k == PAR_BAR) {
             bool memory = k == MEM_BAR;
-            int64_t part = memory ? row->activations : row->parameters;
-            if (part > 0) {
+            int64_t part = memory ? e->activations : e->parameters;
+            if (e->row && part > 0 && t->widths[k] > 0) {
                 move_to(l, t->starts[k]);
                 put_bar(t, l, part, memory ? most_memory : most_parameters, memory ? "36" : "35");
             }
         } else if (*cell) {
-            if (*lead(k) && *t->cells[i][k - 1]) {
+            if (*lead(k) && *e->cells[k - 1]) {
                 move_to(l, t->starts[k] - 3);
-                put(l, lead(k), "2");
+                put(l, lead(k), quiet);
             }
             move_to(l, t->starts[k] + (right ? t->widths[k] - text_width(cell) : 0));
-            put(l, cell, k == MEM_ARITHMETIC && !t->level->shape ? NULL : styles[k]);
+            put(l, cell, !e->row ? "1" : k == MEM_ARITHMETIC && !t->level->shape ? NULL : styles[k]);
         }
     }
     end(l);
 }
 
-/* Words of a line, broken where the width ends; what belongs together is separated by `keep`. */
+/* Parts of a sentence, in a new line where the width ends. */
 static void put_wrapped(Line *l, const char *const *parts, int n, const char *between, int indent, int width)
 {
     for (int i = 0; i < n; i++) {
@@ -310,11 +412,13 @@ static void put_title(const Report *r, Line *l, int width)
     Arena *a = r->arena;
     const Totals *s = &r->totals;
     put(l, r->net->name, "1");
+    const char *count = s->parameters < 1000000 ? arena_printf(a, "%s ", grouped(a, s->parameters))
+                                                : three_digits(a, (double)s->parameters, " ");
     const char *parts[] = {
         "",
         network_shapes(a, r->net),
-        arena_printf(a, "%s parameters (%s)", scaled(a, (double)s->parameters), bytes_text(a, 4 * s->parameters)),
-        arena_printf(a, "%s MAC", scaled(a, (double)s->macs)),
+        arena_printf(a, "%sparameters (%s)", count, bytes_text(a, 4 * s->parameters)),
+        three_digits(a, (double)s->macs, "MAC"),
         arena_printf(a, "activations %s a sample", bytes_text(a, 4 * s->activations)),
     };
     put_wrapped(l, parts, sizeof parts / sizeof *parts, " · ", INDENT, width);
@@ -334,8 +438,8 @@ static void put_headings(const Table *t, Line *l)
     put(l, memory_heading(t), style);
     move_to(l, t->starts[PAR_ARITHMETIC]);
     put(l, parameter_heading, style);
-    move_to(l, t->end - text_width(macs_heading));
-    put(l, macs_heading, style);
+    move_to(l, t->end - text_width(macs_heading(t)));
+    put(l, macs_heading(t), style);
     end(l);
 }
 
@@ -356,7 +460,7 @@ static void put_total(const Table *t, Line *l)
 
 static void put_most(const Report *r, Line *l, int width)
 {
-    Span memory = report_most(r, row_activations), parameters = report_most(r, row_parameters);
+    Span memory = report_most(r, row_activations, r->totals.activations), parameters = report_most(r, row_parameters, r->totals.parameters);
     const char *parts[2];
     int n = 0;
     if (memory.first >= 0) {
@@ -374,28 +478,41 @@ static void put_memory(const Report *r, Line *l, int width)
     const Memory *m = &r->memory;
     Arena *a = r->arena;
     const char *parts[] = {
-        arena_printf(a, "batch %lld", (long long)r->batch),
-        arena_printf(a, "  inference %s", bytes_text(a, m->inference)),
-        arena_printf(a, "  training %s", bytes_text(a, m->training)),
         arena_printf(a, "= parameters %s", bytes_text(a, m->parameters)),
         arena_printf(a, "+ gradients %s", bytes_text(a, m->gradients)),
         arena_printf(a, "+ optimizer %s", bytes_text(a, m->optimizer)),
         arena_printf(a, "+ activations %s", bytes_text(a, m->activations)),
         arena_printf(a, "+ workspace %s", bytes_text(a, m->workspace)),
-        arena_printf(a, "  (unplanned: %s)", bytes_text(a, m->unplanned_training)),
     };
     move_to(l, INDENT);
-    put_wrapped(l, parts, sizeof parts / sizeof *parts, " ", INDENT + 4, width);
+    put(l, arena_printf(a, "batch %lld: inference %s, training %s (unplanned: %s)", (long long)r->batch, bytes_text(a, m->inference),
+                        bytes_text(a, m->training), bytes_text(a, m->unplanned_training)), NULL);
+    end(l);
+    move_to(l, INDENT);
+    put(l, "training ", NULL);
+    put_wrapped(l, parts, sizeof parts / sizeof *parts, " ", l->at, width);
+}
+
+static void choose_macs_unit(Table *t)
+{
+    int64_t most = 0;
+    for (int i = 0; i < t->n_rows; i++) {
+        most = t->rows[i].macs > most ? t->rows[i].macs : most;
+    }
+    t->macs_unit = most < 1000000 ? 1000 : 1000000;
+    t->macs_tenths = most < 1000 * t->macs_unit;
 }
 
 void report_text(const Report *r, Str *out, int width, bool color)
 {
     Arena *a = r->arena;
-    Table t = {.r = r, .color = color};
-    t.cells = arena_array(a, (size_t)r->n_rows, sizeof *t.cells);
-    t.total[0] = arena_printf(a, "%s values, %s", scaled(a, (double)r->totals.activations), bytes_text(a, 4 * r->totals.activations));
+    Table t = {.r = r};
+    make_table_rows(&t);
+    choose_macs_unit(&t);
+    t.total[0] = arena_printf(a, "%s values, %s", three_digits(a, (double)r->totals.activations, ""),
+                              bytes_text(a, 4 * r->totals.activations));
     t.total[1] = grouped(a, r->totals.parameters);
-    t.total[2] = millions(a, r->totals.macs);
+    t.total[2] = macs_cell(&t, r->totals.macs);
     fit(&t, width);
     Line line = {.out = out, .color = color};
     put_title(r, &line, width);
@@ -405,9 +522,8 @@ void report_text(const Report *r, Str *out, int width, bool color)
         most_memory = r->rows[i].activations > most_memory ? r->rows[i].activations : most_memory;
         most_parameters = r->rows[i].parameters > most_parameters ? r->rows[i].parameters : most_parameters;
     }
-    for (int i = 0; i < r->n_rows; i++) {
-        move_to(&line, INDENT);
-        put_row(&t, &line, i, most_memory, most_parameters);
+    for (int i = 0; i < t.n_rows; i++) {
+        put_table_row(&t, &line, &t.rows[i], most_memory, most_parameters);
     }
     put_total(&t, &line);
     put_most(r, &line, width);
