@@ -6,6 +6,7 @@
 #include "ast.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +57,10 @@ static void add_text(Str *out, const char *text)
 /* The shortest digits of value*scale that, divided by scale, read back as value. */
 static void shortest(char *text, size_t size, double value, double scale)
 {
-    for (int digits = 1; digits <= 17; digits++) {
-        int n = snprintf(text, size, "%.*g", digits, value * scale);
+    double magnitude = fabs(value * scale);
+    bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15); /* no exponent */
+    for (int digits = plain ? 0 : 1; digits <= 21; digits++) {
+        int n = snprintf(text, size, plain ? "%.*f" : "%.*g", digits, value * scale);
         if (n > 0 && strtod(text, NULL) / scale == value) {
             return;
         }
@@ -386,9 +389,12 @@ static void close_body(Format *f, uint32_t end)
 
 static void add_body(Format *f, const StmtList *body);
 
-/* A body or section that its author wrote on one line. */
+/* A body or section that its author wrote on one line, with no comment just before it either. */
 static bool is_on_one_line(const Format *f, Loc at)
 {
+    if (f->next_comment < f->ast->n_comments && f->ast->comments[f->next_comment].loc.start < at.end) {
+        return false;
+    }
     return memchr(f->source->text + at.start, '\n', at.end - at.start) == NULL;
 }
 

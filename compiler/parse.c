@@ -317,8 +317,9 @@ void unexpected_token(Parser *p, unsigned expected)
     const Token *t = &p->tokens.items[p->current];
     const Token *before = token_before(p);
     int sync = synchronize(p, p->current);
-    if (sync <= p->last_sync && sync < p->tokens.len - 1) { /* twice the same place: step on, or it would go on forever */
-        sync = p->current + 1;
+    if (sync <= p->last_sync) { /* twice the same place: step on */
+        p->stuck = p->current == p->tokens.len - 1;
+        sync = p->stuck ? p->current : p->current + 1;
     }
     p->next = p->last_sync = sync;
     bool repeated = line_has_error(p, t->line) || (before != NULL && line_has_error(p, before->line));

@@ -103,6 +103,7 @@ typedef struct Parser {
     int start; /* START_FILE or START_EXPR, until it was given to the parser; then 0 */
     int next, current; /* tokens: the one to read next, the one read last */
     int last_sync; /* where the last error made the parser go on */
+    bool stuck;    /* an error at the end made it go on there already: it would do so forever */
     Ast *ast;
     int cap_items;
     Expr *expr; /* what ast_parse_expr returns */

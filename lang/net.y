@@ -1,7 +1,8 @@
 /* net.y - the grammar. It knows no operator's name; it knows places, and which slips deserve advice.
  *
  * Brackets are balanced before the parser sees them (brackets.c). After an error, `recover` takes the parser to the end
- * of the broken part (synchronize() in parse.c): the closing bracket, the next statement or the next item. */
+ * of the broken part (synchronize() in parse.c): the closing bracket, the next statement or the next item. For that to be
+ * the right place, a rule that opens a bracket must end with the one that closes it. */
 
 %define api.pure full
 %define api.prefix {net_}
@@ -71,7 +72,8 @@ start
     ;
 
 recover
-    : error                             { yyclearin; yyerrok; }
+    : error                             { if (p->stuck) { YYABORT; }
+                                          yyclearin; yyerrok; }
     ;
 
 separator
@@ -110,16 +112,16 @@ let
 
 block
     : BLOCK NAME body                   { $$ = make_item(p, ITEM_BLOCK, @$, $NAME, @NAME); $$->body = *$body; }
-    | BLOCK NAME '(' params ')' body    { $$ = make_item(p, ITEM_BLOCK, @$, $NAME, @NAME); $$->body = *$body;
+    | BLOCK NAME params body            { $$ = make_item(p, ITEM_BLOCK, @$, $NAME, @NAME); $$->body = *$body;
                                           $$->params = $params->items; $$->n_params = $params->len; }
-    | BLOCK NAME '(' recover ')' body   { $$ = make_item(p, ITEM_BLOCK, @$, $NAME, @NAME); $$->body = *$body; }
     | BLOCK NAME recover                { $$ = make_item(p, ITEM_BLOCK, @$, $NAME, @NAME); }
     ;
 
 params
-    : %empty                            { $$ = arena_alloc(p->arena, sizeof *$$); }
-    | param_list
-    | param_list ','
+    : '(' ')'                           { $$ = arena_alloc(p->arena, sizeof *$$); }
+    | '(' param_list ')'                { $$ = $2; }
+    | '(' param_list ',' ')'            { $$ = $2; }
+    | '(' recover ')'                   { $$ = arena_alloc(p->arena, sizeof *$$); }
     ;
 
 param_list
