@@ -74,8 +74,8 @@ static const char *layout_of(const Explain *x, const Value *v)
 /* A line under a function, wrapped between words. */
 static void add_line(const Explain *x, const char *label, const char *text)
 {
-    int indent = NUMBER + 14, at = indent;
-    str_printf(x->out, "%*s%-10s", NUMBER + 4, "", label);
+    int indent = NUMBER + 11, at = indent;
+    str_printf(x->out, "%*s%-7s", NUMBER + 4, "", label);
     while (*text) {
         size_t n = strcspn(text, " ");
         int w = 0;
@@ -96,62 +96,77 @@ static void add_line(const Explain *x, const char *label, const char *text)
     str_addc(x->out, '\n');
 }
 
-/* Element-wise operators by name; those that belong to another layer than the function say to which. */
-static const char *tail_text(const Explain *x, const Group *group, int from, const Layer *of)
+/* The other tensors that an element-wise operator reads besides what the function has in registers. */
+static const char *operand_text(const Explain *x, const Node *n)
 {
-    const char *text = "";
-    for (int i = from; i < group->n_tail; i++) {
-        const Node *n = group->tail[i];
-        text = arena_printf(x->arena, "%s%s%s", text, i > from ? ", " : "", n->op->name);
-        if (n->layer && n->layer != of) {
-            text = arena_printf(x->arena, "%s (%s)", text, n->layer->name);
+    const char *text = n->op->name;
+    for (int k = 0; k < n->n_in; k++) {
+        const Value *v = n->in[k];
+        if (v->kind == VALUE_TENSOR && (!v->def || v->def->group != n->group || v->base)) {
+            text = arena_printf(x->arena, "%s %s", text, v->name);
         }
     }
     return text;
 }
 
+static void add_by(const Explain *x, const Group *group)
+{
+    const Node *n = group->anchor;
+    if (!n) {
+        add_line(x, "by", "a loop over the elements");
+        return;
+    }
+    const char *constants = n->op->describe ? n->op->describe(x->arena, n, x->target) : NULL;
+    add_line(x, "by", constants ? arena_printf(x->arena, "%s: %s", n->op->algorithm, constants) : n->op->algorithm);
+}
+
+static void add_fused(const Explain *x, const Group *group)
+{
+    const char *text = "";
+    for (int i = 0; i < group->n_tail; i++) {
+        text = arena_printf(x->arena, "%s%s%s", text, i ? ", " : "", operand_text(x, group->tail[i]));
+    }
+    if (group->n_tail > 0) {
+        add_line(x, group->anchor ? "fused" : "does", text);
+    }
+}
+
 static void add_results(const Explain *x, const Group *group)
 {
+    const char *text = "";
     for (int i = -1; i < group->n_tail; i++) {
         const Node *n = i < 0 ? group->anchor : group->tail[i];
         for (int k = 0; n && k < n->n_out; k++) {
             const Value *v = n->out[k];
+            const char *between = *text ? "; " : "";
             if (v->kind == VALUE_GRAD) {
-                add_line(x, "writes", arena_printf(x->arena, "gradient of %s", v->param->name));
+                text = arena_printf(x->arena, "%s%sgradient of %s", text, between, v->param->name);
             } else if (v->stored && is_data(v)) {
-                add_line(x, "writes", layout_of(x, v));
+                text = arena_printf(x->arena, "%s%s%s", text, between, layout_of(x, v));
             }
         }
     }
     if (group->anchor && group->anchor->work) {
-        add_line(x, "workspace", bytes_text(x->arena, 4 * group->anchor->work->work_elements));
+        text = arena_printf(x->arena, "%s; workspace of %s", text, bytes_text(x->arena, 4 * group->anchor->work->work_elements));
     }
+    add_line(x, "writes", *text ? text : "nothing but its side effect");
 }
 
 static void add_group(const Explain *x, const Group *group)
 {
     const Node *first = group->anchor ? group->anchor : group->tail[0];
     const Node *last = group->n_tail > 0 ? group->tail[group->n_tail - 1] : first;
-    const Layer *l = first->layer;
-    str_printf(x->out, "%*d  %s: %s", NUMBER, group->step + 1, l ? l->name : x->g->net->name, first->op->name);
+    const char *shapes = "";
     if (first->n_in > 0 && per_sample(first->in[0])) {
-        str_printf(x->out, "  %s", dims(x, first->in[0]));
+        shapes = dims(x, first->in[0]);
         if (last->n_out > 0 && per_sample(last->out[0])) {
-            str_printf(x->out, " -> %s", dims(x, last->out[0]));
+            shapes = arena_printf(x->arena, "%s -> %s", shapes, dims(x, last->out[0]));
         }
     }
-    str_addc(x->out, '\n');
-    if (group->anchor) {
-        add_line(x, "by", group->anchor->op->algorithm);
-        if (group->n_tail > 0) {
-            add_line(x, "then", tail_text(x, group, 0, l));
-        }
-    } else {
-        add_line(x, "by", "a loop over the elements");
-        if (group->n_tail > 1) {
-            add_line(x, "then", tail_text(x, group, 1, l));
-        }
-    }
+    str_printf(x->out, "%*d  %s: %s  %s\n", NUMBER, group->step + 1, first->layer ? first->layer->name : x->g->net->name,
+               group->anchor ? first->op->name : "element-wise", shapes);
+    add_by(x, group);
+    add_fused(x, group);
     add_results(x, group);
 }
 
@@ -205,19 +220,38 @@ static void add_passes(const Explain *x)
     str_printf(x->out, " of activations (one by one: %s)\n", bytes_text(x->arena, (int64_t)apart));
 }
 
+/* Whether an operator stands alone like an earlier one, in whose line it is listed. */
+static bool is_like(const Node *n, const Node *first)
+{
+    return !n->dead && n->why_alone && n->op == first->op && strcmp(n->why_alone, first->why_alone) == 0;
+}
+
 static void add_alone(const Explain *x)
 {
+    const Graph *g = x->g;
     bool any = false;
-    for (int i = 0; i < x->g->n_nodes; i++) {
-        const Node *n = x->g->nodes[i];
-        if (n->dead || !n->why_alone) {
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *first = g->nodes[i];
+        bool listed = first->dead || !first->why_alone;
+        for (int k = 0; k < i && !listed; k++) {
+            listed = is_like(g->nodes[k], first);
+        }
+        if (listed) {
             continue;
         }
         if (!any) {
-            str_add(x->out, "\nelement-wise operators left alone:\n");
+            str_add(x->out, "\nelement-wise operators left alone\n");
         }
         any = true;
-        str_printf(x->out, "%*d  %s: %s %s\n", NUMBER, n->group + 1, n->layer ? n->layer->name : "", n->op->name, n->why_alone);
+        str_printf(x->out, "%*s%s: %s\n", NUMBER + 2, "", first->op->name, first->why_alone);
+        Str steps = {0};
+        for (int k = i; k < g->n_nodes; k++) {
+            if (is_like(g->nodes[k], first)) {
+                str_printf(&steps, "%s%d", steps.len ? " " : "", g->nodes[k]->group + 1);
+            }
+        }
+        add_line(x, "steps", steps.data);
+        str_free(&steps);
     }
     if (!any) {
         str_add(x->out, "\nno element-wise operator is left alone\n");

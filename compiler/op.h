@@ -128,6 +128,7 @@ struct OpDef {
     void (*emit)(Emit *e, Node *n);   /* names kernels and their constants: emit/rules.h */
     void (*eval)(Eval *ev, const Node *n);
     const char *algorithm; /* for explain: "implicit GEMM, direct" */
+    const char *(*describe)(Arena *a, const Node *n, const Target *t); /* for explain: the constants chosen for its kernel */
 };
 
 /* ---- making layers (sema/expand.c) ---- */

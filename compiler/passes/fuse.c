@@ -68,10 +68,12 @@ static void place_elementwise(Graph *g, Node *n)
     } else {
         Group *group = g->groups[latest];
         bool has_epilogue = !group->anchor || (group->anchor->op->traits & OP_EPILOGUE);
-        if (input->kind != VALUE_TENSOR || !has_epilogue) {
-            n->why_alone = arena_printf(g->arena, "needs %s, which is complete only when the whole batch has been read", input->name);
+        if (input->kind != VALUE_TENSOR) {
+            n->why_alone = "needs sums that are complete only when the whole batch has been read";
         } else if (input->base) {
-            n->why_alone = arena_printf(g->arena, "reads a slice of the channels of %s", input->base->name);
+            n->why_alone = "reads some of the channels of a tensor";
+        } else if (!has_epilogue) {
+            n->why_alone = "reads the result of a kernel that stores whole tensors";
         } else if (group->anchor && input->def == group->anchor && input != group->anchor->out[0]) {
             n->why_alone = "reads a side result";
         } else {
@@ -82,13 +84,29 @@ static void place_elementwise(Graph *g, Node *n)
     add_tail(g, new_group(g, NULL), n);
 }
 
+/* What is computed of parameters alone: a batchnorm's scale and shift at inference. */
+static bool reads_only_parameters(const Node *n)
+{
+    bool only = n->n_in > 0 && n->phase == PHASE_FORWARD && !n->op->elt;
+    for (int k = 0; k < n->n_in; k++) {
+        only &= n->in[k]->kind == VALUE_PARAM;
+    }
+    return only;
+}
+
 void pass_fuse(Graph *g, const Target *t)
 {
     absorb_channel_sums(g, t);
+    for (int i = 0; i < g->n_nodes; i++) { /* first, so that what reads it can join the product that comes before it */
+        Node *n = g->nodes[i];
+        if (!n->dead && reads_only_parameters(n)) {
+            n->group = new_group(g, n)->step;
+        }
+    }
     g->forward_groups = -1;
     for (int i = 0; i < g->n_nodes; i++) {
         Node *n = g->nodes[i];
-        if (n->dead) {
+        if (n->dead || reads_only_parameters(n)) {
             continue;
         }
         if (n->phase != PHASE_FORWARD && g->forward_groups < 0) {
