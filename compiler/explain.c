@@ -53,7 +53,7 @@ static const char *layout_of(const Explain *x, const Value *v)
         text = arena_printf(a, "%s, a byte each", text);
     }
     if (v->kind == VALUE_CHANNEL) {
-        return arena_printf(a, "%s, for the whole batch", text);
+        return text;
     }
     const Layout *l = &v->layout;
     if (v->base) {
@@ -71,26 +71,33 @@ static const char *layout_of(const Explain *x, const Value *v)
     return v->in_place_of ? arena_printf(a, "%s, in place of %s", text, v->in_place_of->name) : text;
 }
 
+enum { TIE = '\1' }; /* a space where no line ends */
+
+static const char *tied_bytes(const Explain *x, int64_t bytes)
+{
+    char *text = arena_strdup(x->arena, bytes_text(x->arena, bytes));
+    text[strcspn(text, " ")] = TIE;
+    return text;
+}
+
 /* A line under a function, wrapped between words. */
 static void add_line(const Explain *x, const char *label, const char *text)
 {
     int indent = NUMBER + 11, at = indent;
     str_printf(x->out, "%*s%-7s", NUMBER + 4, "", label);
     while (*text) {
-        size_t n = strcspn(text, " ");
-        int w = 0;
-        for (size_t i = 0; i < n; i++) {
-            w += ((unsigned char)text[i] & 0xC0) != 0x80;
-        }
-        if (at > indent && at + 1 + w > WIDTH) {
+        int n = (int)strcspn(text, " ");
+        if (at > indent && at + 1 + n > WIDTH) {
             str_printf(x->out, "\n%*s", indent, "");
             at = indent;
         } else if (at > indent) {
             str_addc(x->out, ' ');
             at++;
         }
-        str_addn(x->out, text, n);
-        at += w;
+        for (int i = 0; i < n; i++) {
+            str_addc(x->out, text[i] == TIE ? ' ' : text[i]);
+        }
+        at += n;
         text += n + (text[n] == ' ');
     }
     str_addc(x->out, '\n');
@@ -147,7 +154,7 @@ static void add_results(const Explain *x, const Group *group)
         }
     }
     if (group->anchor && group->anchor->work) {
-        text = arena_printf(x->arena, "%s; workspace of %s", text, bytes_text(x->arena, 4 * group->anchor->work->work_elements));
+        text = arena_printf(x->arena, "%s; workspace of %s", text, tied_bytes(x, 4 * group->anchor->work->work_elements));
     }
     add_line(x, "writes", *text ? text : "nothing but its side effect");
 }
@@ -260,53 +267,61 @@ static void add_alone(const Explain *x)
 
 /* ---- memory ---- */
 
-static int64_t sort_batch;
+typedef struct Place {
+    const Value *v;
+    int64_t bytes;
+} Place;
 
 static int by_size(const void *a, const void *b)
 {
-    const Value *u = *(const Value *const *)a, *v = *(const Value *const *)b;
-    int64_t m = per_sample(u) ? u->layout.sample * sort_batch : u->work_elements, n = per_sample(v) ? v->layout.sample * sort_batch : v->work_elements;
-    return m != n ? (m > n ? -1 : 1) : u->id - v->id;
+    const Place *p = a, *q = b;
+    return p->bytes != q->bytes ? (p->bytes > q->bytes ? -1 : 1) : p->v->id - q->v->id;
 }
 
-static void add_memory(const Explain *x)
+static void add_peak(const Explain *x, Place *places, int n)
 {
-    Graph *g = x->g;
-    int64_t *alive = arena_array(x->arena, (size_t)g->n_groups + 2, sizeof *alive);
-    const Value **items = arena_array(x->arena, (size_t)g->n_values + 1, sizeof *items);
-    int n = 0, peak = 0;
-    for (int i = 0; i < g->n_values; i++) {
-        const Value *v = g->values[i];
-        if (is_placed(v)) {
-            items[n++] = v;
-            for (int s = v->first; s <= v->last && s < g->n_groups; s++) {
-                alive[s] += bytes_of(x, v);
-            }
+    const Graph *g = x->g;
+    int64_t *alive = arena_array(x->arena, (size_t)g->n_groups, sizeof *alive);
+    int peak = 0;
+    for (int i = 0; i < n; i++) {
+        for (int s = places[i].v->first; s <= places[i].v->last && s < g->n_groups; s++) {
+            alive[s] += places[i].bytes;
         }
     }
     for (int s = 0; s < g->n_groups; s++) {
         peak = alive[s] > alive[peak] ? s : peak;
     }
-    int64_t sample = 4 * g->sample_elements * x->batch, fixed = 4 * g->fixed_elements;
-    int64_t unplanned = 4 * (g->unplanned_sample * x->batch + g->unplanned_fixed);
-    str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; without reuse %s\n", bytes_text(x->arena, sample + fixed),
-               bytes_text(x->arena, sample), bytes_text(x->arena, fixed), bytes_text(x->arena, unplanned));
-    if (g->n_groups == 0) {
-        return;
-    }
     const Group *at = g->groups[peak];
     const Node *node = at->anchor ? at->anchor : at->tail[0];
-    str_printf(x->out, "most is alive at step %d (%s: %s): %s; the largest of it\n", peak + 1, node->layer ? node->layer->name : "",
+    str_printf(x->out, "most is alive at step %d (%s: %s): %s, the largest of it\n", peak + 1, node->layer ? node->layer->name : "",
                node->op->name, bytes_text(x->arena, alive[peak]));
-    sort_batch = x->batch;
-    qsort(items, (size_t)n, sizeof *items, by_size);
+    qsort(places, (size_t)n, sizeof *places, by_size);
     for (int i = 0, shown = 0; i < n && shown < BIGGEST; i++) {
-        const Value *v = items[i];
+        const Value *v = places[i].v;
         if (v->first <= peak && peak <= v->last) {
-            str_printf(x->out, "%*s  %-24s %-16s %10s  steps %d..%d\n", NUMBER, "", v->name, dims(x, v), bytes_text(x->arena, bytes_of(x, v)),
-                       v->first + 1, v->last < g->n_groups ? v->last + 1 : g->n_groups);
+            str_printf(x->out, "%*s%-30s %-16s %10s  steps %d..%d\n", NUMBER + 2, "", v->name, dims(x, v),
+                       bytes_text(x->arena, places[i].bytes), v->first + 1, v->last < g->n_groups ? v->last + 1 : g->n_groups);
             shown++;
         }
+    }
+}
+
+static void add_memory(const Explain *x)
+{
+    const Graph *g = x->g;
+    Place *places = arena_array(x->arena, (size_t)g->n_values + 1, sizeof *places);
+    int n = 0;
+    for (int i = 0; i < g->n_values; i++) {
+        if (is_placed(g->values[i])) {
+            places[n++] = (Place){g->values[i], bytes_of(x, g->values[i])};
+        }
+    }
+    int64_t sample = 4 * g->sample_elements * x->batch, fixed = 4 * g->fixed_elements;
+    int64_t unplanned = 4 * (g->unplanned_sample * x->batch + g->unplanned_fixed);
+    str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; %s without reuse\n", bytes_text(x->arena, sample + fixed),
+               bytes_text(x->arena, sample), bytes_text(x->arena, fixed), bytes_text(x->arena, unplanned));
+    if (g->n_groups > 0) {
+        add_peak(x, places, n);
     }
 }
 
