@@ -43,7 +43,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_CO 24 /* output channels of a group, padded */
 #define K_NR 16 /* channels of a register tile */
 #define K_MR 6  /* pixels of a register tile */
-#define K_MB 48 /* pixels of a block of work */
+#define K_MB 48 /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96 /* rows of k that pass at a time */
 #define K_TURN 0    /* 1: w is the forward panels of a dense layer, to be turned ... */
 #define K_TURN_NR 1 /* ... and this is their width, ... */
@@ -129,6 +129,13 @@ NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r
     }
 }
 
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int k_limit(int pixels, int block, int blocks)
+{
+    int tiles = (pixels + K_MR - 1) / K_MR, first = (int)((int64_t)tiles * block / blocks) * K_MR;
+    return first < pixels ? first : pixels;
+}
+
 static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 {
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
@@ -141,7 +148,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * K_GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
-        int first = block * K_MB, count = pixels - first < K_MB ? pixels - first : K_MB;
+        int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
         int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
         int channel = panel * K_NR, width = panel < panels - 1 ? K_NR : width_last;
         const real *panel_w = w + (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);

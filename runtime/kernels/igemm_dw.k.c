@@ -9,8 +9,9 @@
  * Pixels come in blocks of K_MB. The blocks are divided into K_CHUNKS runs that are summed apart, each into its own copy of dw and db in `work`,
  * and added in the order of the chunks at the end: this feeds many threads where dw is too small to. With K_CHUNKS = 1 dw is written
  * directly and work may be NULL; otherwise it holds K_CHUNKS * (K_GROUPS*K_TAPS*K_RUN*K_CO + (K_BIAS ? K_GROUPS*K_CO : 0)) elements.
- * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw: for each block of pixels and each panel it packs dy's block densely,
- * then sweeps tiles of K_MR rows by K_NR channels of dw over it, whose partial sums rest in dw between blocks.
+ * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw. For each block of pixels it packs dy's block densely, panel by panel, then
+ * goes down the rows of dw in tiles of K_MR rows by K_NR channels, all panels of a row tile in turn. A tile's partial sums rest in dw between blocks.
+ * (Packing x as well was tried, by tiles and by groups of 48 rows: fetching a line of x costs the same then, and nothing is gained.)
  * Every element is summed in the order of the pixels within chunks whose limits depend on n and the constants only.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm_dw). */
@@ -41,7 +42,8 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #endif
 /* kernel { */
 
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if this is the `first` block. */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x begin at x + at[p]. Adds to
+ * dw, or sets it if this is the `first` block. */
 NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict dy, int k, real *restrict dw)
 {
@@ -68,29 +70,26 @@ NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *r
             v_store(dw + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* Rows k..k_end-1 of a panel, over one block of pixels. */
-NT_INLINE void k_tiles(int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                       const real *restrict dy, int k, int k_end, real *restrict dw)
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that k_any has. */
+static inline int k_rows(int left)
 {
-    while (k < k_end) {
-        int tiles = (k_end - k + K_MR - 1) / K_MR, rows = (k_end - k + tiles - 1) / tiles;
-        if (rows == K_MR) {
-            k_tile(K_MR, vectors, count, first, x, at, dy, k, dw);
-        } else if (K_MR > 2 && rows == K_MR - 1) {
-            k_tile(K_MR - 1, vectors, count, first, x, at, dy, k, dw);
-        } else if (K_MR > 4 && rows >= K_MR - 2) {
-            rows = K_MR - 2;
-            k_tile(K_MR - 2, vectors, count, first, x, at, dy, k, dw);
-        } else if (K_MR > 3 && rows >= K_MR / 2) {
-            rows = K_MR / 2;
-            k_tile(K_MR / 2, vectors, count, first, x, at, dy, k, dw);
-        } else {
-            rows = 1;
-            k_tile(1, vectors, count, first, x, at, dy, k, dw);
-        }
-        k += rows;
-        dw += rows * vectors * VL;
-    }
+    int rows = left >= 2 * K_MR ? K_MR : left > K_MR ? (left + 1) / 2 : left;
+    return rows > K_MR - 3 ? rows : rows >= K_MR / 2 ? K_MR / 2 : 1;
+}
+
+NT_INLINE void k_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    if (rows == K_MR)
+        k_tile(K_MR, vectors, count, first, x, at, dy, k, dw);
+    else if (K_MR > 1 && rows == K_MR - 1)
+        k_tile(K_MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (K_MR > 2 && rows == K_MR - 2)
+        k_tile(K_MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (K_MR > 4 && rows == K_MR / 2)
+        k_tile(K_MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        k_tile(1, vectors, count, first, x, at, dy, k, dw);
 }
 
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db, real *restrict work)
@@ -99,14 +98,14 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
     const int panel_sets = (panels + K_PB - 1) / K_PB, slices = (rows + K_KS - 1) / K_KS;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
-    _Alignas(64) real packed[K_MB * K_NR];
+    _Alignas(64) real packed[K_PB * K_MB * K_NR];
     ptrdiff_t at[K_MB], dy_at[K_MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < K_CHUNKS * K_GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets, group = item / slices / panel_sets % K_GROUPS;
         int chunk = item / slices / panel_sets / K_GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / K_CHUNKS), end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
-        int k = slice * K_KS, k_end = k + K_KS < rows ? k + K_KS : rows;
+        int k_end = (slice + 1) * K_KS < rows ? (slice + 1) * K_KS : rows;
         int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
         real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
@@ -127,7 +126,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
             for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? K_NR : width_last, c = group * K_CO + panel * K_NR;
                 const real *from = dy + group * K_DY_G + panel * K_NR;
-                real *to = sum_w + (ptrdiff_t)rows * c + (ptrdiff_t)k * width;
+                real *to = packed + (panel - panel_set * K_PB) * K_MB * K_NR;
                 vf bias[K_NR / VL];
                 for (int j = 0; j < K_NR / VL; j++)
                     bias[j] = v_zero();
@@ -136,17 +135,25 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                         if (j * VL >= width)
                             break;
                         vf v = v_load(from + dy_at[p] + j * VL);
-                        v_store(packed + p * width + j * VL, v);
+                        v_store(to + p * width + j * VL, v);
                         bias[j] = v_add(bias[j], v);
                     }
                 }
                 if (K_BIAS && slice == 0)
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
-                if (width == K_NR)
-                    k_tiles(K_NR / VL, count, begin, x + group * K_IN_G, at, packed, k, k_end, to);
-                else
-                    k_tiles(width_last / VL, count, begin, x + group * K_IN_G, at, packed, k, k_end, to);
+            }
+            for (int k = slice * K_KS, tile; k < k_end; k += tile) {
+                tile = k_rows(k_end - k);
+                for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? K_NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * K_PB) * K_MB * K_NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
+                    if (width == K_NR)
+                        k_any(tile, K_NR / VL, count, begin, x + group * K_IN_G, at, panel_dy, k, to);
+                    else
+                        k_any(tile, width_last / VL, count, begin, x + group * K_IN_G, at, panel_dy, k, to);
+                }
             }
         }
     }

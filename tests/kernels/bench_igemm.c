@@ -78,19 +78,18 @@ typedef struct tuning {
     int nr, mr, mb, kb;
 } tuning;
 
-/* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN, `run` = K_RUN, `input_pixel` = elements of x that an output pixel adds to the
- * block's input (K_IN_P of a pixel times the row stride, about).
+/* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN (of the longest phase), `run` = K_RUN.
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
  *   KB      rows whose part of a panel takes about 3/8 of the first-level cache, evened out over the blocks, in whole taps if they are short.
- *   MB      as many pixels as have their input in half of the second-level cache (L2), a multiple of MR, 4..32 tiles. */
-static tuning choose_igemm(int channels, int rows, int run, int input_pixel)
+ *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
+static tuning choose_igemm(int channels, int rows, int run)
 {
     tuning t;
     t.nr = channels == NARROW_NR ? NARROW_NR : WIDE_NR;
     t.mr = t.nr == NARROW_NR ? NARROW_MR : WIDE_MR;
     int most = L1 * 3 / 8 / t.nr, unit = run < most ? run : VL, parts = (rows + most - 1) / most;
     t.kb = round_up((rows + parts - 1) / parts, unit);
-    t.mb = limit(L2 / (input_pixel > run ? run : input_pixel) / t.mr, 4, 32) * t.mr;
+    t.mb = 32 * t.mr;
     return t;
 }
 
@@ -98,22 +97,20 @@ typedef struct tuning_dw {
     int mr, mb, pb, ks, chunks;
 } tuning_dw;
 
-/* igemm_dw: `nr` is given by the forward panels; `pixels` are those of a sample's output; input_pixel as above.
- *   MB      pixels whose packed dy takes half of the first-level cache, and whose input takes half of the second-level one at most.
- *   PB, KS  dw of an item fits a quarter of the second-level cache, all panels first.
- *   CHUNKS  so that there are at least 32 items, as long as the copies of dw stay below 4 MB and each has 256 pixels of a sample at least. */
-static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int pixels, int input_pixel)
+/* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block.
+ *   MB      pixels whose input has room in half of the second-level cache, 64..192.
+ *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as dw's part may have in the second-level cache.
+ *   CHUNKS  so that there are at least 32 items, as long as the copies of dw stay below 4 MB. */
+static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel)
 {
     tuning_dw t;
-    int panels = (channels + nr - 1) / nr, room = L2 / 2;
+    int panels = (channels + nr - 1) / nr;
     t.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    t.mb = limit(L2 / input_pixel, 32, L1 / 2 / nr);
-    t.pb = limit(room / (rows * nr), 1, panels);
-    t.ks = limit(room / nr / WIDE_MR * WIDE_MR, 1, rows);
+    t.mb = limit(L2 / 2 / input_pixel, 64, 192);
+    t.pb = limit(4, 1, panels);
+    t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows);
     int items = groups * ((panels + t.pb - 1) / t.pb) * ((rows + t.ks - 1) / t.ks);
-    t.chunks = (32 + items - 1) / items;
-    t.chunks = limit(t.chunks, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
-    (void)pixels;
+    t.chunks = limit((32 + items - 1) / items, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
     return t;
 }
 
@@ -173,9 +170,9 @@ static plan make_plan(const layer *l)
     }
     int rows = p.taps * p.run, input_pixel = p.dense ? rows : p.x_p * l->stride * l->stride;
     int phase_side = (l->k + l->stride - 1) / l->stride, phase_taps = p.dense ? 1 : phase_side * phase_side;
-    p.forward = choose_igemm(p.co_padded, rows, p.run, input_pixel);
-    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co, p.co_padded);
-    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, 1, p.oh * p.ow, input_pixel);
+    p.forward = choose_igemm(p.co_padded, rows, p.run);
+    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co);
+    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, 1, input_pixel);
     return p;
 }
 
@@ -194,9 +191,9 @@ static void table(FILE *f, const char *name, const char *function, const int *va
 
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    fprintf(f, "#define k_main %s_main\n#define k_tile %s_tile\n#define k_tiles %s_tiles\n#define k_next %s_next\n#define k_turn %s_turn\n", function, function, function,
+    fprintf(f, "#define k_main %s_main\n#define k_tile %s_tile\n#define k_tiles %s_tiles\n#define k_next %s_next\n#define k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n", function, function, function, function, function, function,
             function, function);
-    fprintf(f, "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_tiles\n#undef k_next\n#undef k_turn\n\n", folder, kernel);
+    fprintf(f, "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_tiles\n#undef k_next\n#undef k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n\n", folder, kernel);
 }
 
 static void write_tuning(FILE *f, const tuning *t)

@@ -47,7 +47,7 @@ static void random_tile(void)
     int t = random_int(0, 9);
     K_MR = tiles[t][0];
     K_NR = tiles[t][1] * VL;
-    K_MB = random_int(1, 60);
+    K_MB = random_int(1, 10) * K_MR;
     K_KB = random_int(1, 80);
 }
 

@@ -89,7 +89,7 @@ static void random_tile(void)
     K_MR = tiles[t][0];
     K_DX_NR = tiles[t][1] * VL;
     K_NR = random_int(1, 4) * VL;
-    K_MB = random_int(1, 60);
+    K_MB = random_int(1, 10) * K_MR;
     K_KB = random_int(1, 80);
 }
 
