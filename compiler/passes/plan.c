@@ -122,6 +122,12 @@ static bool anchor_reads(const Group *group, const Value *v)
  * just before the result is stored. Slices are left alone: their neighbours live on. */
 static void find_in_place(Graph *g)
 {
+    bool *shared = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *shared); /* by value id: has slices, or was taken */
+    for (int i = 0; i < g->n_values; i++) {
+        if (g->values[i]->base) {
+            shared[g->values[i]->base->id] = true;
+        }
+    }
     for (int s = 0; s < g->n_groups; s++) {
         const Group *group = g->groups[s];
         for (int k = 0; k < group->n_tail; k++) {
@@ -133,13 +139,11 @@ static void find_in_place(Graph *g)
                 const Node *n = group->tail[j];
                 for (int i = 0; i < n->n_in && !y->in_place_of; i++) {
                     Value *x = n->in[i];
-                    bool other = x->kind == VALUE_TENSOR && x->stored && !x->base && !x->keep && x->last == s && x->first < s &&
-                                 x != g->input && !anchor_reads(group, x) && same_layout(&x->layout, &y->layout);
-                    for (int q = 0; other && q < g->n_values; q++) {
-                        other &= g->values[q]->in_place_of != x && g->values[q]->base != x;
-                    }
-                    if (other) {
+                    bool free = x->kind == VALUE_TENSOR && x->stored && !x->base && !x->keep && x->last == s && x->first < s &&
+                                x != g->input && !shared[x->id] && !anchor_reads(group, x) && same_layout(&x->layout, &y->layout);
+                    if (free) {
                         y->in_place_of = x;
+                        shared[x->id] = true;
                     }
                 }
             }
@@ -168,61 +172,76 @@ static int by_size(const void *a, const void *b)
     return x->id - y->id;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-    const Value *x = *(Value *const *)a, *y = *(Value *const *)b;
-    if (x->offset != y->offset) {
-        return x->offset > y->offset ? 1 : -1;
-    }
-    return x->id - y->id;
-}
+/* Where something was placed and for how long, without the rest of the value: the loops below run over all of them for each. */
+typedef struct Place {
+    int64_t offset, end;
+    int first, last, id;
+} Place;
 
-static bool alive_together(const Value *a, const Value *b)
+static bool alive_together(const Place *a, const Place *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
 
+/* The lowest offset with room for `size` elements, for as long as `v` lives. `placed` is in the order of offsets. */
+static int64_t lowest_room(const Place *placed, int n, const Value *v, int64_t size)
+{
+    Place want = {.first = v->first, .last = v->last};
+    int64_t at = 0;
+    for (int k = 0; k < n && placed[k].offset < at + size; k++) {
+        if (alive_together(&placed[k], &want) && placed[k].end > at) {
+            at = placed[k].end;
+        }
+    }
+    return at;
+}
+
+/* Position in `placed` behind all that lie lower. */
+static int rank_of(const Place *placed, int n, int64_t offset)
+{
+    int low = 0, high = n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (placed[middle].offset <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Two things alive at once must not share memory: the plan's own check, cheap enough for every build. */
+static void check_overlap(const Graph *g, const Place *placed, int n)
+{
+    for (int i = 0; i < n; i++) {
+        for (int k = i + 1; k < n && placed[k].offset < placed[i].end; k++) {
+            if (alive_together(&placed[i], &placed[k])) {
+                die("internal error: the plan puts %s and %s in one place", g->values[placed[i].id]->name, g->values[placed[k].id]->name);
+            }
+        }
+    }
+}
+
+/* Gives each item its offset; returns the size of the area. */
 static int64_t place(Graph *g, Value **items, int n, int64_t *unplanned)
 {
-    Value **near = arena_array(g->arena, (size_t)n + 1, sizeof *near);
+    Place *placed = arena_array(g->arena, (size_t)n + 1, sizeof *placed);
     int64_t total = 0;
     *unplanned = 0;
     qsort(items, (size_t)n, sizeof *items, by_size);
     for (int i = 0; i < n; i++) {
         Value *v = items[i];
-        int n_near = 0;
-        for (int k = 0; k < i; k++) {
-            if (alive_together(items[k], v)) {
-                near[n_near++] = items[k];
-            }
-        }
-        qsort(near, (size_t)n_near, sizeof *near, by_offset);
-        int64_t at = 0;
-        for (int k = 0; k < n_near; k++) {
-            if (near[k]->offset >= at + size_of(v)) {
-                break;
-            }
-            int64_t end = near[k]->offset + size_of(near[k]);
-            at = end > at ? end : at;
-        }
+        int64_t size = size_of(v), at = lowest_room(placed, i, v, size);
+        int rank = rank_of(placed, i, at);
+        memmove(placed + rank + 1, placed + rank, (size_t)(i - rank) * sizeof *placed);
+        placed[rank] = (Place){.offset = at, .end = at + size, .first = v->first, .last = v->last, .id = v->id};
         v->offset = at;
-        total = at + size_of(v) > total ? at + size_of(v) : total;
-        *unplanned += size_of(v);
+        total = at + size > total ? at + size : total;
+        *unplanned += size;
     }
+    check_overlap(g, placed, n);
     return total;
-}
-
-/* Two things alive at once must not share memory: the plan's own check, cheap enough for every build. */
-static void check_overlap(Value **items, int n)
-{
-    for (int i = 0; i < n; i++) {
-        for (int k = 0; k < i; k++) {
-            const Value *a = items[i], *b = items[k];
-            if (alive_together(a, b) && a->offset < b->offset + size_of(b) && b->offset < a->offset + size_of(a)) {
-                die("internal error: the plan puts %s and %s in one place", a->name, b->name);
-            }
-        }
-    }
 }
 
 void pass_plan(Graph *g)
@@ -239,7 +258,6 @@ void pass_plan(Graph *g)
             }
         }
         int64_t unplanned = 0, total = place(g, items, n, &unplanned);
-        check_overlap(items, n);
         if (area == 0) {
             g->sample_elements = total;
             g->unplanned_sample = unplanned;
