@@ -47,11 +47,11 @@ static const char *makefile_text(Arena *a, const char *model, const Target *t)
                         "# Builds the trainer of %s: needs a C compiler, zlib, libjpeg, libpng and jansson.\n"
                         "CC ?= cc\n"
                         "CFLAGS = -std=c11 -O3 %s %s%s -fopenmp -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic\n"
-                        "SOURCES = $(filter-out %s.c gradcheck_double.c,$(wildcard *.c))\n\n"
-                        "%s: $(SOURCES:.c=.o) %s.o %s_double.o gradcheck_double.o params_double.o\n"
+                        "RUNTIME = $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))\n"
+                        "DOUBLE = %s.double.o runtime/params.double.o runtime/gradcheck_double.double.o\n\n"
+                        "%s: %s_main.o %s.o $(RUNTIME:.c=.o) $(DOUBLE)\n"
                         "\t$(CC) $(CFLAGS) -o $@ $^ -ljansson -lpng -ljpeg -lz -lm\n"
-                        "%%_double.o: %%.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n"
-                        "gradcheck_double.o: gradcheck_double.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n",
+                        "%%.double.o: %%.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n",
                         model, t->cflags, t->define ? "-D" : "", t->define ? t->define : "", model, model, model, model);
 }
 
@@ -79,9 +79,13 @@ static int write_sources(Compilation *c, const char *folder, bool runtime)
             return ENVIRONMENT;
         }
     }
+    if (!make_folders(&c->arena, arena_printf(&c->arena, "%s/runtime", folder))) {
+        fprintf(stderr, "netc: cannot make the folder %s/runtime: %s\n", folder, strerror(errno));
+        return ENVIRONMENT;
+    }
     for (const EmbeddedFile *f = embedded_files; f->name; f++) {
         if (!is_kernel(f->name) && (runtime || is_header(f->name)) &&
-            !write_one(&c->arena, folder, f->name, f->text, strlen(f->text))) {
+            !write_one(&c->arena, folder, arena_printf(&c->arena, "runtime/%s", f->name), f->text, strlen(f->text))) {
             return ENVIRONMENT;
         }
     }
@@ -242,7 +246,7 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe)
     pid_t model = start_compile(c, folder, arena_printf(a, "%s.c", name), "model.o", arena_printf(a, "-O3 %s", target));
     pid_t doubled = start_compile(c, folder, arena_printf(a, "%s.c", name), "model_double.o",
                                   arena_printf(a, "-O1 -DNT_DOUBLE %s", c->target->cflags));
-    pid_t entry = start_compile(c, folder, "main.c", "main.o", "-O1");
+    pid_t entry = start_compile(c, folder, arena_printf(a, "%s_main.c", name), "main.o", "-O1");
     bool ok = wait_for(model);
     ok = wait_for(doubled) && ok;
     ok = wait_for(entry) && ok;

@@ -72,7 +72,7 @@ static void run_elementwise(Eval *ev, const Node *n)
             int64_t h = k / (s.w * s.c), w = k / s.c % s.w, c = k % s.c;
             for (int j = 0; j < n->n_in; j++) {
                 const Value *v = n->in[j];
-                in[j] = v->kind == VALUE_TENSOR ? *eval_at(ev, v, i, h, w, c) : eval_vector(ev, v)[c];
+                in[j] = v->kind == VALUE_TENSOR ? *eval_at(ev, v, i, h, w, c) : eval_vector(ev, v)[v->shape.c == 1 ? 0 : c];
             }
             *eval_at(ev, n->out[0], i, h, w, c) = n->op->elt->eval(n, in, ev->n);
         }

@@ -63,7 +63,8 @@ ProductTile target_product(const Target *t, const ProductShape *p)
     int64_t most = L1 * 3 / 8 / p->nr, unit = p->run < most ? p->run : t->vl, parts = (p->k + most - 1) / most;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : 1);
     /* As many pixels as have their input in the second-level cache. */
-    tile.mb = (int)limit(L2 / (p->input_pixel > 0 ? p->input_pixel : 1) / tile.mr, 4, 32) * tile.mr;
+    int64_t pixel = limit(p->input_pixel, 1, p->run > 1 ? p->run : 1);
+    tile.mb = (int)limit(L2 / pixel / tile.mr, 4, 32) * tile.mr;
     return tile;
 }
 
@@ -73,6 +74,8 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
     int64_t panels = (p->out + p->nr - 1) / p->nr, room = L2 / 2;
     /* Packed dy of a block takes half of the first-level cache, its input what fits the second-level one. */
     tile.mb = (int)limit(L2 / p->input_pixel, 32, L1 / 2 / p->nr);
+    /* Packing the input's columns pays where they are far apart and used by many tiles. */
+    tile.pack = p->k >= 48 && p->input_pixel >= 48;
     /* dw of an item fits half of the second-level cache: all panels first. */
     tile.pb = (int)limit(room / (p->k * p->nr), 1, panels);
     tile.ks = (int)limit(room / p->nr / 6 * 6, 1, p->k);

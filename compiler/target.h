@@ -39,7 +39,7 @@ ProductTile target_product(const Target *t, const ProductShape *p);
 
 /* Constants of igemm_dw.k.c (see there). */
 typedef struct GradientTile {
-    int mr, nr, mb, pb, ks, chunks;
+    int mr, nr, mb, pb, ks, chunks, pack;
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p);
 

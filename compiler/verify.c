@@ -31,7 +31,7 @@ void graph_verify(const Graph *g, const char *after)
             if (n->op->elt && tensor && !shape_equal(v->shape, n->out[0]->shape)) {
                 broken(after, "an element-wise node joins different shapes", n->out[0]->name);
             }
-            if (n->op->elt && !tensor && v->kind != VALUE_INDEX && v->shape.c != n->out[0]->shape.c) {
+            if (n->op->elt && !tensor && v->kind != VALUE_INDEX && v->shape.c != 1 && v->shape.c != n->out[0]->shape.c) {
                 broken(after, "a channel vector has the wrong length", v->name);
             }
             if (n->group >= 0 && v->def && !v->def->dead && v->def->group > n->group) {

@@ -732,7 +732,7 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     Ct *file = ct_new(arena);
     ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
                shape_text(arena, net->outputs[0]->out), net->file, target->name);
-    ct_directive(file, "include \"emitted.h\"");
+    ct_directive(file, "include \"runtime/emitted.h\"");
     ct_blank(file);
     ct_directive(file, "include <math.h>");
     ct_blank(file);
@@ -749,10 +749,10 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
 
     const char *name = c_name(arena, net->name);
     str_printf(&text,
-               "/* main.c - the trainer of %s. Made by netc; do not edit. */\n#include \"trainer.h\"\n\nextern const nt_model %s_model, "
+               "/* The trainer of %s. Made by netc; do not edit. */\n#include \"runtime/trainer.h\"\n\nextern const nt_model %s_model, "
                "%s_double_model;\n\nint main(int argc, char **argv)\n{\n    return nt_trainer_main(&%s_model, &%s_double_model, argc, "
                "argv);\n}\n",
                net->name, name, name, name, name);
-    add_file(arena, output, "main.c", text.data, text.len);
+    add_file(arena, output, arena_printf(arena, "%s_main.c", name), text.data, text.len);
     str_free(&text);
 }

@@ -274,7 +274,7 @@ static const char *replace_names(Emit *e, const char *text)
                 out.data[--out.len] = '\0';
             }
             if (*pointer_declarations(e) && strncmp(pointer_declarations(e), ", const nt_pass", 15) == 0) {
-                passed = ", p";
+                passed = ", pass";
             }
             for (int i = 0; i < e->n_pointers; i++) {
                 passed = arena_printf(e->arena, "%s, %s", passed, e->pointers[i].name);
@@ -381,9 +381,12 @@ const char *emit_function(Emit *e, const char *text)
 {
     const Node *first = e->group ? e->group->anchor ? e->group->anchor : e->group->tail[e->group->n_tail - 1] : NULL;
     const Value *named = first ? first->out && first->n_out > 0 ? first->out[0] : first->in[0] : NULL;
-    const char *user = named ? c_name(e->arena, named->name) : "load";
+    const char *user = e->kernel;
     if (first && first->phase == PHASE_LOSS) {
         user = arena_printf(e->arena, "%s_loss", c_name(e->arena, first->in[0]->name));
+    } else if (named) {
+        /* a suffix keeps labels such as `exp` or `n` from being names of C */
+        user = arena_printf(e->arena, "%s%s", c_name(e->arena, named->name), first->phase == PHASE_FORWARD ? "_forward" : "");
     }
     for (int i = 0; i < e->n_functions; i++) {
         EmittedFunction *f = &e->functions[i];
@@ -403,7 +406,7 @@ const char *emit_function(Emit *e, const char *text)
             clash |= strcmp(e->functions[i].name, name) == 0;
         }
         if (clash) {
-            name = arena_printf(e->arena, "%s_%s%d", user, strcmp(e->space, "I") == 0 ? "infer" : "v", k);
+            name = arena_printf(e->arena, "%s_%s%d", user, strcmp(e->space, "I") == 0 ? "infer" : "", k);
         }
     }
     f->name = name;

@@ -138,6 +138,8 @@ static const char *operand(Tail *t, const Value *v)
     if (v->kind == VALUE_TENSOR) {
         const char *place = place_in(t, v); /* declares it before the line that loads */
         name = arena_printf(t->e->arena, "v_load(%s + %s)", pointer_to(t->e, v, false), place);
+    } else if (v->shape.c == 1) {
+        name = arena_printf(t->e->arena, "v_set1(%s[0])", pointer_to(t->e, v, false)); /* one value for all channels */
     } else {
         name = arena_printf(t->e->arena, "v_load(%s + %s)", pointer_to(t->e, v, false), t->c);
     }
@@ -279,7 +281,7 @@ static bool uses_pass(const Emit *e)
 
 const char *pointer_declarations(Emit *e)
 {
-    const char *text = uses_pass(e) ? ", const nt_pass *p" : "";
+    const char *text = uses_pass(e) ? ", const nt_pass *pass" : "";
     for (int i = 0; i < e->n_pointers; i++) {
         text = arena_printf(e->arena, "%s, %s", text, e->pointers[i].declaration);
     }

@@ -298,6 +298,18 @@ static void conv_emit(Emit *e, Node *n)
     emit_end(e);
 }
 
+static const char *describe_product(Arena *a, const ProductShape *p, const Target *t)
+{
+    ProductTile tile = target_product(t, p);
+    return arena_printf(a, "tile %dx%d, blocks of %d pixels and %d of %lld products", tile.mr, tile.nr, tile.mb, tile.kb, (long long)p->k);
+}
+
+static const char *conv_describe(Arena *a, const Node *n, const Target *t)
+{
+    ProductShape p = forward_product_shape(n->attrs, n->in[1]->param);
+    return describe_product(a, &p, t);
+}
+
 /* ---- gradient of weights ---- */
 
 static ProductShape dw_shape(const Node *n)
@@ -313,6 +325,13 @@ static int64_t conv_dw_work(const Node *n, const Target *t)
     GradientTile tile = target_gradient(t, &p);
     int64_t bias = n->n_out > 1 ? p.groups * p.out : 0;
     return tile.chunks > 1 ? tile.chunks * (p.groups * p.k * p.out + bias) : 0;
+}
+
+static const char *conv_dw_describe(Arena *a, const Node *n, const Target *t)
+{
+    ProductShape p = dw_shape(n);
+    GradientTile tile = target_gradient(t, &p);
+    return arena_printf(a, "tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
 }
 
 static void conv_dw_emit(Emit *e, Node *n)
@@ -332,6 +351,7 @@ static void conv_dw_emit(Emit *e, Node *n)
     emit_int(e, "MB", tile.mb);
     emit_int(e, "PB", tile.pb);
     emit_int(e, "KS", tile.ks);
+    emit_int(e, "PACK", tile.pack);
     emit_int(e, "CHUNKS", tile.chunks);
     emit_int(e, "BIAS", n->n_out > 1);
     emit_arg(e, x, first_window(g, &x->layout));
@@ -407,13 +427,28 @@ static int64_t conv_dx_work(const Node *n, const Target *t)
     return is_dense(g) ? 0 : g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
 }
 
+static ProductShape dense_dx_shape(const Geometry *g, const Target *t)
+{
+    int64_t channels = round_up(g->in_c, t->vl);
+    return (ProductShape){.out = channels, .nr = target_panel(t, channels), .pixels = 1, .k = g->out_c, .groups = 1, .run = g->out_c,
+                          .input_pixel = g->out_c};
+}
+
+/* Of the phase of rows a, a + stride.. and columns b, b + stride.., which `taps` windows reach. */
+static ProductShape conv_dx_shape(const Geometry *g, const Target *t, int64_t taps, int64_t a, int64_t b)
+{
+    int64_t channels = dx_channels(g, t), co = g->out_c / g->groups;
+    int64_t out_h = (g->in_h - a + g->stride_h - 1) / g->stride_h, out_w = (g->in_w - b + g->stride_w - 1) / g->stride_w;
+    return (ProductShape){.out = channels, .nr = target_panel(t, channels), .pixels = out_h * out_w, .k = taps * co,
+                          .groups = g->groups, .run = co, .input_pixel = co};
+}
+
 static void dense_dx_emit(Emit *e, Node *n)
 {
     const Geometry *g = n->attrs;
     const NetParam *w = n->in[1]->param;
     const Target *t = emit_target(e);
     int64_t channels = round_up(g->in_c, t->vl), none[1] = {0};
-    int nr = target_panel(t, channels);
     emit_kernel(e, "igemm");
     emit_int(e, "OUT_H", 1);
     emit_int(e, "OUT_W", 1);
@@ -425,7 +460,8 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_int(e, "TAPS", 1);
     emit_int(e, "RUN", g->out_c);
     emit_table(e, "TAP", none, 1);
-    emit_product_tile(e, &(ProductShape){.out = channels, .nr = nr, .pixels = 1, .k = g->out_c, .groups = 1, .run = g->out_c, .input_pixel = g->out_c});
+    ProductShape p = dense_dx_shape(g, t);
+    emit_product_tile(e, &p);
     emit_int(e, "TURN", 1);
     emit_int(e, "TURN_NR", w->panel);
     emit_int(e, "TURN_CO", w->out_padded);
@@ -488,8 +524,8 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_int(e, "TAPS", n_taps);
         emit_int(e, "RUN", co);
         emit_table(e, "TAP", taps, n_taps > 0 ? (int)n_taps : 1);
-        emit_product_tile(e, &(ProductShape){.out = channels, .nr = nr, .pixels = out_h * out_w, .k = n_taps * co, .groups = g->groups,
-                                             .run = co, .input_pixel = co});
+        ProductShape p = conv_dx_shape(g, t, n_taps, a, b);
+        emit_product_tile(e, &p);
         emit_no_turn(e);
         emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
@@ -499,6 +535,19 @@ static void conv_dx_emit(Emit *e, Node *n)
         }
         emit_end(e);
     }
+}
+
+static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    if (is_dense(g)) {
+        ProductShape p = dense_dx_shape(g, t);
+        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t));
+    }
+    Phases phases = make_phases(a, g);
+    ProductShape p = conv_dx_shape(g, t, phases.begin[1], 0, 0);
+    const char *text = describe_product(a, &p, t);
+    return phases.n > 1 ? arena_printf(a, "%lld phases, the first: %s", (long long)phases.n, text) : text;
 }
 
 /* ---- naive definitions ---- */
@@ -593,6 +642,7 @@ const OpDef op_conv = {
     .emit = conv_emit,
     .eval = conv_eval,
     .algorithm = "implicit GEMM, direct",
+    .describe = conv_describe,
 };
 
 const OpDef op_conv_dx = {
@@ -603,6 +653,7 @@ const OpDef op_conv_dx = {
     .emit = conv_dx_emit,
     .eval = conv_dx_eval,
     .algorithm = "implicit GEMM over the output's gradient, one product a stride phase",
+    .describe = conv_dx_describe,
 };
 
 const OpDef op_conv_dw = {
@@ -614,4 +665,5 @@ const OpDef op_conv_dw = {
     .emit = conv_dw_emit,
     .eval = conv_dw_eval,
     .algorithm = "implicit GEMM, pixels summed in fixed chunks",
+    .describe = conv_dw_describe,
 };

@@ -57,5 +57,5 @@ const OpDef op_dropout = {
     .shape = elt_shape,
     .build = dropout_build,
     .gradient = dropout_gradient,
-    .elt = &(const EltDef){.code = "nt_dropout($0, p, $stream, $index, (real)$rate)", .eval = dropout_eval, .random = true},
+    .elt = &(const EltDef){.code = "nt_dropout($0, pass, $stream, $index, (real)$rate)", .eval = dropout_eval, .random = true},
 };

@@ -610,7 +610,7 @@ static Layer *expand_element(Sema *s, Body *b, const Place *at, const Element *e
     }
     if (strcmp(name, "from") == 0) {
         Layer *l = NULL;
-        if (at->index > 0) {
+        if (e != at->stmt->chain) {
             Diag *d = diag_error(s->diags, e->loc, "from stands at the start of a chain");
             diag_help(s->diags, d, "begin a new statement with it");
             return NULL;
@@ -671,7 +671,9 @@ static Layer *expand_stmt(Sema *s, Body *b, const Stmt *st, Layer *input, bool f
     static const char no_input[] = "'%s' has nothing to read: a network begins with input(...)";
     for (int i = 0; i < st->n_chain; i++) {
         const Element *e = &st->chain[i];
-        Place at = {.stmt = st, .index = i, .chain = (int)st->loc.start};
+        /* `from` is no operator: the label names what follows it */
+        int index = i > 0 && strcmp(st->chain[0].name, "from") == 0 ? i - 1 : i;
+        Place at = {.stmt = st, .index = index, .chain = (int)st->loc.start};
         const OpDef *op = op_find(e->name);
         bool is_input = op && strcmp(e->name, "input") == 0;
         if (strcmp(e->name, "output") == 0 && !find_block(s, e->name)) {

@@ -111,7 +111,9 @@ static double tensor_at(const Tensor *t, size_t i)
 /* Prints the line of one tensor; true when it agrees. */
 static bool compare(const char *name, const Tensor *expected, const Tensor *got, double tolerance)
 {
-    if (!json_equal(expected->shape, got->shape)) {
+    /* a scalar may be stored as [] or [1] */
+    bool scalars = expected->count == 1 && got->count == 1;
+    if (!scalars && !json_equal(expected->shape, got->shape)) {
         char *want = json_dumps(expected->shape, JSON_COMPACT), *have = json_dumps(got->shape, JSON_COMPACT);
         printf("  %-34s shape %s instead of %s   WRONG\n", name, have ? have : "?", want ? want : "?");
         free(want);
