@@ -22,18 +22,24 @@ static void add_tail(Graph *g, Group *group, Node *n)
  * result. Channels of groups that do not fill whole vectors are spaced differently there, so those stay apart. */
 static void absorb_channel_sums(Graph *g, const Target *t)
 {
+    /* by value id: the first product whose gradient it is; by node id: the next one of the same gradient */
+    Node **first = arena_array(g->arena, (size_t)g->n_values + 1, sizeof(Node *));
+    Node **next = arena_array(g->arena, (size_t)g->n_nodes + 1, sizeof(Node *));
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        Node *n = g->nodes[i];
+        if (!n->dead && (n->op->traits & OP_SUMS_DY)) {
+            next[i] = first[n->in[1]->id];
+            first[n->in[1]->id] = n;
+        }
+    }
     for (int i = 0; i < g->n_nodes; i++) {
         Node *sum = g->nodes[i];
         if (sum->dead || !(sum->op->traits & OP_CHANNEL_SUM)) {
             continue;
         }
-        for (int k = 0; k < g->n_nodes && !sum->dead; k++) {
-            Node *product = g->nodes[k];
-            if (product->dead || !(product->op->traits & OP_SUMS_DY) || product->in[1] != sum->in[0] || product->n_out > 1) {
-                continue;
-            }
+        for (Node *product = first[sum->in[0]->id]; product && !sum->dead; product = next[product->id]) {
             const NetParam *w = product->out[0]->param;
-            if (w->groups == 1 || w->out / w->groups % t->vl == 0) {
+            if (product->n_out == 1 && (w->groups == 1 || w->out / w->groups % t->vl == 0)) {
                 node_output(g, product, sum->out[0]);
                 sum->dead = true;
             }
