@@ -46,8 +46,8 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_MB 48 /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96 /* rows of k that pass at a time */
 #define K_TURN 0    /* 1: w is the forward panels of a dense layer, to be turned ... */
-#define K_TURN_NR 1 /* ... and this is their width, ... */
-#define K_TURN_CO 1 /* ... their padded output channels ... */
+#define K_TURN_NR VL /* ... and this is their width, ... */
+#define K_TURN_CO VL /* ... their padded output channels ... */
 #define K_TURN_CI 1 /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
 #define K_ARGS , real *restrict y
 #define K_PASS , y
@@ -129,6 +129,16 @@ NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r
     }
 }
 
+/* Where in w line number `line` lies of those that k_turn will read from row r on; at r = K_RUN, from the start of the next panel. */
+static inline ptrdiff_t k_turn_line(int group, int c, int r, int line)
+{
+    const int lines = K_NR * K_TURN_NR / NT_LINE; /* that a panel of K_NR channels has in a forward panel */
+    int is_next = r == K_RUN, first = ((is_next ? 0 : r / K_TURN_NR) + line / lines) * K_TURN_NR;
+    int forward = K_TURN_CO - first < K_TURN_NR ? K_TURN_CO - first : K_TURN_NR;
+    return ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI + (ptrdiff_t)(c + is_next * K_NR) * forward
+           + line % lines * NT_LINE;
+}
+
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
 static inline int k_limit(int pixels, int block, int blocks)
 {
@@ -151,9 +161,10 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
         int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
         int channel = panel * K_NR, width = panel < panels - 1 ? K_NR : width_last;
-        const real *panel_w = w + (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
+        ptrdiff_t panel_at = (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
         int tiles = (count + K_MR - 1) / K_MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        if (block != block_at) {
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
             int s = sample, h = row, c = column;
             for (int i = 0; i < count + K_MR; i++) {
                 at[i] = (ptrdiff_t)s * K_IN_S + h * K_IN_R + c * K_IN_P;
@@ -173,16 +184,14 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
             for (int tap = 0; tap == 0 || tap < K_TAPS; tap += taps) {
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
                 int begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
-                const real *part = panel_w + (tap * K_RUN + r) * width;
-                int is_last_panel = group == K_GROUPS - 1 && panel == panels - 1;
-                ptrdiff_t coming = tap_end < K_TAPS ? (tap_end * K_RUN + r) * width /* from panel_w: the part after this one */
-                                   : r_end < K_RUN  ? r_end * width
-                                   : is_last_panel  ? w - panel_w
-                                                    : (ptrdiff_t)K_TAPS * K_RUN * width;
-                if (K_TURN) {
+                const real *part = K_TURN ? turned : w + panel_at + (tap * K_RUN + r) * width;
+                int is_last_panel = group == K_GROUPS - 1 && panel == panels - 1, line = 0;
+                ptrdiff_t coming = tap_end < K_TAPS ? panel_at + (tap_end * K_RUN + r) * width /* the part after this one */
+                                   : r_end < K_RUN  ? panel_at + r_end * width
+                                   : is_last_panel  ? 0
+                                                    : panel_at + (ptrdiff_t)K_TAPS * K_RUN * width;
+                if (K_TURN)
                     k_turn(w, group, channel, width, r, r_end, turned);
-                    part = turned;
-                }
                 for (int i = 0, next; i < count; i = next) {
                     if (width == K_NR)
                         next = i + k_next(count - i, K_NR / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
@@ -190,9 +199,12 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     else
                         next = i + k_next(count - i, width_last / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
                                           sums + i * width);
-                    if (!K_TURN)
-                        for (int line = 0; line < lines; line++, coming += NT_LINE)
-                            nt_prefetch(panel_w, coming);
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, K_TURN ? k_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && K_TAPS > 0 && tap_end == K_TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + K_MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(x + group * K_IN_G, at[p] + K_TAP[tap_end - 1] + k);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {

@@ -191,9 +191,9 @@ static void table(FILE *f, const char *name, const char *function, const int *va
 
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    fprintf(f, "#define k_main %s_main\n#define k_tile %s_tile\n#define k_tiles %s_tiles\n#define k_next %s_next\n#define k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n", function, function, function, function, function, function,
+    fprintf(f, "#define k_main %s_main\n#define k_tile %s_tile\n#define k_tiles %s_tiles\n#define k_next %s_next\n#define k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n#define k_turn_line %s_turn_line\n", function, function, function, function, function, function, function,
             function, function);
-    fprintf(f, "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_tiles\n#undef k_next\n#undef k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n\n", folder, kernel);
+    fprintf(f, "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_tiles\n#undef k_next\n#undef k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n#undef k_turn_line\n\n", folder, kernel);
 }
 
 static void write_tuning(FILE *f, const tuning *t)
@@ -222,8 +222,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "RUN", p->run);
     define(f, "CO", p->co_padded);
     define(f, "TURN", 0);
-    define(f, "TURN_NR", 1);
-    define(f, "TURN_CO", 1);
+    define(f, "TURN_NR", VL);
+    define(f, "TURN_CO", VL);
     define(f, "TURN_CI", 1);
     write_tuning(f, &p->forward);
     table(f, "TAP", "forward", p->tap, p->taps);
