@@ -131,7 +131,8 @@ static bool is_incomplete(int kind)
            (kind != T_END && kind < 256 && strchr("=:,([+-*/", kind) != NULL);
 }
 
-/* These words are names wherever they do not begin an item: a layer may be called `data`. Returns the item's kind or 0. */
+/* The kind of the item that begins here, or 0. Where they begin none, these words are names: a layer may be called
+ * `data`. */
 static int begins_item(Repair *r)
 {
     const Token *t = raw_at(r, r->at), *next = raw_at(r, r->at + 1);
@@ -240,8 +241,10 @@ static void operator_in_parens(Repair *r, const Token *t)
 static bool begins_statement(Repair *r, const Token *t)
 {
     int last = last_kind(r);
-    bool complete = last == T_NAME || last == T_DOTTED || last == T_STRING || last == T_LITERAL || last == ')' || last == ']';
-    return (t->kind == T_NAME || t->kind == T_DOTTED) && t->first && complete && in_parens(r) && t->indent <= top(r)->indent;
+    bool name = t->kind == T_NAME || t->kind == T_DOTTED;
+    bool complete = last == T_NAME || last == T_DOTTED || last == T_STRING || last == T_LITERAL || last == ')' ||
+                    last == ']';
+    return name && t->first && complete && in_parens(r) && t->indent <= top(r)->indent;
 }
 
 /* ---- brackets that are wrong ---- */

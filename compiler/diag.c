@@ -271,8 +271,8 @@ static bool must_escape(int32_t c)
     return in_ranges(c, hidden, sizeof hidden / sizeof hidden[0]);
 }
 
-/* Adds to `out` the code point at s as it is shown when it starts in column `column` (from 0); returns its width and, in
- * *bytes, what it took of s. With a `tab` of 0, a tab is escaped like other control characters. */
+/* Adds to `out` the code point at s as it is shown when it starts in column `column` (from 0). Returns its width and,
+ * in *bytes, what it took of s. With a `tab` of 0, a tab is escaped like other control characters. */
 static int show_code(Str *out, const char *s, uint32_t n, int column, int tab, uint32_t *bytes)
 {
     int32_t c;

@@ -243,8 +243,8 @@ static void add_unmarked(Str *out, const char *s, size_t n)
     }
 }
 
-/* Fills lines with the parts of s between the marks `mark`; a part that fits on no line is filled by its commas. `level`
- * is of the lines behind the first. */
+/* Fills lines with the parts of s between the marks `mark`; a part that fits on no line is filled by its commas.
+ * `level` is of the lines behind the first. */
 static void fill(Str *out, const char *s, size_t n, int *column, int level, char mark)
 {
     const char marks[] = {mark, '\0'};
@@ -415,8 +415,8 @@ static bool add_inline_body(Format *f, const StmtList *body)
     return true;
 }
 
-/* Tries to put `body` behind the line's text, whose element begins at byte `from`; leaves the line as it was if that does
- * not fit. */
+/* Tries to put `body` behind the line's text, whose element begins at byte `from`; leaves the line as it was if that
+ * does not fit. */
 static bool try_inline(Format *f, const StmtList *body, size_t from)
 {
     if (!f->inside && !is_on_one_line(f, body->loc)) {
@@ -590,8 +590,8 @@ static size_t line_length(const char *s)
     return strcspn(s, "\n");
 }
 
-/* The column of the comments of a group: the lines from s on that are not blank and have the same indentation. *bytes of
- * them. */
+/* The column of the comments of a group: the lines from s on that are not blank and have the same indentation, *bytes
+ * of them. */
 static int comment_column(const char *s, size_t *bytes)
 {
     static const char comment[] = {COMMENT, '\0'};

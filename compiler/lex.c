@@ -44,8 +44,8 @@ void lex_wrong_comment(Parser *p, Loc at)
     if (!p->told[SLIP_COMMENT]) {
         p->told[SLIP_COMMENT] = true;
         Loc sign = {at.file, at.start, at.start + 2};
-        Diag *e = syntax_error(p, sign, "'%s' begins no comment here: a comment is # to the end of the line", shown(p, sign));
-        diag_help(p->d, e, "write # instead, on each line of the comment");
+        Diag *e = syntax_error(p, sign, "'%s' begins no comment", shown(p, sign));
+        diag_help(p->d, e, "a comment is # to the end of the line: write # on each line of it");
     }
 }
 
@@ -247,8 +247,8 @@ Expr *lex_size(Parser *p, Loc at)
             return broken_literal(p, at);
         }
         if (e->n_dims == SIZE_MAX_DIMS) {
-            syntax_error(p, at, "%s has more than %d parts: a shape is height x width x channels, a window height x width",
-                         shown(p, at), SIZE_MAX_DIMS);
+            Diag *d = syntax_error(p, at, "%s has more than %d parts", shown(p, at), SIZE_MAX_DIMS);
+            diag_help(p->d, d, "a shape is height x width x channels, a window height x width");
             return broken_literal(p, at);
         }
         if (s - part > 1 && *part == '0') {
@@ -337,7 +337,8 @@ static void check_characters(Parser *p)
             return;
         }
         if (c == '\0' || c == 0x7F || (c < ' ' && strchr("\t\n\r\f\v", c) == NULL)) {
-            Diag *e = syntax_error(p, at, "byte %u of the file is the control character 0x%02X", (unsigned)i, (unsigned)c);
+            Diag *e =
+                syntax_error(p, at, "byte %u of the file is the control character 0x%02X", (unsigned)i, (unsigned)c);
             diag_help(p->d, e, "a model is a text file in UTF-8");
             return;
         }
@@ -348,7 +349,8 @@ static void check_characters(Parser *p)
 bool lex_check_text(Parser *p)
 {
     if (p->text_len > TEXT_MAX) {
-        syntax_error(p, (Loc){p->file, 0, 0}, "the file has %u bytes: a model has at most %d", (unsigned)p->text_len, TEXT_MAX);
+        Loc start = {p->file, 0, 0};
+        syntax_error(p, start, "the file has %u bytes: a model has at most %d", (unsigned)p->text_len, TEXT_MAX);
         return false;
     }
     check_characters(p);

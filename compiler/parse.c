@@ -73,7 +73,7 @@ static int by_start(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-/* The first of the early errors (sorted by start, and so by line) that is at or behind `start` and on or below `line`. */
+/* The first of the early errors (sorted by start, and so by line) that is at or behind `start`, on or below `line`. */
 static int early_error_from(const Parser *p, uint32_t start, uint32_t line)
 {
     int low = 0, high = p->n_early;
@@ -252,22 +252,22 @@ static void report_no_item(Parser *p)
         Diag *e = syntax_error(p, t->loc, "a statement stands outside the network");
         diag_help(p->d, e, "operators belong inside the braces of 'network NAME { ... }' or 'block NAME(...) { ... }'");
     } else {
-        Diag *e = syntax_error(p, t->loc, "expected network, block, let, use, init, data or train before '%s'", shown(p, t->loc));
+        Diag *e = syntax_error(p, t->loc, "expected network, block, let, use, init, data or train before '%s'",
+                               shown(p, t->loc));
         if (t->kind == T_STRING) {
             diag_help(p->d, e, "a file is brought in by: use \"path\"");
         }
     }
 }
 
-/* What the author wrote from the current token to the end of its line. */
+/* What the author wrote from the current token, which is not the end, to the end of its line. */
 static const char *rest_of_line(Parser *p)
 {
-    const Token *tokens = p->tokens.items;
-    int end = p->current;
-    while (tokens[end + 1].kind != T_END && tokens[end + 1].line == tokens[p->current].line && tokens[end + 1].kind != '}') {
-        end++;
+    const Token *first = &p->tokens.items[p->current], *last = first;
+    while (last[1].kind != T_END && last[1].kind != '}' && last[1].line == first->line) {
+        last++;
     }
-    return shown(p, loc_join(tokens[p->current].loc, tokens[end].loc));
+    return shown(p, loc_join(first->loc, last->loc));
 }
 
 static void add_advice(Parser *p, Diag *e, unsigned expected)
@@ -275,6 +275,9 @@ static void add_advice(Parser *p, Diag *e, unsigned expected)
     const Token *t = &p->tokens.items[p->current];
     const Token *before = token_before(p);
     int last = before != NULL ? before->kind : T_END;
+    if (t->kind == T_END) {
+        return;
+    }
     bool in_section = owner_kind(p) == T_SECTION;
     bool in_body = (expected & EXPECT_BRACE_END) != 0 || last == ':';
     if ((last == T_NETWORK || last == T_BLOCK) && t->kind == '{') {

@@ -1,8 +1,8 @@
 /* net.y - the grammar. It knows no operator's name; it knows places, and which slips deserve advice.
  *
  * Brackets are balanced before the parser sees them (brackets.c). After an error, `recover` takes the parser to the end
- * of the broken part (synchronize() in parse.c): the closing bracket, the next statement or the next item. For that to be
- * the right place, a rule that opens a bracket must end with the one that closes it. */
+ * of the broken part (synchronize() in parse.c): the closing bracket, the next statement or the next item. For that to
+ * be the right place, a rule that opens a bracket must end with the one that closes it. */
 
 %define api.pure full
 %define api.prefix {net_}
@@ -127,10 +127,12 @@ params
 param_list
     : NAME                              { $$ = add_param(p, NULL, $NAME, @NAME, NULL); }
     | NAME '=' expr                     { $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
-    | NAME ':' expr                     { wrong_colon(p, @2, @NAME, @expr); $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
+    | NAME ':' expr                     { wrong_colon(p, @2, @NAME, @expr);
+                                          $$ = add_param(p, NULL, $NAME, @NAME, $expr); }
     | param_list ',' NAME               { $$ = add_param(p, $1, $NAME, @NAME, NULL); }
     | param_list ',' NAME '=' expr      { $$ = add_param(p, $1, $NAME, @NAME, $expr); }
-    | param_list ',' NAME ':' expr      { wrong_colon(p, @4, @NAME, @expr); $$ = add_param(p, $1, $NAME, @NAME, $expr); }
+    | param_list ',' NAME ':' expr      { wrong_colon(p, @4, @NAME, @expr);
+                                          $$ = add_param(p, $1, $NAME, @NAME, $expr); }
     ;
 
 network

@@ -206,9 +206,9 @@ static void test_random_trees_survive(void **state)
 
 static void damage(Str *text)
 {
-    static const char *const pieces[] = {"{",   "}",  "(",  ")",    "[",     "]",  "->",     "\n",      " # c\n", "=",
-                                         ":",   ",",  "\"", "conv", "5x5",   "-",  "train {", "network b {", "\n\n\n", "#d\n",
-                                         "1e9", "\t", ";",  "\xFF", "let a", "//", "'",      "yes",     "/*",     "."};
+    static const char *const pieces[] = {"{", "}", "(", ")", "[", "]", "->", "\n", " # c\n", "=",
+                                         ":", ",", "\"", "conv", "5x5", "- 1.", "1e9", "-", ";", "//",
+                                         "train {", "network b {", "\n\n\n", "#d\n", "let a", "\t", "'", "yes", "/*", "\xFF"};
     size_t at = text->len > 0 ? (size_t)random_below((int)text->len) : 0;
     size_t cut = random_below(2) ? (size_t)random_below(4) : 0;
     if (cut > text->len - at) {
@@ -324,7 +324,8 @@ static void test_broken_parts_are_marked(void **state)
 {
     (void)state;
     static const char text[] = "let k = \nlet m = 3\nblock b(n) { dense(n) }\n"
-                               "network a {\n    input(3)\n    x: conv(,)\n    good: relu\n    z: tanh = 3\n    y: -> -> relu\n}\n"
+                               "network a {\n    input(3)\n    x: conv(,)\n    good: relu\n    z: tanh = 3\n"
+                               "    y: -> -> relu\n}\n"
                                "train {\n    lr = )\n    batch = 3\n}\n";
     Arena a = {0};
     Diags d = {.arena = &a};
