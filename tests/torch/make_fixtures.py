@@ -546,10 +546,11 @@ def optimizer_fixture(name, keys, settings, out):
     save_file(start, f"{out}/{name}.weights.safetensors")
     save_file(expected, f"{out}/{name}.expected.safetensors")
     os.makedirs(f"{out}/samples", exist_ok=True)
-    with open(f"{out}/samples/train.csv", "w") as f:
-        f.write(",".join(f"x{i}" for i in range(6)) + ",class\n")
-        for row, t in zip(x.tolist(), target.tolist()):
-            f.write(",".join(repr(v) for v in row) + f",{t}\n")
+    for part in ("train", "test"):  # a test part of its own, so that none of the training rows is held out
+        with open(f"{out}/samples/{part}.csv", "w") as f:
+            f.write(",".join(f"x{i}" for i in range(6)) + ",class\n")
+            for row, t in zip(x.tolist(), target.tolist()):
+                f.write(",".join(repr(v) for v in row) + f",{t}\n")
     with open(f"{out}/{name}.net", "w") as f:
         f.write(f"""# {STEPS} full-batch steps, one an epoch; written by make_fixtures.py.
 network {name} {{
