@@ -1,8 +1,9 @@
 /* cmd_gradcheck.c - EXE gradcheck: the gradient that the emitted code works out in float, against central differences of the
  * loss in double.
  *
- * At a kink (of relu, of maxpool, ...) a difference says nothing of the gradient. Two step sizes that disagree give a kink away; another
- * place is then taken instead. */
+ * At a kink (of relu, of maxpool, ...) a difference says nothing of the gradient, and a large network has kinks all around. So the
+ * steps begin wide, where rounding matters least, and become narrower while something shows that a kink lies inside: the slopes of
+ * two step sizes, or of the two sides, do not fit each other. Where no step is free of kinks another place is taken. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,12 @@
 #include "progress.h"
 #include "rng.h"
 
-/* Step of the differences. Loss and values are near 1: rounding leaves about 1e-16 / 1e-5 of the slope, the cubic term far less. */
-static const double step_size = 1e-5, rounding = 1e-10;
+/* Steps of the differences. */
+static const double step_sizes[] = {1e-4, 1e-5, 1e-6, 1e-7, 1e-8};
+enum { N_STEP_SIZES = sizeof step_sizes / sizeof *step_sizes };
+
+/* What rounding may leave in a loss near 1, over all the sums that lead to it. */
+static const double loss_rounding = 4e-15;
 
 /* Below this share of the whole gradient's norm float keeps too few digits: what is checked there is the same code in double. */
 static const double float_floor = 1e-6;
@@ -46,6 +51,8 @@ typedef struct checker {
     double *direction;
     size_t *order;        /* places of the tensor at hand: the largest gradients, then random ones */
     double total_norm;    /* of the whole gradient, in float */
+    double base_loss;     /* in double, where nothing is moved */
+    int level;            /* the step size that was right the last time, as an index */
 } checker;
 
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
@@ -208,30 +215,50 @@ static size_t choose_places(checker *c, int tensor, size_t n, size_t wanted)
     return wanted;
 }
 
-/* The loss on both sides of where the parameters are, along one coordinate (direction NULL) or a direction. */
-static double slope(checker *c, int tensor, size_t index, const double *direction, double h)
+/* The loss with a tensor moved: one value of it, or all along a direction where that is not NULL. */
+static double loss_at(checker *c, int tensor, size_t index, const double *direction, double by)
 {
-    double loss[2];
-    for (int side = 0; side < 2; side++) {
-        double by = side ? h : -h;
-        if (direction)
-            nt_d_check_move_along(c->check, tensor, direction, by);
-        else
-            nt_d_check_move(c->check, tensor, index, by);
-        loss[side] = nt_d_check_loss(c->check);
-        nt_d_check_restore(c->check, tensor);
-    }
-    return (loss[1] - loss[0]) / (2 * h);
+    if (direction)
+        nt_d_check_move_along(c->check, tensor, direction, by);
+    else
+        nt_d_check_move(c->check, tensor, index, by);
+    double loss = nt_d_check_loss(c->check);
+    nt_d_check_restore(c->check, tensor);
+    return loss;
 }
 
-/* The derivative by two central differences and Richardson's extrapolation. False at a kink: there the two are further apart than
- * what is allowed of the gradient itself. */
+/* The slope over both sides, and how much the right side's exceeds the left side's. */
+typedef struct slopes {
+    double mean, bend;
+} slopes;
+
+static slopes slopes_of(checker *c, int tensor, size_t index, const double *direction, double h)
+{
+    double right = loss_at(c, tensor, index, direction, h), left = loss_at(c, tensor, index, direction, -h);
+    return (slopes){(right - left) / (2 * h), (right - 2 * c->base_loss + left) / h};
+}
+
+/* The derivative by two central differences and Richardson's extrapolation; false where kinks are all around. `scale` is the size
+ * that derivatives of this tensor have.
+ *
+ * Without a kink the mean slopes of h and h/2 agree and the bend is proportional to h. With one at distance s, where the slope jumps
+ * by J, the former differ by J s / 2h for s < h/2 and the bends by J (3 s/h - 1): not both are small unless J is. */
 static bool derivative(checker *c, int tensor, size_t index, const double *direction, double scale, double *value)
 {
-    double wide = slope(c, tensor, index, direction, step_size), narrow = slope(c, tensor, index, direction, step_size / 2);
-    double size = fmax(scale, fmax(fabs(wide), fabs(narrow)));
-    *value = (4 * narrow - wide) / 3;
-    return fabs(wide - narrow) <= c->o->tolerance / 4 * size + 10 * rounding;
+    for (int level = c->level; level < N_STEP_SIZES; level++) {
+        double h = step_sizes[level], rounding = loss_rounding * fmax(1, fabs(c->base_loss)) / h;
+        slopes wide = slopes_of(c, tensor, index, direction, h), narrow = slopes_of(c, tensor, index, direction, h / 2);
+        double size = fmax(scale, fmax(fabs(wide.mean), fabs(narrow.mean)));
+        double allowed = c->o->tolerance / 4 * size;
+        *value = (4 * narrow.mean - wide.mean) / 3;
+        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding && fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding) {
+            c->level = level;
+            return true;
+        }
+        if (rounding / 10 > allowed) /* narrower steps would only measure rounding */
+            break;
+    }
+    return false;
 }
 
 static void compare(comparison *r, double in_float, double in_double, double difference)
@@ -258,6 +285,7 @@ static comparison check_tensor(checker *c, int tensor)
     comparison r = {0};
     double value;
     size_t n = fetch_gradient(c, tensor);
+    c->level = c->level > 0 ? c->level - 1 : 0; /* this one may do with a wider step */
     double norm = norm_of(c->gradient, n);
     /* Places enough that kinks can be passed over. */
     size_t places = choose_places(c, tensor, n, 3 * (size_t)c->o->samples);
@@ -304,7 +332,7 @@ static verdict judge(const checker *c, const comparison *r, double *error)
     if (r->float_norm > floor * floor)
         return WRONG;
     /* Too small for float: is it nothing at all, or small and right? */
-    double nothing = 10 * rounding * sqrt((double)r->checked);
+    double nothing = 10 * loss_rounding * fmax(1, fabs(c->base_loss)) / step_sizes[1] * sqrt((double)r->checked);
     if (sqrt(r->difference_norm) <= nothing && sqrt(r->double_norm) <= nothing)
         return ZERO;
     *error = in_double;
@@ -373,6 +401,7 @@ static int run(checker *c)
 #pragma omp parallel num_threads(c->engine.threads)
     model->gradient(&c->engine.pass);
     nt_d_check_backward(c->check);
+    c->base_loss = nt_d_check_loss(c->check);
     c->total_norm = norm_of(c->engine.memory.grads, model->trainable_elements);
 
     printf("relative error of the gradients against central differences in double, batch %d\n\n", c->engine.pass.n);

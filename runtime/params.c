@@ -123,11 +123,3 @@ void nt_params_initialise(const nt_model *model, uint64_t seed, real *params)
         }
     }
 }
-
-const nt_param *nt_param_find(const nt_model *model, const char *name)
-{
-    for (int i = 0; i < model->n_params; i++)
-        if (strcmp(model->params[i].name, name) == 0)
-            return &model->params[i];
-    return NULL;
-}

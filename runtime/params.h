@@ -16,7 +16,6 @@
 #define nt_param_index nt_d_param_index
 #define nt_param_pack nt_d_param_pack
 #define nt_param_unpack nt_d_param_unpack
-#define nt_param_find nt_d_param_find
 #define nt_params_initialise nt_d_params_initialise
 #endif
 
@@ -53,8 +52,5 @@ void nt_param_unpack(const nt_param *param, const real *block, float *disk);
 /* Initial values of all parameters and statistics. Each parameter draws from its own stream, keyed by the seed and its
  * init_stream, at the index a value has on disk: the values depend on neither packing, nor threads, nor on other parameters. */
 void nt_params_initialise(const nt_model *model, uint64_t seed, real *params);
-
-/* The parameter of that name, or NULL. */
-const nt_param *nt_param_find(const nt_model *model, const char *name);
 
 #endif

@@ -300,17 +300,6 @@ static const struct conversion *find_conversion(const char *dtype)
     return NULL;
 }
 
-bool nt_tensor_doubles(const nt_tensor *tensor, double *values)
-{
-    const struct conversion *conversion = find_conversion(tensor->dtype);
-    if (!conversion)
-        return false;
-    int width = find_dtype(tensor->dtype)->bytes;
-    for (size_t i = 0; i < tensor->count; i++)
-        values[i] = conversion->value(little_endian(tensor->data + i * (size_t)width, width));
-    return true;
-}
-
 bool nt_tensor_floats(const nt_tensor *tensor, float *values)
 {
     const struct conversion *conversion = find_conversion(tensor->dtype);

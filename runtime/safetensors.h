@@ -45,9 +45,8 @@ const nt_tensor *nt_tensors_find(const nt_tensors *tensors, const char *name);
 /* A value of __metadata__, or NULL. */
 const char *nt_tensors_metadata(const nt_tensors *tensors, const char *key);
 
-/* All values as floats or doubles. F64, F32, F16, BF16 and the integer types are converted; false for other types. */
+/* All values as floats. F64, F16, BF16 and the integer types are converted; false for other types. */
 bool nt_tensor_floats(const nt_tensor *tensor, float *values);
-bool nt_tensor_doubles(const nt_tensor *tensor, double *values);
 
 /* "[64, 3, 7, 7]" into `text`. */
 enum { NT_DIMS_TEXT = 24 * NT_TENSOR_DIMS };

@@ -25,13 +25,9 @@ static void read_all(const nt_tensors *tensors)
     for (size_t i = 0; i < tensors->n; i++) {
         const nt_tensor *tensor = &tensors->list[i];
         float *floats = malloc((tensor->count + 1) * sizeof *floats);
-        double *doubles = malloc((tensor->count + 1) * sizeof *doubles);
-        if (floats && doubles) {
+        if (floats)
             nt_tensor_floats(tensor, floats);
-            nt_tensor_doubles(tensor, doubles);
-        }
         free(floats);
-        free(doubles);
     }
 }
 

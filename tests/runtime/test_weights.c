@@ -123,17 +123,16 @@ static void types_are_converted(void **state)
     nt_error error = {0};
     size_t size;
     float f[4];
-    double d[4];
     unsigned char *bytes = file_of(header, values, sizeof values, &size);
     assert_true(nt_tensors_parse(&tensors, "x", bytes, size, &error));
     assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "h"), f));
     assert_true(f[0] == 1 && f[1] == -2 && f[2] == 0x1p-24f && isinf(f[3]));
     assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "b"), f) && f[0] == 1 && f[1] == -10);
-    assert_true(nt_tensor_doubles(nt_tensors_find(&tensors, "d"), d) && d[0] == 1.5);
-    assert_true(nt_tensor_doubles(nt_tensors_find(&tensors, "l"), d) && d[0] == -2);
-    assert_true(nt_tensor_doubles(nt_tensors_find(&tensors, "i"), d) && d[0] == -3);
-    assert_true(nt_tensor_doubles(nt_tensors_find(&tensors, "u"), d) && d[0] == 255);
-    assert_true(nt_tensor_doubles(nt_tensors_find(&tensors, "c"), d) && d[0] == -128);
+    assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "d"), f) && f[0] == 1.5);
+    assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "l"), f) && f[0] == -2);
+    assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "i"), f) && f[0] == -3);
+    assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "u"), f) && f[0] == 255);
+    assert_true(nt_tensor_floats(nt_tensors_find(&tensors, "c"), f) && f[0] == -128);
     assert_null(nt_tensors_find(&tensors, "none"));
     nt_tensors_free(&tensors);
 }
