@@ -549,7 +549,7 @@ StmtList *add_stmt(Parser *p, StmtList *list, const Stmt *stmt)
 /* ---- items ---- */
 
 /* yes and no are values; were they names too, a reference to one would mean the other. */
-void check_new_name(Parser *p, Loc at, const char *name)
+static void check_new_name(Parser *p, Loc at, const char *name)
 {
     static const char *const values[] = {"yes", "no", "true", "false", "True", "False"};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {

@@ -158,7 +158,6 @@ Expr *make_call(Parser *p, Loc at, const char *callee, Loc callee_loc, const Arg
 Expr *make_neg(Parser *p, Loc at, Expr *operand);
 Expr *make_binary(Parser *p, Loc at, char op, Expr *left, Expr *right);
 ArgList *add_arg(Parser *p, ArgList *list, const char *name, Loc name_loc, Expr *value, Loc at);
-void check_new_name(Parser *p, Loc at, const char *name);
 void wrong_separator(Parser *p, Loc at);
 void wrong_colon(Parser *p, Loc colon, Loc name, Loc value);
 void label_in_chain(Parser *p, Loc arrow, Loc label);
