@@ -69,7 +69,7 @@ static bool read_field(nt_run *run, const struct run_field *field, const char *t
     return end != text && *end == '\0';
 }
 
-/* -- Tensors: the parameters, then each slot of the optimizer's state under "optimizer.SLOT." ---------------------------- */
+/* -- Tensors: the parameters, then each slot of the optimizer's state under "optimizer.SLOT." -------------------- */
 
 typedef struct state_items {
     nt_item *items;
@@ -88,7 +88,8 @@ static void free_items(state_items *s)
 static bool list_items(state_items *s, const nt_model *model, const nt_memory *memory)
 {
     size_t n = (size_t)model->n_params, slots = (size_t)model->state_slots;
-    *s = (state_items){.items = calloc(n * (slots + 1) + 1, sizeof *s->items), .names = calloc(n * slots + 1, sizeof *s->names)};
+    *s = (state_items){.items = calloc(n * (slots + 1) + 1, sizeof *s->items),
+                       .names = calloc(n * slots + 1, sizeof *s->names)};
     if (!s->items || !s->names)
         return false;
     for (size_t i = 0; i < n; i++)
@@ -109,7 +110,7 @@ static bool list_items(state_items *s, const nt_model *model, const nt_memory *m
     return true;
 }
 
-/* -- Save and load ------------------------------------------------------------------------------------------------------ */
+/* -- Save and load ----------------------------------------------------------------------------------------------- */
 
 bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run,
                         nt_durability durability, nt_error *error)
@@ -136,18 +137,23 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
     if (!version || !hash)
         return nt_fail(error, "%s: not the state of a training run", tensors->path);
     if (strcmp(version, state_version) != 0)
-        return nt_fail(error, "%s: written by another version of netc (format %s, this is %s): train anew, or from its "
-                       "last.safetensors with --weights", tensors->path, version, state_version);
+        return nt_fail(error,
+                       "%s: written by another version of netc (format %s, this is %s): train anew, or from its "
+                       "last.safetensors with --weights",
+                       tensors->path, version, state_version);
     if (strcmp(hash, model->hash) != 0)
-        return nt_fail(error, "%s: the run was of another model (%s, this is %s): train anew into another folder with --out, "
-                       "or go back to the model it began with", tensors->path, hash, model->hash);
+        return nt_fail(error,
+                       "%s: the run was of another model (%s, this is %s): train anew into another folder with --out, "
+                       "or go back to the model it began with",
+                       tensors->path, hash, model->hash);
     for (int i = 0; i < N_FIELDS; i++) {
         const char *text = nt_tensors_metadata(tensors, run_fields[i].name);
         if (!text || !read_field(run, &run_fields[i], text))
-            return nt_fail(error, "%s: %s is missing or not valid in its __metadata__", tensors->path, run_fields[i].name);
+            return nt_fail(error, "%s: %s is missing or not valid in its __metadata__", tensors->path,
+                           run_fields[i].name);
     }
-    if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 || run->first > run->train_count ||
-        !(run->lr >= 0))
+    if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 ||
+        run->first > run->train_count || !(run->lr >= 0))
         return nt_fail(error, "%s: the position in its __metadata__ makes no sense", tensors->path);
     return true;
 }

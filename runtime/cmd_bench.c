@@ -74,9 +74,11 @@ int nt_cmd_bench(const nt_context *context, int argc, char **argv)
         {"--steps", NT_OPTION_COUNT, &steps, "N", "steps to take the median of (30)", 1, NULL},
         {"--threads", NT_OPTION_COUNT, &threads_asked, "N", "threads to use", 1, NULL},
     };
-    const nt_usage usage = {context->exe, "bench", NULL,
-                            "Median times of a training step (with the update) and of inference, on random data, as JSON.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "bench",
+        NULL,         "Median times of a training step (with the update) and of inference, on random data, as JSON.",
+        list,         sizeof list / sizeof *list,
+    };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
     if (parsed != NT_PARSED)
@@ -100,11 +102,13 @@ int nt_cmd_bench(const nt_context *context, int argc, char **argv)
     double train = time_training(&engine, times, (int)steps);
     int status = NT_OK;
     if (engine.infer_batch < n)
-        status = nt_report((nt_fail(&error, "inference of %d samples does not fit the training arena", n), &error), NT_FAILED);
+        status = nt_report((nt_fail(&error, "inference of %d samples does not fit the training arena", n), &error),
+                           NT_FAILED);
     else
-        printf("{\"train_ms\":%.6g,\"forward_ms\":%.6g,\"samples_per_s\":%.6g,\"gflops\":%.6g,\"threads\":%d,\"batch\":%d}\n",
-               train * 1e3, time_forward(&engine, times, (int)steps) * 1e3, n / train, model->flops_step * n / train * 1e-9,
-               threads, n);
+        printf("{\"train_ms\":%.6g,\"forward_ms\":%.6g,\"samples_per_s\":%.6g,\"gflops\":%.6g,\"threads\":%d,\"batch\":"
+               "%d}\n",
+               train * 1e3, time_forward(&engine, times, (int)steps) * 1e3, n / train,
+               model->flops_step * n / train * 1e-9, threads, n);
     free(times);
     nt_engine_free(&engine);
     return status;

@@ -34,7 +34,9 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples at a time", 1, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
-    const nt_usage usage = {context->exe, "eval", NULL, "Loss and metrics on the test set.", list, sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "eval", NULL, "Loss and metrics on the test set.", list, sizeof list / sizeof *list,
+    };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
     if (parsed != NT_PARSED)
@@ -69,8 +71,8 @@ static int predicted_class(const nt_engine *engine, int sample, double *values)
     return best;
 }
 
-static bool evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, nt_score *score, confusion *confused,
-                     nt_error *error)
+static bool evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, nt_score *score,
+                     confusion *confused, nt_error *error)
 {
     nt_epoch epoch;
     double *values = calloc((size_t)engine->outputs, sizeof *values);
@@ -134,7 +136,8 @@ static void print_classes(const confusion *m, const nt_data *data, const nt_weig
         width = length > width ? length : width;
     }
     bool matrix = m->classes <= MOST_MATRIX;
-    printf("\n%-*s  samples   right  %s\n", width, "class", matrix ? "taken for, in the order of the classes" : "most often taken for");
+    printf("\n%-*s  samples   right  %s\n", width, "class",
+           matrix ? "taken for, in the order of the classes" : "most often taken for");
     for (int row = 0; row < m->classes; row++) {
         const int64_t *counts = m->counts + (size_t)row * (size_t)m->classes;
         int64_t sum = row_sum(m, row);
@@ -146,7 +149,8 @@ static void print_classes(const confusion *m, const nt_data *data, const nt_weig
         for (int i = 0; i < m->classes && matrix; i++)
             printf(" %5lld", (long long)counts[i]);
         if (!matrix && wrong >= 0)
-            printf("  %s (%.1f%%)", nt_class_name(data, weights, wrong, other), 100 * (double)counts[wrong] / (double)sum);
+            printf("  %s (%.1f%%)", nt_class_name(data, weights, wrong, other),
+                   100 * (double)counts[wrong] / (double)sum);
         putchar('\n');
     }
 }
@@ -168,8 +172,8 @@ static void print_text(const nt_model *model, const options *o, const nt_data *d
 }
 
 /* With everything loaded. */
-static bool run(const nt_model *model, const options *o, nt_engine *engine, const nt_data *data, const nt_weights *weights,
-                nt_error *error)
+static bool run(const nt_model *model, const options *o, nt_engine *engine, const nt_data *data,
+                const nt_weights *weights, nt_error *error)
 {
     const nt_split *split = chosen(data, o->part);
     if (split->count == 0)

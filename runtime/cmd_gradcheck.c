@@ -1,9 +1,10 @@
-/* cmd_gradcheck.c - EXE gradcheck: the gradient that the emitted code works out in float, against central differences of the
- * loss in double.
+/* cmd_gradcheck.c - EXE gradcheck: the gradient that the emitted code works out in float, against central differences
+ * of the loss in double.
  *
- * At a kink (of relu, of maxpool, ...) a difference says nothing of the gradient, and a large network has kinks all around. So the
- * steps begin wide, where rounding matters least, and become narrower while something shows that a kink lies inside: the slopes of
- * two step sizes, or of the two sides, do not fit each other. Where no step is free of kinks another place is taken. */
+ * At a kink (of relu, of maxpool, ...) a difference says nothing of the gradient, and a large network has kinks all
+ * around. So the steps begin wide, where rounding matters least, and become narrower while something shows that a kink
+ * lies inside: the slopes of two step sizes, or of the two sides, do not fit each other. Where no step is free of kinks
+ * another place is taken. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ enum { N_STEP_SIZES = sizeof step_sizes / sizeof *step_sizes };
 /* What rounding may leave in a loss near 1, over all the sums that lead to it. */
 static const double loss_rounding = 4e-15;
 
-/* Below this share of the whole gradient's norm float keeps too few digits: what is checked there is the same code in double. */
+/* Below this share of the whole gradient's norm float keeps too few digits: what is checked there is the same code in
+ * double. */
 static const double float_floor = 1e-6;
 
 /* Random streams. */
@@ -38,7 +40,7 @@ typedef struct options {
 /* One tensor's comparison, over the places that were checked. */
 typedef struct comparison {
     int checked, kinks;
-    double float_error, double_error;   /* sums of squares: of differences to the central differences, ... */
+    double float_error, double_error; /* sums of squares: of differences to the central differences, ... */
     double float_norm, double_norm, difference_norm; /* ... and of the values themselves */
 } comparison;
 
@@ -47,12 +49,12 @@ typedef struct checker {
     const options *o;
     nt_engine engine;
     nt_d_check *check;
-    float *gradient;      /* of the tensor at hand, as the float code has it, in the order that nt_d_check uses */
+    float *gradient; /* of the tensor at hand, as the float code has it, in the order that nt_d_check uses */
     double *direction;
-    size_t *order;        /* places of the tensor at hand: the largest gradients, then random ones */
-    double total_norm;    /* of the whole gradient, in float */
-    double base_loss;     /* in double, where nothing is moved */
-    int level;            /* the step size that was right the last time, as an index */
+    size_t *order;     /* places of the tensor at hand: the largest gradients, then random ones */
+    double total_norm; /* of the whole gradient, in float */
+    double base_loss;  /* in double, where nothing is moved */
+    int level;         /* the step size that was right the last time, as an index */
 } checker;
 
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
@@ -65,14 +67,16 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, not at random ones", 0, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
-    const nt_usage usage = {context->exe, "gradcheck", NULL,
-                            "Compares the emitted code's gradients with central differences in double precision.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "gradcheck",
+        NULL,         "Compares the emitted code's gradients with central differences in double precision.",
+        list,         sizeof list / sizeof *list,
+    };
     int rest;
     return nt_options_parse(&usage, argc, argv, &rest);
 }
 
-/* -- Setting up --------------------------------------------------------------------------------------------------------- */
+/* -- Setting up -------------------------------------------------------------------------------------------------- */
 
 static size_t input_values(const nt_model *model)
 {
@@ -95,8 +99,8 @@ static void random_batch(nt_engine *engine, int n, uint64_t seed)
     engine->pass.targets = classes ? NULL : engine->targets;
 }
 
-/* Constant initial values are special places (all biases 0: symmetric units, activations at their kinks); a little noise
- * makes them general. */
+/* Constant initial values are special places (all biases 0: symmetric units, activations at their kinks); a little
+ * noise makes them general. */
 static void jitter_constants(const nt_model *model, uint64_t seed, real *params)
 {
     for (int p = 0; p < model->n_params; p++) {
@@ -163,7 +167,7 @@ static void tear_down(checker *c)
     free(c->order);
 }
 
-/* -- Comparing ---------------------------------------------------------------------------------------------------------- */
+/* -- Comparing --------------------------------------------------------------------------------------------------- */
 
 /* The float gradient of a tensor into c->gradient. Returns how many values it has. */
 static size_t fetch_gradient(checker *c, int tensor)
@@ -179,7 +183,8 @@ static size_t fetch_gradient(checker *c, int tensor)
         for (int y = 0; y < model->input_h; y++)
             for (int x = 0; x < model->input_w; x++)
                 for (int k = 0; k < model->input_c; k++)
-                    *to++ = base[(ptrdiff_t)i * model->input_grad_stride_sample + (ptrdiff_t)y * model->input_grad_stride_row +
+                    *to++ = base[(ptrdiff_t)i * model->input_grad_stride_sample +
+                                 (ptrdiff_t)y * model->input_grad_stride_row +
                                  (ptrdiff_t)x * model->input_grad_stride_pixel + k];
     return (size_t)(to - c->gradient);
 }
@@ -192,8 +197,8 @@ static double norm_of(const float *values, size_t n)
     return sqrt(sum);
 }
 
-/* The places to try, in order: every other one the largest gradient left, the rest a random permutation; all of them distinct.
- * Only the first `wanted` are ever looked at. */
+/* The places to try, in order: every other one the largest gradient left, the rest a random permutation; all of them
+ * distinct. Only the first `wanted` are ever looked at. */
 static size_t choose_places(checker *c, int tensor, size_t n, size_t wanted)
 {
     uint64_t key = nt_key(nt_key(c->o->seed, PLACES), (uint64_t)(tensor + 1));
@@ -238,11 +243,12 @@ static slopes slopes_of(checker *c, int tensor, size_t index, const double *dire
     return (slopes){(right - left) / (2 * h), (right - 2 * c->base_loss + left) / h};
 }
 
-/* The derivative by two central differences and Richardson's extrapolation; false where kinks are all around. `scale` is the size
- * that derivatives of this tensor have.
+/* The derivative by two central differences and Richardson's extrapolation; false where kinks are all around. `scale`
+ * is the size that derivatives of this tensor have.
  *
- * Without a kink the mean slopes of h and h/2 agree and the bend is proportional to h. With one at distance s, where the slope jumps
- * by J, the former differ by J s / 2h for s < h/2 and the bends by J (3 s/h - 1): not both are small unless J is. */
+ * Without a kink the mean slopes of h and h/2 agree and the bend is proportional to h. With one at distance s, where
+ * the slope jumps by J, the former differ by J s / 2h for s < h/2 and the bends by J (3 s/h - 1): not both are small
+ * unless J is. */
 static bool derivative(checker *c, int tensor, size_t index, const double *direction, double scale, double *value)
 {
     for (int level = c->level; level < N_STEP_SIZES; level++) {
@@ -251,7 +257,8 @@ static bool derivative(checker *c, int tensor, size_t index, const double *direc
         double size = fmax(scale, fmax(fabs(wide.mean), fabs(narrow.mean)));
         double allowed = c->o->tolerance / 4 * size;
         *value = (4 * narrow.mean - wide.mean) / 3;
-        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding && fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding) {
+        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding &&
+            fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding) {
             c->level = level;
             return true;
         }
@@ -360,10 +367,11 @@ static void check_and_print(checker *c, int tensor, const char *name, int width,
     double error;
     comparison r = check_tensor(c, tensor);
     verdict v = judge(c, &r, &error);
-    size_t n = tensor == NT_D_INPUT ? input_values(c->model) * (size_t)c->engine.pass.n : nt_param_count(&c->model->params[tensor]);
-    printf("%-*s  %11s  %7d  %5d  %8.1e  %8.1e  %s\n", width, name, nt_format_count(number, (int64_t)n), r.checked, r.kinks,
-           relative(r.float_error, r.float_norm, r.difference_norm), relative(r.double_error, r.double_norm, r.difference_norm),
-           words[v]);
+    size_t n = tensor == NT_D_INPUT ? input_values(c->model) * (size_t)c->engine.pass.n
+                                    : nt_param_count(&c->model->params[tensor]);
+    printf("%-*s  %11s  %7d  %5d  %8.1e  %8.1e  %s\n", width, name, nt_format_count(number, (int64_t)n), r.checked,
+           r.kinks, relative(r.float_error, r.float_norm, r.difference_norm),
+           relative(r.double_error, r.double_norm, r.difference_norm), words[v]);
     fflush(stdout);
     sum->right += v == RIGHT || v == RIGHT_IN_DOUBLE;
     sum->wrong += v == WRONG;

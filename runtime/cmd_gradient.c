@@ -15,14 +15,20 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
 {
     const nt_option list[] = {
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use", 0, NULL},
-        {"--batch", NT_OPTION_TEXT, &o->batch, "B", "file with `input` (N,C,H,W or N,F) and `target` (N, or N,F)", 0, NULL},
+        {"--batch", NT_OPTION_TEXT, &o->batch, "B", "file with `input` (N,C,H,W or N,F) and `target` (N, or N,F)", 0,
+         NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "G", "file for `loss`, `output` and the gradients", 0, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
-    const nt_usage usage = {context->exe, "gradient", NULL,
-                            "One forward and backward pass in training mode, without dropout and noise; all files are safetensors.\n"
-                            "The input is taken as it is: not normalized.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe,
+        "gradient",
+        NULL,
+        "One forward and backward pass in training mode, without dropout and noise; all files are safetensors.\n"
+        "The input is taken as it is: not normalized.",
+        list,
+        sizeof list / sizeof *list,
+    };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
     if (parsed == NT_PARSED && (!o->weights || !o->batch || !o->out)) {
@@ -80,7 +86,8 @@ static bool set_target(nt_engine *engine, const nt_tensors *batch, const nt_tens
                        nt_dims_text(shape, target->dims, target->n_dims), (long long)n, (long long)n, (long long)n,
                        engine->outputs);
     if (vectors && nt_model_classifies(engine->model))
-        return nt_fail(error, "%s: target has vectors, cross entropy needs class numbers: [%lld]", batch->path, (long long)n);
+        return nt_fail(error, "%s: target has vectors, cross entropy needs class numbers: [%lld]", batch->path,
+                       (long long)n);
     float *values = calloc(target->count + 1, sizeof *values);
     if (!values || !nt_tensor_floats(target, values)) {
         free(values);
@@ -116,10 +123,11 @@ static bool load_batch(nt_engine *engine, const nt_model *model, const char *pat
         nt_fail(error, "%s: there is no tensor '%s'", path, input ? "target" : "input");
     int64_t n = good && input->n_dims > 0 ? input->dims[0] : 0;
     int n_dims = input_dims(model, n, dims);
-    if (good && (n < 1 || n > INT32_MAX || input->n_dims != n_dims || memcmp(dims, input->dims, (size_t)n_dims * sizeof *dims) != 0)) {
+    if (good && (n < 1 || n > INT32_MAX || input->n_dims != n_dims ||
+                 memcmp(dims, input->dims, (size_t)n_dims * sizeof *dims) != 0)) {
         dims[0] = n > 0 ? n : 1;
-        good = nt_fail(error, "%s: input is %s, the network reads %s (samples first, channels before rows and columns)", path,
-                       nt_dims_text(have, input->dims, input->n_dims), nt_dims_text(want, dims, n_dims));
+        good = nt_fail(error, "%s: input is %s, the network reads %s (samples first, channels before rows and columns)",
+                       path, nt_dims_text(have, input->dims, input->n_dims), nt_dims_text(want, dims, n_dims));
     }
     float *values = good ? calloc(input->count + 1, sizeof *values) : NULL;
     if (good && (!values || !nt_tensor_floats(input, values)))
@@ -136,7 +144,7 @@ static bool load_batch(nt_engine *engine, const nt_model *model, const char *pat
     return good;
 }
 
-/* -- Results ------------------------------------------------------------------------------------------------------------ */
+/* -- Results ----------------------------------------------------------------------------------------------------- */
 
 /* The output file's tensors: loss, output, the parameters, and the input where the model has its gradient. */
 enum { LOSS, OUTPUT, FIRST_PARAM };
@@ -167,7 +175,8 @@ static void fill_input_gradient(const nt_engine *engine, float *values)
         for (int c = 0; c < model->input_c; c++)
             for (int y = 0; y < model->input_h; y++)
                 for (int x = 0; x < model->input_w; x++)
-                    *values++ = base[(ptrdiff_t)i * model->input_grad_stride_sample + (ptrdiff_t)y * model->input_grad_stride_row +
+                    *values++ = base[(ptrdiff_t)i * model->input_grad_stride_sample +
+                                     (ptrdiff_t)y * model->input_grad_stride_row +
                                      (ptrdiff_t)x * model->input_grad_stride_pixel + c];
 }
 
@@ -198,7 +207,8 @@ static bool write_results(const nt_engine *engine, const char *path, nt_error *e
     bool good = out && params;
     if (good) {
         out[LOSS] = (nt_tensor_out){.name = "loss"};
-        out[OUTPUT] = (nt_tensor_out){.name = "output", .n_dims = head->h * head->w == 1 ? 2 : 4,
+        out[OUTPUT] = (nt_tensor_out){.name = "output",
+                                      .n_dims = head->h * head->w == 1 ? 2 : 4,
                                       .dims = {engine->pass.n, head->c, head->h, head->w}};
         for (int i = 0; i < model->n_params; i++) {
             const nt_param *param = &model->params[i];

@@ -16,8 +16,8 @@ static bool measure(const nt_model *model, int batch, nt_purpose purpose, nt_mem
 
 static void print_json(const nt_model *model, int batch, const nt_memory *training, const nt_memory *inference)
 {
-    printf("{\"network\":\"%s\",\"hash\":\"%s\",\"target\":\"%s\",\"parameters\":%lld,\"batch\":%d,", model->name, model->hash,
-           model->target, (long long)model->parameters, batch);
+    printf("{\"network\":\"%s\",\"hash\":\"%s\",\"target\":\"%s\",\"parameters\":%lld,\"batch\":%d,", model->name,
+           model->hash, model->target, (long long)model->parameters, batch);
     printf("\"memory\":{\"inference\":%zu,\"training\":%zu,\"parameters\":%zu,\"gradients\":%zu,\"optimizer\":%zu,"
            "\"arena\":%zu,\"inference_arena\":%zu}}\n",
            nt_memory_bytes(inference), nt_memory_bytes(training), training->params_bytes, training->grads_bytes,
@@ -35,7 +35,8 @@ static void print_text(const nt_model *model, int batch, const nt_memory *traini
 {
     char number[32];
     printf("%s, from %s  hash %s  target %s\n", model->name, model->file, model->hash, model->target);
-    printf("  %s parameters  %.6g MMAC a sample\n", nt_format_count(number, model->parameters), model->macs_forward * 1e-6);
+    printf("  %s parameters  %.6g MMAC a sample\n", nt_format_count(number, model->parameters),
+           model->macs_forward * 1e-6);
     printf("memory at batch %d, in bytes\n", batch);
     print_bytes("parameters", training->params_bytes);
     print_bytes("gradients", training->grads_bytes);
@@ -54,9 +55,11 @@ int nt_cmd_info(const nt_context *context, int argc, char **argv)
         {"--batch", NT_OPTION_COUNT, &batch, "N", "samples to plan for", 1, NULL},
         {"--format", NT_OPTION_TEXT, &format, "text|json", "of the result", 0, NULL},
     };
-    const nt_usage usage = {context->exe, "info", NULL,
-                            "Size and hash of this model, and the memory that it allocates, to the byte.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "info",
+        NULL,         "Size and hash of this model, and the memory that it allocates, to the byte.",
+        list,         sizeof list / sizeof *list,
+    };
     int rest;
     bool json;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);

@@ -1,4 +1,5 @@
-/* cmd_overfit.c - EXE overfit: a network that cannot learn a few samples by heart has a bug, or a learning rate that is far off. */
+/* cmd_overfit.c - EXE overfit: a network that cannot learn a few samples by heart has a bug, or a learning rate that is
+ * far off. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,11 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
-    const nt_usage usage = {context->exe, "overfit", "[N]",
-                            "Trains on N=20 samples until all are right, without dropout, augmentation and decay.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "overfit",
+        "[N]",        "Trains on N=20 samples until all are right, without dropout, augmentation and decay.",
+        list,         sizeof list / sizeof *list,
+    };
     int n;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &n);
     if (parsed != NT_PARSED)
@@ -72,8 +75,10 @@ static int give_up(const options *o, const nt_score *score, bool classes, double
                 (long long)score->correct, (long long)score->samples);
     else
         fprintf(stderr, "error: after %lld passes the loss is still %g\n", (long long)o->epochs, nt_score_loss(score));
-    fprintf(stderr, "help: try another learning rate (--lr %.2g, --lr %.2g); then look at init and normalize; then check the "
-            "gradients with gradcheck\n", lr / 10, lr * 10);
+    fprintf(stderr,
+            "help: try another learning rate (--lr %.2g, --lr %.2g); then look at init and normalize; then check the "
+            "gradients with gradcheck\n",
+            lr / 10, lr * 10);
     return NT_FAILED;
 }
 
@@ -102,14 +107,20 @@ static int learn(const options *o, nt_engine *engine, const nt_data *data, const
             char why[512];
             nt_diagnose(engine, outcome, why, sizeof why);
             nt_progress_clear(progress);
-            fprintf(stderr, "error: the loss is not finite in pass %lld: %s\nhelp: try --lr %.2g\n", (long long)number + 1, why, lr / 10);
+            fprintf(stderr, "error: the loss is not finite in pass %lld: %s\nhelp: try --lr %.2g\n",
+                    (long long)number + 1, why, lr / 10);
             return NT_FAILED;
         }
         double loss = nt_score_loss(&score);
         first_loss = number == 0 ? loss : first_loss;
-        nt_progress_update(progress, &(nt_moment){.epoch = number + 1, .epochs = o->epochs, .done = score.correct,
-                           .total = classes ? score.samples : 0, .loss = loss, .lr = lr,
-                           .accuracy = classes ? nt_score_accuracy(&score) : NAN, .left = NAN});
+        nt_progress_update(progress, &(nt_moment){.epoch = number + 1,
+                                                  .epochs = o->epochs,
+                                                  .done = score.correct,
+                                                  .total = classes ? score.samples : 0,
+                                                  .loss = loss,
+                                                  .lr = lr,
+                                                  .accuracy = classes ? nt_score_accuracy(&score) : NAN,
+                                                  .left = NAN});
         if (classes ? score.correct == score.samples : loss <= small_share * first_loss) {
             nt_progress_clear(progress);
             printf("learnt all %lld samples by heart in %lld passes: loss %.4f to %.4f\n", (long long)score.samples,
@@ -144,7 +155,8 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
     if (n == 0)
         status = nt_report((nt_fail(&error, "there are no samples to train on"), &error), NT_FAILED);
     else if (!chosen)
-        status = nt_report((nt_fail_memory(&error, "the order of the samples", (double)data.train.count * 8), &error), NT_ENVIRONMENT);
+        status = nt_report((nt_fail_memory(&error, "the order of the samples", (double)data.train.count * 8), &error),
+                           NT_ENVIRONMENT);
     else if (!nt_engine_init(&engine, model, (int)n, NT_FOR_TRAINING, threads, &error))
         status = nt_report(&error, NT_ENVIRONMENT);
     else {
@@ -152,7 +164,8 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
         data.n_augment = 0;
         nt_params_initialise(model, seed, engine.memory.params);
         nt_engine_use_data(&engine, &data);
-        status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr, &error);
+        status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,
+                       &error);
     }
     free(chosen);
     nt_engine_free(&engine);

@@ -16,13 +16,17 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     const nt_option list[] = {
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use", 0, NULL},
         {"--top", NT_OPTION_COUNT, &o->top, "N", "classes to name (3)", 1, NULL},
-        {"--format", NT_OPTION_TEXT, &o->format, "text|json", "json: an object a line, with all probabilities", 0, NULL},
-        {"--data", NT_OPTION_TEXT, &o->data, "P", "training data, where weights without preprocessing constants need it", 0, NULL},
+        {"--format", NT_OPTION_TEXT, &o->format, "text|json", "json: an object a line, with all probabilities", 0,
+         NULL},
+        {"--data", NT_OPTION_TEXT, &o->data, "P",
+         "training data, where weights without preprocessing constants need it", 0, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
-    const nt_usage usage = {context->exe, "predict", "INPUT ...",
-                            "Classes and probabilities of JPEG or PNG images, and of the samples in .npy and .csv files.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "predict",
+        "INPUT ...",  "Classes and probabilities of JPEG or PNG images, and of the samples in .npy and .csv files.",
+        list,         sizeof list / sizeof *list,
+    };
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, n);
     if (parsed != NT_PARSED)
         return parsed;
@@ -60,8 +64,8 @@ static int next_class(const double *values, int n, int last)
     return best;
 }
 
-static void print_text(const char *name, const options *o, const double *values, int n, bool classes, const nt_data *data,
-                       const nt_weights *weights)
+static void print_text(const char *name, const options *o, const double *values, int n, bool classes,
+                       const nt_data *data, const nt_weights *weights)
 {
     char text[32];
     printf("%s", name);
@@ -98,8 +102,8 @@ static bool print_json(const char *name, const double *values, int n, bool class
 }
 
 /* Everything in one file. */
-static bool predict_file(const options *o, const char *path, nt_engine *engine, const nt_data *data, const nt_weights *weights,
-                         nt_error *error)
+static bool predict_file(const options *o, const char *path, nt_engine *engine, const nt_data *data,
+                         const nt_weights *weights, nt_error *error)
 {
     const nt_head *head = &engine->model->heads[0];
     bool classes = nt_model_classifies(engine->model) && head->h * head->w == 1, good;

@@ -43,16 +43,16 @@ typedef struct trainer {
     FILE *log;
     char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX];
     int64_t steps_an_epoch;
-    double lr;                 /* of the last step */
-    double epoch_began;        /* when this process began with the epoch */
-    double began;              /* when it began with the run ... */
-    int64_t samples_since;     /* ... and the samples trained on since */
-    bool unsaved;              /* the last attempt to save failed */
-    bool best_unsynced;        /* the best weights are in their file, but maybe not yet on the disk */
-    double synced;             /* when the disk was last waited for */
+    double lr;             /* of the last step */
+    double epoch_began;    /* when this process began with the epoch */
+    double began;          /* when it began with the run ... */
+    int64_t samples_since; /* ... and the samples trained on since */
+    bool unsaved;          /* the last attempt to save failed */
+    bool best_unsynced;    /* the best weights are in their file, but maybe not yet on the disk */
+    double synced;         /* when the disk was last waited for */
 } trainer;
 
-/* -- Signals ------------------------------------------------------------------------------------------------------------ */
+/* -- Signals ----------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -77,12 +77,13 @@ static void catch_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-/* -- Setting up --------------------------------------------------------------------------------------------------------- */
+/* -- Setting up -------------------------------------------------------------------------------------------------- */
 
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
-        {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, &o->data_given},
+        {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0,
+         &o->data_given},
         {"--epochs", NT_OPTION_COUNT, &o->epochs, "N", "passes over the training set", 1, &o->epochs_given},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, &o->batch_given},
         {"--lr", NT_OPTION_NUMBER, &o->lr, "X", "learning rate, which the schedule starts from", 0, &o->lr_given},
@@ -94,12 +95,14 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
-    const nt_usage usage = {context->exe, "train", NULL, "Trains the network and keeps the best weights.", list,
-                            sizeof list / sizeof *list};
+    const nt_usage usage = {
+        context->exe, "train", NULL, "Trains the network and keeps the best weights.", list, sizeof list / sizeof *list,
+    };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
     if (parsed == NT_PARSED && o->resume && o->weights) {
-        fprintf(stderr, "error: --resume goes on from the saved state, --weights starts from a file: give one of them\n");
+        fprintf(stderr,
+                "error: --resume goes on from the saved state, --weights starts from a file: give one of them\n");
         return NT_PARSED_WRONG;
     }
     return parsed;
@@ -120,7 +123,8 @@ static bool set_paths(trainer *t, nt_error *error)
     return true;
 }
 
-/* Makes the folder, parents included, and sees that it can be written to before hours are spent on what goes into it. */
+/* Makes the folder, parents included, and sees that it can be written to before hours are spent on what goes into
+ * it. */
 static bool make_folder(const char *path, nt_error *error)
 {
     char part[PATH_MAX];
@@ -181,10 +185,11 @@ static int plan_run(trainer *t, nt_error *error)
     if (!t->o.resume) {
         begin_run(t);
         if (exists && nt_checkpoint_peek(t->state_path, t->model, &earlier, error))
-            fprintf(stderr, "note: replacing the run in %s (%lld of %lld epochs); --resume would go on with it\n", t->o.out,
-                    (long long)earlier.epoch, (long long)earlier.epochs);
+            fprintf(stderr, "note: replacing the run in %s (%lld of %lld epochs); --resume would go on with it\n",
+                    t->o.out, (long long)earlier.epoch, (long long)earlier.epochs);
     } else if (!exists) {
-        nt_fail(error, "%s: there is no run to resume; leave out --resume, or name its folder with --out", t->state_path);
+        nt_fail(error, "%s: there is no run to resume; leave out --resume, or name its folder with --out",
+                t->state_path);
         return NT_FAILED;
     } else {
         if (!nt_checkpoint_peek(t->state_path, t->model, &t->run, error))
@@ -201,15 +206,17 @@ static int plan_run(trainer *t, nt_error *error)
 
 static bool load_data(trainer *t, nt_error *error)
 {
-    nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL, NT_PART_TRAIN | NT_PART_TEST,
-                                                t->run.seed);
+    nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL,
+                                                NT_PART_TRAIN | NT_PART_TEST, t->run.seed);
     if (!nt_data_load(&request, &t->data, error))
         return false;
     int64_t train = t->data.train.count, validation = t->data.validation.count;
     if (t->o.resume && (train != t->run.train_count || validation != t->run.validation_count))
-        return nt_fail(error, "the data has %lld samples to train and %lld to validate on, the run in %s began with %lld and "
-                       "%lld: name the same data with --data", (long long)train, (long long)validation, t->o.out,
-                       (long long)t->run.train_count, (long long)t->run.validation_count);
+        return nt_fail(error,
+                       "the data has %lld samples to train and %lld to validate on, the run in %s began with %lld and "
+                       "%lld: name the same data with --data",
+                       (long long)train, (long long)validation, t->o.out, (long long)t->run.train_count,
+                       (long long)t->run.validation_count);
     if (train == 0)
         return nt_fail(error, "there are no samples to train on");
     t->run.train_count = train;
@@ -251,7 +258,8 @@ static bool open_log(trainer *t, nt_error *error)
     snprintf(path, sizeof path, "%s/log.jsonl", t->o.out);
     const char *name = t->o.log ? t->o.log : path;
     t->log = fopen(name, t->o.resume ? "ae" : "we");
-    return t->log || nt_fail(error, "%s: cannot write the log: %s; name another file with --log", name, strerror(errno));
+    return t->log ||
+           nt_fail(error, "%s: cannot write the log: %s; name another file with --log", name, strerror(errno));
 }
 
 static void print_header(trainer *t)
@@ -268,10 +276,10 @@ static void print_header(trainer *t)
         nt_progress_fields(&t->progress, (const char *[]){t->data.note}, 1);
 }
 
-/* -- Saving ------------------------------------------------------------------------------------------------------------- */
+/* -- Saving ------------------------------------------------------------------------------------------------------ */
 
-/* What was saved before stays as it was if this fails; the run goes on and tries again after the next epoch. The disk is not waited
- * for at each of many short epochs. */
+/* What was saved before stays as it was if this fails; the run goes on and tries again after the next epoch. The disk
+ * is not waited for at each of many short epochs. */
 static bool save(trainer *t, bool best, bool last)
 {
     nt_error error = {0};
@@ -294,7 +302,7 @@ static bool save(trainer *t, bool best, bool last)
     return good;
 }
 
-/* -- The loop ----------------------------------------------------------------------------------------------------------- */
+/* -- The loop ---------------------------------------------------------------------------------------------------- */
 
 static nt_position position(const trainer *t)
 {
@@ -322,7 +330,7 @@ static void show_progress(trainer *t)
     double elapsed = nt_seconds() - t->began;
     double left = (double)((run->epochs - run->epoch) * run->train_count - run->first);
     double rate = elapsed > 0 ? (double)t->samples_since / elapsed : 0;
-    nt_progress_update(&t->progress, &(nt_moment){
+    nt_moment moment = {
         .epoch = run->epoch + 1,
         .epochs = run->epochs,
         .done = (run->first + run->batch - 1) / run->batch,
@@ -332,11 +340,12 @@ static void show_progress(trainer *t)
         .lr = t->lr,
         .rate = rate,
         .left = rate > 0 ? left / rate : NAN,
-    });
+    };
+    nt_progress_update(&t->progress, &moment);
 }
 
-/* A fresh classifier knows nothing: its loss is that of guessing. Far from it, something is wrong with the initial values or with the
- * inputs' scale. */
+/* A fresh classifier knows nothing: its loss is that of guessing. Far from it, something is wrong with the initial
+ * values or with the inputs' scale. */
 static void compare_first_loss(trainer *t, double loss)
 {
     double expected = 0;
@@ -348,8 +357,9 @@ static void compare_first_loss(trainer *t, double loss)
     if (t->run.step > 0 || t->o.weights || !(expected > 0) || (loss < 2 * expected && loss > expected / 2))
         return;
     nt_progress_clear(&t->progress);
-    fprintf(stderr, "hint: the loss starts at %.2f, where guessing among %d classes gives %.2f: look at init and normalize\n", loss,
-            t->model->heads[0].c, expected);
+    fprintf(stderr,
+            "hint: the loss starts at %.2f, where guessing among %d classes gives %.2f: look at init and normalize\n",
+            loss, t->model->heads[0].c, expected);
 }
 
 static int report_not_finite(trainer *t, nt_step_outcome outcome)
@@ -360,7 +370,8 @@ static int report_not_finite(trainer *t, nt_step_outcome outcome)
     fprintf(stderr, "error: %s is not finite at step %llu (epoch %lld): %s\n",
             outcome == NT_STEP_LOSS_NOT_FINITE ? "the loss" : "the gradient", (unsigned long long)t->run.step + 1,
             (long long)t->run.epoch + 1, why);
-    fprintf(stderr, "help: try a lower learning rate (--lr %.2g), or clip the gradient (clip = norm(1) under train)\n", t->lr / 10);
+    fprintf(stderr, "help: try a lower learning rate (--lr %.2g), or clip the gradient (clip = norm(1) under train)\n",
+            t->lr / 10);
     if (t->run.epoch > 0)
         fprintf(stderr, "note: what was saved after epoch %lld is in %s\n", (long long)t->run.epoch, t->o.out);
     return NT_FAILED;
@@ -474,7 +485,7 @@ static int finish_epoch(trainer *t, nt_error *error)
     t->epoch_began = now;
     save(t, best, run->epoch == run->epochs || out_of_patience(t));
     log_epoch(t, &train, &val, norm, seconds);
-    nt_progress_epoch(&t->progress, &(nt_epoch_summary){
+    nt_epoch_summary summary = {
         .epoch = run->epoch,
         .epochs = run->epochs,
         .train_loss = nt_score_loss(&train),
@@ -484,7 +495,8 @@ static int finish_epoch(trainer *t, nt_error *error)
         .lr = t->lr,
         .seconds = seconds,
         .best = best,
-    });
+    };
+    nt_progress_epoch(&t->progress, &summary);
     return NT_OK;
 }
 

@@ -28,15 +28,16 @@ int nt_cmd_info(const nt_context *context, int argc, char **argv);
 /* Prints "error: ..." and returns `status`. */
 int nt_report(const nt_error *error, int status);
 
-/* Threads to run batches of that size with: `asked`; where that is 0, as many as the machine offers and the work is worth. (The number
- * changes no result.) Also what OpenMP uses from then on. */
+/* Threads to run batches of that size with: `asked`; where that is 0, as many as the machine offers and the work is
+ * worth. (The number changes no result.) Also what OpenMP uses from then on. */
 int nt_threads(const nt_model *model, int64_t asked, int batch);
 
 /* The batch to use: `asked`, or the model's own where that is 0. */
 int nt_batch(const nt_model *model, int64_t asked);
 
-/* Loads weights for use with data that `data` holds: brings the normalizer's constants from the file; where the file has none and
- * they have to be estimated, from the training part, which is loaded for that (from `path`, or the model's own) with a note. */
+/* Loads weights for use with data that `data` holds: brings the normalizer's constants from the file; where the file
+ * has none and they have to be estimated, from the training part, which is loaded for that (from `path`, or the model's
+ * own) with a note. */
 bool nt_load_for_use(const nt_model *model, const char *weights_path, const char *data_path, nt_engine *engine,
                      nt_data *data, nt_weights *weights, nt_error *error);
 

@@ -71,7 +71,8 @@ void nt_diagnose(nt_engine *engine, nt_step_outcome outcome, char *text, size_t 
     else if (outcome == NT_STEP_NORM_NOT_FINITE) {
         param = bad_param(model, engine->pass.grads, true);
         if (param)
-            snprintf(text, size, "the loss is finite; going backward, the first gradient that is not is that of %s", param->name);
+            snprintf(text, size, "the loss is finite; going backward, the first gradient that is not is that of %s",
+                     param->name);
         else
             snprintf(text, size, "every gradient is finite, but the sum of their squares is not");
     } else {

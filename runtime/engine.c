@@ -8,7 +8,7 @@
 /* Gradients are summed in chunks of so many elements: a fixed size, so that the sum does not depend on the threads. */
 enum { CHUNK = 16384 };
 
-/* -- Memory ------------------------------------------------------------------------------------------------------------- */
+/* -- Memory ------------------------------------------------------------------------------------------------------ */
 
 static int head_size(const nt_head *head)
 {
@@ -25,7 +25,8 @@ static int inference_room(const nt_model *model, const nt_memory *memory, int ba
     return room < (size_t)batch ? (int)room : batch;
 }
 
-bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads, nt_error *error)
+bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
+                    nt_error *error)
 {
     *engine = (nt_engine){.model = model, .threads = threads, .batch = batch, .outputs = head_size(&model->heads[0])};
     if (!nt_memory_init(&engine->memory, model, batch, purpose, error))
@@ -72,19 +73,14 @@ void nt_engine_free(nt_engine *engine)
     *engine = (nt_engine){0};
 }
 
-/* -- Data --------------------------------------------------------------------------------------------------------------- */
+/* -- Data -------------------------------------------------------------------------------------------------------- */
 
-static bool reads_classes(const nt_model *model)
+bool nt_model_classifies(const nt_model *model)
 {
     for (int i = 0; i < model->n_losses; i++)
         if (model->losses[i].kind == NT_LOSS_CROSS_ENTROPY)
             return true;
     return false;
-}
-
-bool nt_model_classifies(const nt_model *model)
-{
-    return reads_classes(model);
 }
 
 nt_data_request nt_engine_request(const nt_model *model, const char *path, unsigned parts, uint64_t seed)
@@ -96,7 +92,7 @@ nt_data_request nt_engine_request(const nt_model *model, const char *path, unsig
         .w = model->input_w,
         .c = model->input_c,
         .outputs = head_size(&model->heads[0]),
-        .dense = !reads_classes(model),
+        .dense = !nt_model_classifies(model),
         .parts = parts,
         .seed = seed,
     };
@@ -109,7 +105,7 @@ void nt_engine_use_data(nt_engine *engine, const nt_data *data)
     engine->pass.targets = part->targets ? engine->targets : NULL;
 }
 
-/* -- Losses and metrics ------------------------------------------------------------------------------------------------- */
+/* -- Losses and metrics ------------------------------------------------------------------------------------------ */
 
 double nt_score_loss(const nt_score *score)
 {
@@ -148,8 +144,8 @@ void nt_softmax(double *values, int n)
         values[i] /= sum;
 }
 
-/* How many outputs beat the right one; of equals the first wins. An output that is not a number beats everything, so that
- * a broken model is never right. */
+/* How many outputs beat the right one; of equals the first wins. An output that is not a number beats everything, so
+ * that a broken model is never right. */
 static int rank_of(const nt_engine *engine, size_t offset, int sample, int label)
 {
     const nt_head *head = &engine->model->heads[0];
@@ -164,7 +160,7 @@ static int rank_of(const nt_engine *engine, size_t offset, int sample, int label
 static double cross_entropy(const nt_head *head, const real *values, int label)
 {
     if (head->probabilities)
-        return -log(fmax((double)values[label], 1e-45)); /* the smallest float: not infinite where softmax rounded to 0 */
+        return -log(fmax((double)values[label], 1e-45)); /* the smallest float: not infinite */
     double largest = -INFINITY, sum = 0;
     for (int i = 0; i < head->c; i++)
         largest = fmax(largest, (double)values[i]);
@@ -230,7 +226,7 @@ static void rank_batch(nt_engine *engine, size_t offset)
         engine->sample_rank[i] = classes ? rank_of(engine, offset, i, engine->pass.labels[i]) : -1;
 }
 
-/* -- Steps -------------------------------------------------------------------------------------------------------------- */
+/* -- Steps ------------------------------------------------------------------------------------------------------- */
 
 static double batch_loss(const nt_pass *pass)
 {
@@ -353,8 +349,8 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
     add_ranks(engine, score);
 }
 
-bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, volatile const sig_atomic_t *stop,
-                        nt_score *score, nt_error *error)
+bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *split,
+                        volatile const sig_atomic_t *stop, nt_score *score, nt_error *error)
 {
     nt_epoch epoch;
     bool finished = true;
@@ -363,7 +359,8 @@ bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *
         return false;
     for (int64_t first = 0; first < split->count && finished; first += engine->infer_batch) {
         int64_t left = split->count - first;
-        nt_engine_infer_batch(engine, &epoch, first, left < engine->infer_batch ? (int)left : engine->infer_batch, score);
+        nt_engine_infer_batch(engine, &epoch, first, left < engine->infer_batch ? (int)left : engine->infer_batch,
+                              score);
         finished = !stop || !*stop;
     }
     nt_epoch_end(&epoch);

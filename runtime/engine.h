@@ -27,15 +27,16 @@ typedef struct nt_engine {
 
 /* Sums over samples, so that the figures of a part can be kept, saved and carried on with. */
 typedef struct nt_score {
-    double loss;                         /* sum of the samples' losses, added in order of samples */
-    int64_t samples, correct, top;       /* correct: right class first; top: right class among the first top_k */
+    double loss;                   /* sum of the samples' losses, added in order of samples */
+    int64_t samples, correct, top; /* correct: right class first; top: right class among the first top_k */
 } nt_score;
 
 /* Figures of a score; NAN where there are none. */
 double nt_score_loss(const nt_score *score);
 double nt_score_accuracy(const nt_score *score);
 
-bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads, nt_error *error);
+bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
+                    nt_error *error);
 void nt_engine_free(nt_engine *engine);
 
 /* Whether the model has classes, which accuracy needs: some loss reads class indices. */
@@ -61,22 +62,25 @@ typedef struct nt_step {
     double norm;    /* result: of the gradient before clipping, NAN if not worked out */
 } nt_step;
 
-/* One training step on the batch that is in the engine's buffers (n samples, pass.lr, step and update_step set by the caller): the
- * training pass, then, if loss and gradient are finite, clipping and the update. */
+/* One training step on the batch that is in the engine's buffers (n samples, pass.lr, step and update_step set by the
+ * caller): the training pass, then, if loss and gradient are finite, clipping and the update. */
 nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step);
 
 /* The same on samples first .. first+n-1 of an epoch, in one parallel region with their loading. Adds to `score`. */
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
                                       nt_score *score);
 
-/* Runs inference over samples first .. first+n-1, n <= infer_batch, and adds to `score` as far as the data has labels or targets. */
+/* Runs inference over samples first .. first+n-1, n <= infer_batch, and adds to `score` as far as the data has labels
+ * or targets. */
 void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_score *score);
 
-/* The same over a whole split. False if memory ran out, or, without an error, as soon as *stop is not 0 (NULL: never). */
-bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, volatile const sig_atomic_t *stop,
-                        nt_score *score, nt_error *error);
+/* The same over a whole split. False if memory ran out, or, without an error, as soon as *stop is not 0 (NULL:
+ * never). */
+bool nt_engine_evaluate(nt_engine *engine, const nt_data *data, const nt_split *split,
+                        volatile const sig_atomic_t *stop, nt_score *score, nt_error *error);
 
-/* Copies a head's values of sample i, in order of height, width, channel, to `values`; `offset` is the head's in the arena. */
+/* Copies a head's values of sample i, in order of height, width, channel, to `values`; `offset` is the head's in the
+ * arena. */
 void nt_head_values(const nt_engine *engine, const nt_head *head, size_t offset, int i, double *values);
 
 /* values[0..n) into probabilities, in place. */

@@ -17,7 +17,7 @@ struct nt_d_check {
     nt_pass pass;
     size_t inputs;
     real *input, *input_kept; /* as it was set */
-    real *input_gradient; /* dense; the arena is used again by the next loss */
+    real *input_gradient;     /* dense; the arena is used again by the next loss */
     real *params_kept;
     int32_t *labels;
     real *targets;
@@ -38,11 +38,12 @@ void nt_d_check_free(nt_d_check *check)
     free(check);
 }
 
-nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const float *input, const int32_t *labels, const float *targets,
-                           size_t n_targets, nt_error *error)
+nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const float *input, const int32_t *labels,
+                           const float *targets, size_t n_targets, nt_error *error)
 {
     nt_d_check *check = calloc(1, sizeof *check);
-    size_t samples = (size_t)n, inputs = samples * (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
+    size_t samples = (size_t)n,
+           inputs = samples * (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
     if (!check || !nt_memory_init(&check->memory, model, n, NT_FOR_GRADIENT, error)) {
         if (!check)
             nt_fail_memory(error, "the gradient check", sizeof *check);

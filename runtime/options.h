@@ -14,18 +14,18 @@ typedef enum nt_option_kind {
 } nt_option_kind;
 
 typedef struct nt_option {
-    const char *name;  /* "--epochs" */
+    const char *name; /* "--epochs" */
     nt_option_kind kind;
     void *to;
     const char *value; /* what stands for the value in the help: "N" */
     const char *help;
     double least;
-    bool *given;       /* set if the option is there; may be NULL */
+    bool *given; /* set if the option is there; may be NULL */
 } nt_option;
 
 typedef struct nt_usage {
     const char *exe, *command;
-    const char *rest;    /* "INPUT ..." as shown in the help, or NULL: nothing may be left over */
+    const char *rest; /* "INPUT ..." as shown in the help, or NULL: nothing may be left over */
     const char *summary;
     const nt_option *options;
     int n;
@@ -33,8 +33,9 @@ typedef struct nt_usage {
 
 typedef enum nt_parsed { NT_PARSED, NT_PARSED_HELP, NT_PARSED_WRONG } nt_parsed;
 
-/* Parses argv[0..argc), what follows the command's name. What is left over is moved to its front, in order; *n_rest receives how
- * much. --help prints the help to standard output; a mistake is explained on standard error, with the nearest option. */
+/* Parses argv[0..argc), what follows the command's name. What is left over is moved to its front, in order; *n_rest
+ * receives how much. --help prints the help to standard output; a mistake is explained on standard error, with the
+ * nearest option. */
 nt_parsed nt_options_parse(const nt_usage *usage, int argc, char **argv, int *n_rest);
 
 #endif

@@ -36,8 +36,8 @@ bool nt_memory_init(nt_memory *memory, const nt_model *model, int batch, nt_purp
     if (!inference)
         good = good && allocate(&memory->grads, &memory->grads_bytes, model->trainable_elements, "gradients", error);
     if (purpose == NT_FOR_TRAINING)
-        good = good && allocate(&memory->state, &memory->state_bytes, model->trainable_elements * (size_t)model->state_slots,
-                                "the optimizer", error);
+        good = good && allocate(&memory->state, &memory->state_bytes,
+                                model->trainable_elements * (size_t)model->state_slots, "the optimizer", error);
     if (!good)
         nt_memory_free(memory);
     return good;

@@ -32,8 +32,8 @@ typedef enum nt_purpose {
     NT_FOR_TRAINING   /* and the optimizer's state */
 } nt_purpose;
 
-/* Allocates, zeroed, for batches of up to `batch` samples. False with the error set (how many bytes were asked for) when there
- * is not enough memory; then nothing is held. */
+/* Allocates, zeroed, for batches of up to `batch` samples. False with the error set (how many bytes were asked for)
+ * when there is not enough memory; then nothing is held. */
 bool nt_memory_init(nt_memory *memory, const nt_model *model, int batch, nt_purpose purpose, nt_error *error);
 void nt_memory_free(nt_memory *memory);
 size_t nt_memory_bytes(const nt_memory *memory);
@@ -41,16 +41,18 @@ size_t nt_memory_bytes(const nt_memory *memory);
 /* Values of a parameter on disk: the product of its disk_dims. */
 size_t nt_param_count(const nt_param *param);
 
-/* Where the value with index `disk` (0..nt_param_count, row-major over disk_dims) lies in memory, counted from param->offset. */
+/* Where the value with index `disk` (0..nt_param_count, row-major over disk_dims) lies in memory, counted from
+ * param->offset. */
 size_t nt_param_index(const nt_param *param, size_t disk);
 
-/* Copies one parameter between its packed place in `block` (params, grads, or a slot of state: whatever begins at the element
- * that `offset` counts from) and `disk`, which has nt_param_count values. Packing also zeroes the padding. */
+/* Copies one parameter between its packed place in `block` (params, grads, or a slot of state: whatever begins at the
+ * element that `offset` counts from) and `disk`, which has nt_param_count values. Packing also zeroes the padding. */
 void nt_param_pack(const nt_param *param, real *block, const float *disk);
 void nt_param_unpack(const nt_param *param, const real *block, float *disk);
 
 /* Initial values of all parameters and statistics. Each parameter draws from its own stream, keyed by the seed and its
- * init_stream, at the index a value has on disk: the values depend on neither packing, nor threads, nor on other parameters. */
+ * init_stream, at the index a value has on disk: the values depend on neither packing, nor threads, nor on other
+ * parameters. */
 void nt_params_initialise(const nt_model *model, uint64_t seed, real *params);
 
 #endif

@@ -169,7 +169,8 @@ static void figure(char *text, const char *name, double value)
     if (isnan(value))
         text[0] = '\0';
     else
-        snprintf(text, FIELD, value != 0 && (fabs(value) >= 1e4 || fabs(value) < 1e-3) ? "%s %.2e" : "%s %.4f", name, value);
+        snprintf(text, FIELD, value != 0 && (fabs(value) >= 1e4 || fabs(value) < 1e-3) ? "%s %.2e" : "%s %.4f", name,
+                 value);
 }
 
 static void epoch_of(char *text, int64_t epoch, int64_t epochs)
@@ -213,7 +214,8 @@ void nt_progress_format(const nt_progress *progress, const nt_moment *moment, ch
 void nt_progress_format_epoch(const nt_progress *progress, const nt_epoch_summary *s, char *line, size_t size)
 {
     enum { EPOCH, LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, RATE_OF_LEARNING, TIME, BEST, N };
-    field fields[N] = {{.rank = 0}, {.rank = 0}, {.rank = 3}, {.rank = 1}, {.rank = 2}, {.rank = 6}, {.rank = 5}, {.rank = 4}};
+    field fields[N] = {{.rank = 0}, {.rank = 0}, {.rank = 3}, {.rank = 1},
+                       {.rank = 2}, {.rank = 6}, {.rank = 5}, {.rank = 4}};
 
     epoch_of(fields[EPOCH].text, s->epoch, s->epochs);
     figure(fields[LOSS].text, "loss", s->train_loss);

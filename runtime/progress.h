@@ -10,8 +10,8 @@ typedef struct nt_progress {
     FILE *to;
     bool terminal; /* redraw one line; otherwise no control characters at all */
     bool utf8, colour;
-    int width;     /* columns, 0: unlimited */
-    double last;   /* when something was last shown, see nt_seconds() */
+    int width;   /* columns, 0: unlimited */
+    double last; /* when something was last shown, see nt_seconds() */
 } nt_progress;
 
 /* What the updating line says. NAN where a figure does not apply. */
@@ -20,8 +20,8 @@ typedef struct nt_moment {
     int64_t done, total;   /* steps of this epoch */
     double loss, accuracy; /* of this epoch so far; accuracy as a share of 1 */
     double lr;
-    double rate;           /* samples a second */
-    double left;           /* seconds until the end of the run */
+    double rate; /* samples a second */
+    double left; /* seconds until the end of the run */
 } nt_moment;
 
 /* What an epoch's line says. */
@@ -36,7 +36,8 @@ typedef struct nt_epoch_summary {
 /* Monotonic time in seconds. */
 double nt_seconds(void);
 
-/* Looks at `to` and at the environment (TERM, NO_COLOR, COLUMNS, the locale's character set). `plain`: as if it were a pipe. */
+/* Looks at `to` and at the environment (TERM, NO_COLOR, COLUMNS, the locale's character set). `plain`: as if it were a
+ * pipe. */
 void nt_progress_init(nt_progress *progress, FILE *to, bool plain);
 
 /* Shows the moment, unless something was shown just now: at most ten times a second on a terminal, every five seconds

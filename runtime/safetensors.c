@@ -26,7 +26,7 @@ static const struct dtype *find_dtype(const char *name)
     return NULL;
 }
 
-/* -- Reading ------------------------------------------------------------------------------------------------------------ */
+/* -- Reading ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t little_endian(const unsigned char *bytes, int n)
 {
@@ -46,13 +46,14 @@ const char *nt_dims_text(char *text, const int64_t *dims, int n_dims)
 }
 
 /* Shape and type of one entry of the header. `end` receives where its data ends, counted from the first value. */
-static bool read_entry(nt_tensor *tensor, const char *path, json_t *entry, const unsigned char *values, uint64_t n_values,
-                       uint64_t *end, nt_error *error)
+static bool read_entry(nt_tensor *tensor, const char *path, json_t *entry, const unsigned char *values,
+                       uint64_t n_values, uint64_t *end, nt_error *error)
 {
     json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     json_t *offsets = json_object_get(entry, "data_offsets");
     if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
-        return nt_fail(error, "%s: the header's entry for '%s' needs dtype, shape and two data_offsets", path, tensor->name);
+        return nt_fail(error, "%s: the header's entry for '%s' needs dtype, shape and two data_offsets", path,
+                       tensor->name);
 
     const struct dtype *type = find_dtype(json_string_value(dtype));
     if (!type)
@@ -82,9 +83,10 @@ static bool read_entry(nt_tensor *tensor, const char *path, json_t *entry, const
     uint64_t begin = (uint64_t)json_integer_value(first);
     *end = (uint64_t)json_integer_value(last);
     if (*end > n_values)
-        return nt_fail(error, "%s: '%s' ends at offset %llu of the values, but the file has only %llu bytes of them: "
-                       "it was cut short; copy or download it again", path, tensor->name, (unsigned long long)*end,
-                       (unsigned long long)n_values);
+        return nt_fail(error,
+                       "%s: '%s' ends at offset %llu of the values, but the file has only %llu bytes of them: "
+                       "it was cut short; copy or download it again",
+                       path, tensor->name, (unsigned long long)*end, (unsigned long long)n_values);
     if (*end - begin != count * (uint64_t)type->bytes)
         return nt_fail(error, "%s: '%s' has %llu bytes, its shape and dtype need %llu", path, tensor->name,
                        (unsigned long long)(*end - begin), (unsigned long long)(count * (uint64_t)type->bytes));
@@ -112,7 +114,8 @@ static bool check_cover(const nt_tensors *t, const unsigned char *values, uint64
     const unsigned char *expected = values;
     for (size_t i = 0; i < t->n; i++) {
         if (t->list[i].data != expected)
-            return nt_fail(error, "%s: the data of '%s' begins at offset %llu of the values; without %s it would be %llu",
+            return nt_fail(error,
+                           "%s: the data of '%s' begins at offset %llu of the values; without %s it would be %llu",
                            t->path, t->list[i].name, (unsigned long long)(t->list[i].data - values),
                            t->list[i].data < expected ? "overlap" : "hole", (unsigned long long)(expected - values));
         expected += tensor_bytes(&t->list[i]);
@@ -129,13 +132,15 @@ static bool parse_header(nt_tensors *t, size_t size, nt_error *error)
         return nt_fail(error, "%s: not a safetensors file: it has only %zu bytes", t->path, size);
     uint64_t length = little_endian(t->bytes, LENGTH_BYTES);
     if (length > LONGEST_HEADER || length > size - LENGTH_BYTES)
-        return nt_fail(error, "%s: not a safetensors file, or cut short: the header should have %llu bytes, the file has %zu",
+        return nt_fail(error,
+                       "%s: not a safetensors file, or cut short: the header should have %llu bytes, the file has %zu",
                        t->path, (unsigned long long)length, size);
 
     json_error_t where;
     t->header = json_loadb((const char *)t->bytes + LENGTH_BYTES, (size_t)length, JSON_REJECT_DUPLICATES, &where);
     if (!t->header)
-        return nt_fail(error, "%s: the header is not valid at offset %d: %s", t->path, where.position + LENGTH_BYTES, where.text);
+        return nt_fail(error, "%s: the header is not valid at offset %d: %s", t->path, where.position + LENGTH_BYTES,
+                       where.text);
     if (!json_is_object(t->header))
         return nt_fail(error, "%s: the header is not a JSON object", t->path);
 
@@ -143,7 +148,8 @@ static bool parse_header(nt_tensors *t, size_t size, nt_error *error)
     json_t *value, *metadata = json_object_get(t->header, "__metadata__");
     if (metadata && !json_is_object(metadata))
         return nt_fail(error, "%s: __metadata__ is not an object of strings", t->path);
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value))
             return nt_fail(error, "%s: __metadata__ has a value that is not a string, '%s'", t->path, key);
     }
@@ -153,7 +159,8 @@ static bool parse_header(nt_tensors *t, size_t size, nt_error *error)
         return nt_fail(error, "%s: not enough memory for its header", t->path);
     const unsigned char *values = t->bytes + LENGTH_BYTES + length;
     uint64_t n_values = size - LENGTH_BYTES - length, end;
-    json_object_foreach(t->header, key, value) {
+    json_object_foreach(t->header, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0)
             continue;
         t->list[t->n].name = key;
@@ -274,22 +281,46 @@ static double double_of_bits(uint64_t bits)
     return value;
 }
 
-static double value_of_half(uint64_t bits) { return half(bits); }
-static double value_of_bfloat(uint64_t bits) { return float_of_bits(bits << 16); }
-static double value_of_float(uint64_t bits) { return float_of_bits(bits); }
-static double value_of_unsigned(uint64_t bits) { return (double)bits; }
-static double value_of_i8(uint64_t bits) { return (double)(int64_t)(bits ^ 0x80) - 0x80; }
-static double value_of_i16(uint64_t bits) { return (double)(int64_t)(bits ^ 0x8000) - 0x8000; }
-static double value_of_i32(uint64_t bits) { return (double)(int64_t)(bits ^ 0x80000000) - 0x80000000LL; }
-static double value_of_i64(uint64_t bits) { return bits >> 63 ? -(double)(~bits + 1) : (double)bits; }
+static double value_of_half(uint64_t bits)
+{
+    return half(bits);
+}
+static double value_of_bfloat(uint64_t bits)
+{
+    return float_of_bits(bits << 16);
+}
+static double value_of_float(uint64_t bits)
+{
+    return float_of_bits(bits);
+}
+static double value_of_unsigned(uint64_t bits)
+{
+    return (double)bits;
+}
+static double value_of_i8(uint64_t bits)
+{
+    return (double)(int64_t)(bits ^ 0x80) - 0x80;
+}
+static double value_of_i16(uint64_t bits)
+{
+    return (double)(int64_t)(bits ^ 0x8000) - 0x8000;
+}
+static double value_of_i32(uint64_t bits)
+{
+    return (double)(int64_t)(bits ^ 0x80000000) - 0x80000000LL;
+}
+static double value_of_i64(uint64_t bits)
+{
+    return bits >> 63 ? -(double)(~bits + 1) : (double)bits;
+}
 
 static const struct conversion {
     const char *dtype;
     double (*value)(uint64_t bits);
-} conversions[] = {{"F32", value_of_float},     {"F64", double_of_bits},     {"F16", value_of_half},
-                   {"BF16", value_of_bfloat},   {"I8", value_of_i8},         {"I16", value_of_i16},
-                   {"I32", value_of_i32},       {"I64", value_of_i64},       {"U8", value_of_unsigned},
-                   {"U16", value_of_unsigned},  {"U32", value_of_unsigned},  {"U64", value_of_unsigned},
+} conversions[] = {{"F32", value_of_float},    {"F64", double_of_bits},    {"F16", value_of_half},
+                   {"BF16", value_of_bfloat},  {"I8", value_of_i8},        {"I16", value_of_i16},
+                   {"I32", value_of_i32},      {"I64", value_of_i64},      {"U8", value_of_unsigned},
+                   {"U16", value_of_unsigned}, {"U32", value_of_unsigned}, {"U64", value_of_unsigned},
                    {"BOOL", value_of_unsigned}};
 
 static const struct conversion *find_conversion(const char *dtype)
@@ -316,7 +347,7 @@ bool nt_tensor_floats(const nt_tensor *tensor, float *values)
     return true;
 }
 
-/* -- Writing ------------------------------------------------------------------------------------------------------------ */
+/* -- Writing ----------------------------------------------------------------------------------------------------- */
 
 static size_t count_of(const nt_tensor_out *tensor)
 {
@@ -337,8 +368,8 @@ static char *build_header(const nt_tensor_out *tensors, size_t n, json_t *metada
         json_t *shape = json_array();
         for (int d = 0; d < tensors[i].n_dims && good; d++)
             good = json_array_append_new(shape, json_integer(tensors[i].dims[d])) == 0;
-        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
-                                  (json_int_t)end);
+        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                                  (json_int_t)begin, (json_int_t)end);
         good = good && json_object_set_new(header, tensors[i].name, entry) == 0;
         begin = end;
     }
@@ -397,7 +428,8 @@ static bool write_contents(FILE *file, const nt_tensor_out *tensors, size_t n, j
     return good;
 }
 
-/* After a rename the folder has to reach the disk too. Not every file system lets a folder be synced: no failure then. */
+/* After a rename the folder has to reach the disk too. Not every file system lets a folder be synced: no failure
+ * then. */
 static void sync_folder(const char *path)
 {
     char *folder = strdup(path);

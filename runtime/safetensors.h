@@ -1,7 +1,8 @@
 /* safetensors.h - files of named tensors: 8 bytes of header length, a JSON header, then the values, little endian.
  *
- * Reading trusts nothing: header length, shapes and offsets are checked against the file's size, and the tensors must cover
- * the values exactly, without hole or overlap. Writing is atomic: whoever reads the path sees the old file or the new one. */
+ * Reading trusts nothing: header length, shapes and offsets are checked against the file's size, and the tensors must
+ * cover the values exactly, without hole or overlap. Writing is atomic: whoever reads the path sees the old file or the
+ * new one. */
 #ifndef NT_SAFETENSORS_H
 #define NT_SAFETENSORS_H
 
@@ -52,7 +53,8 @@ bool nt_tensor_floats(const nt_tensor *tensor, float *values);
 enum { NT_DIMS_TEXT = 24 * NT_TENSOR_DIMS };
 const char *nt_dims_text(char *text, const int64_t *dims, int n_dims);
 
-/* A tensor to write: F32, `count` = product of dims. Its values come from fill(context, index of the tensor, values). */
+/* A tensor to write: F32, `count` = product of dims. Its values come from fill(context, index of the tensor,
+ * values). */
 typedef struct nt_tensor_out {
     const char *name;
     int n_dims;
@@ -64,8 +66,8 @@ typedef void nt_tensor_fill(void *context, size_t index, float *values);
 /* What a file has to survive: the end of this process, or that of the machine too, for which the disk is waited for. */
 typedef enum nt_durability { NT_SURVIVES_PROCESS, NT_SURVIVES_MACHINE } nt_durability;
 
-/* Writes PATH.tmp and renames it to PATH. On failure the error says what to do, PATH is as it was and the temporary file is gone.
- * `metadata` is an object of strings, or NULL. */
+/* Writes PATH.tmp and renames it to PATH. On failure the error says what to do, PATH is as it was and the temporary
+ * file is gone. `metadata` is an object of strings, or NULL. */
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error);
 

@@ -14,8 +14,9 @@ typedef struct nt_position {
  * With t = at.epoch, or at.step where the schedule counts steps, and T = at.epochs or at.steps:
  *   constant   lr
  *   step       lr * factor^floor(t / every)
- *   piecewise  piece_lr[i], i = how many piece_at are <= t; scaled by lr / config->lr, so that --lr moves the whole staircase
- *   cosine     lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2)      (Loshchilov & Hutter 2017, without restarts) */
+ *   piecewise  piece_lr[i], i = how many piece_at are <= t; scaled by lr / config->lr, so that --lr moves the whole
+ * staircase cosine     lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2)      (Loshchilov & Hutter 2017, without
+ * restarts) */
 double nt_schedule_rate(const nt_train_config *config, double lr, nt_position at);
 
 #endif

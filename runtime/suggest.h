@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Fewest insertions, deletions, replacements and swaps of neighbours that turn a into b; names longer than 127 bytes count as
- * infinitely far (INT_MAX). */
+/* Fewest insertions, deletions, replacements and swaps of neighbours that turn a into b; names longer than 127 bytes
+ * count as infinitely far (INT_MAX). */
 int nt_edit_distance(const char *a, const char *b);
 
 /* The name among names[0..n) that is nearest to `word`, or NULL if none is near enough to be a likely slip

@@ -26,7 +26,7 @@ static const struct command {
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-/* -- What the commands share -------------------------------------------------------------------------------------------- */
+/* -- What the commands share ------------------------------------------------------------------------------------- */
 
 int nt_report(const nt_error *error, int status)
 {
@@ -111,11 +111,12 @@ bool nt_load_for_use(const nt_model *model, const char *weights_path, const char
     return good;
 }
 
-/* -- main --------------------------------------------------------------------------------------------------------------- */
+/* -- main -------------------------------------------------------------------------------------------------------- */
 
 static void print_usage(const nt_context *context, FILE *to)
 {
-    fprintf(to, "%s, from %s\n\nusage: %s COMMAND [options]\n\n", context->model->name, context->model->file, context->exe);
+    fprintf(to, "%s, from %s\n\nusage: %s COMMAND [options]\n\n", context->model->name, context->model->file,
+            context->exe);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "  %-10s %-31s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fprintf(to, "\n`%s COMMAND --help` lists the options of a command.\n", context->exe);
@@ -138,8 +139,8 @@ int nt_trainer_main(const nt_model *model, const nt_model *model_double, int arg
 {
     nt_context context = {.model = model, .model_double = model_double, .exe = argc > 0 ? argv[0] : model->name};
     if (model->abi != NT_ABI) {
-        fprintf(stderr, "error: %s was emitted for version %d of the runtime, this is %d: build it again\n", model->file,
-                model->abi, NT_ABI);
+        fprintf(stderr, "error: %s was emitted for version %d of the runtime, this is %d: build it again\n",
+                model->file, model->abi, NT_ABI);
         return NT_ENVIRONMENT;
     }
     if (argc < 2) {

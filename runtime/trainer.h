@@ -13,8 +13,8 @@ enum {
     NT_INTERRUPTED = 130
 };
 
-/* Runs the command that argv[1] names and returns the exit status. `model_double` is the same model compiled with NT_DOUBLE, for
- * gradcheck, or NULL. */
+/* Runs the command that argv[1] names and returns the exit status. `model_double` is the same model compiled with
+ * NT_DOUBLE, for gradcheck, or NULL. */
 int nt_trainer_main(const nt_model *model, const nt_model *model_double, int argc, char **argv);
 
 #endif

@@ -21,7 +21,7 @@ static const char *const normalize_names[] = {
     [NT_NORM_GIVEN] = "given",
 };
 
-/* -- Items -------------------------------------------------------------------------------------------------------------- */
+/* -- Items ------------------------------------------------------------------------------------------------------- */
 
 static void disk_dims(const nt_param *param, int64_t *dims)
 {
@@ -86,7 +86,8 @@ static size_t find_unexpected(const nt_tensors *tensors, const nt_item *items, s
     return found;
 }
 
-/* Which unexpected tensor of its shape a missing item may be: one with a similar name, else the only one. `names` has room for n. */
+/* Which unexpected tensor of its shape a missing item may be: one with a similar name, else the only one. `names` has
+ * room for n. */
 static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unexpected, const char **names, size_t n)
 {
     const nt_tensor *found = NULL;
@@ -105,8 +106,8 @@ static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unex
 }
 
 /* Lists how names and shapes differ; returns in how many places. */
-static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items, size_t n, const nt_tensor **unexpected,
-                       const char **names, size_t n_unexpected)
+static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items, size_t n,
+                       const nt_tensor **unexpected, const char **names, size_t n_unexpected)
 {
     char have[NT_DIMS_TEXT], want[NT_DIMS_TEXT];
     int64_t dims[NT_TENSOR_DIMS];
@@ -172,7 +173,8 @@ bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, co
         nt_tensor empty = *tensor;
         empty.count = 0;
         if (!nt_tensor_floats(&empty, &probe))
-            return nt_fail(error, "%s: %s is of type %s: convert it to F32", tensors->path, tensor->name, tensor->dtype);
+            return nt_fail(error, "%s: %s is of type %s: convert it to F32", tensors->path, tensor->name,
+                           tensor->dtype);
         largest = tensor->count > largest ? tensor->count : largest;
     }
     float *values = malloc(largest * sizeof *values);
@@ -186,7 +188,7 @@ bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, co
     return true;
 }
 
-/* -- Weights ------------------------------------------------------------------------------------------------------------ */
+/* -- Weights ----------------------------------------------------------------------------------------------------- */
 
 static nt_item *params_as_items(const nt_model *model, real *params)
 {
@@ -306,7 +308,8 @@ static json_t *preprocessing_of(const nt_normalizer *z)
     return NULL;
 }
 
-json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names, int n_classes)
+json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names,
+                            int n_classes)
 {
     json_t *metadata = json_pack("{s:s, s:s, s:s, s:s}", "format", "pt", "netc.format", format_version, "netc.network",
                                  model->name, "netc.hash", model->hash);

@@ -1,4 +1,5 @@
-/* weights.h - a model's parameters and statistics in a safetensors file, under PyTorch's names and in PyTorch's order. */
+/* weights.h - a model's parameters and statistics in a safetensors file, under PyTorch's names and in PyTorch's
+ * order. */
 #ifndef NT_WEIGHTS_H
 #define NT_WEIGHTS_H
 
@@ -21,8 +22,8 @@ typedef struct nt_item {
 bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_durability durability,
                     nt_error *error);
 
-/* Fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another shape, unless
- * names and shapes agree; nothing is changed then. PyTorch's num_batches_tracked is passed over. */
+/* Fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another
+ * shape, unless names and shapes agree; nothing is changed then. PyTorch's num_batches_tracked is passed over. */
 bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error);
 
 /* What a weights file says of itself besides the values. Free it with nt_weights_free. */
@@ -44,7 +45,8 @@ bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer,
 const char *nt_weights_class(const nt_weights *weights, int i);
 
 /* New __metadata__: format version, network, hash, preprocessing constants, class names. NULL where memory ran out. */
-json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names, int n_classes);
+json_t *nt_weights_metadata(const nt_model *model, const nt_normalizer *normalizer, char *const *class_names,
+                            int n_classes);
 
 /* Saves params (with statistics). */
 bool nt_weights_save(const nt_model *model, real *params, json_t *metadata, const char *path, nt_durability durability,

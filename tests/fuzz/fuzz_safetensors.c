@@ -14,9 +14,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { WEIGHT = 2 * 8, ELEMENTS = WEIGHT + 8 };
 
 static const nt_param params[] = {
-    {.name = "a.weight", .layout = NT_PANELS, .disk_dims = {3, 2}, .n_disk_dims = 2, .out = 3, .in = 2, .kh = 1, .kw = 1, .groups = 1,
-     .panel = 8, .out_padded = 8, .elements = WEIGHT},
-    {.name = "a.bias", .role = NT_BIAS, .disk_dims = {3}, .n_disk_dims = 1, .out = 3, .groups = 1, .offset = WEIGHT, .elements = 8},
+    {.name = "a.weight",
+     .layout = NT_PANELS,
+     .disk_dims = {3, 2},
+     .n_disk_dims = 2,
+     .out = 3,
+     .in = 2,
+     .kh = 1,
+     .kw = 1,
+     .groups = 1,
+     .panel = 8,
+     .out_padded = 8,
+     .elements = WEIGHT},
+    {.name = "a.bias",
+     .role = NT_BIAS,
+     .disk_dims = {3},
+     .n_disk_dims = 1,
+     .out = 3,
+     .groups = 1,
+     .offset = WEIGHT,
+     .elements = 8},
 };
 
 /* Reads every value that there is. */

@@ -1,4 +1,5 @@
-/* test_checkpoint.c - the trainer as its users meet it: runs that are stopped, resumed, and put under strain, on toy_model.c.
+/* test_checkpoint.c - the trainer as its users meet it: runs that are stopped, resumed, and put under strain, on
+ * toy_model.c.
  *
  * usage: test_checkpoint PATH_OF_THE_TOY_TRAINER */
 #define _XOPEN_SOURCE 700
@@ -29,7 +30,7 @@ static char folder[] = "/tmp/nt_checkpoint_XXXXXX";
 
 enum { MOST_ARGUMENTS = 24, TEXT = 65536, NO_LIMIT = 0 };
 
-/* -- Running the trainer ------------------------------------------------------------------------------------------------ */
+/* -- Running the trainer ----------------------------------------------------------------------------------------- */
 
 /* Starts the trainer in the folder, with its output in out.txt and err.txt, and files limited to `limit` bytes. */
 static pid_t start(long limit, const char *const *arguments)
@@ -45,8 +46,10 @@ static pid_t start(long limit, const char *const *arguments)
     if (pid != 0)
         return pid;
     struct rlimit most = {.rlim_cur = (rlim_t)limit, .rlim_max = (rlim_t)limit};
-    int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666), err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (out < 0 || err < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || (limit > 0 && setrlimit(RLIMIT_FSIZE, &most) != 0))
+    int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666),
+        err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (out < 0 || err < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 ||
+        (limit > 0 && setrlimit(RLIMIT_FSIZE, &most) != 0))
         _exit(99);
     execv(toy, (char *const *)(void *)argv);
     _exit(98);
@@ -90,7 +93,7 @@ static int lines_of(const char *name)
     return lines;
 }
 
-/* -- Comparing runs ----------------------------------------------------------------------------------------------------- */
+/* -- Comparing runs ---------------------------------------------------------------------------------------------- */
 
 static void same_bytes(const char *a, const char *b)
 {
@@ -152,7 +155,7 @@ static void same_log(const char *a, const char *b)
     fclose(second);
 }
 
-/* -- Tests -------------------------------------------------------------------------------------------------------------- */
+/* -- Tests ------------------------------------------------------------------------------------------------------- */
 
 #define EPOCHS "60"
 
@@ -305,7 +308,8 @@ static void spoilt_states_are_refused(void **state)
     assert_int_equal(system("cp whole/last.safetensors cut/state.safetensors"), 0);
     assert_int_equal(RUN("train", "--resume", "--out", "cut"), NT_FAILED);
     says("err.txt", "not the state of a training run");
-    assert_int_equal(system("sed s/00000000000000aa/00000000000000ab/ whole/state.safetensors > cut/state.safetensors"), 0);
+    assert_int_equal(system("sed s/00000000000000aa/00000000000000ab/ whole/state.safetensors > cut/state.safetensors"),
+                     0);
     assert_int_equal(RUN("train", "--resume", "--out", "cut"), NT_FAILED);
     says("err.txt", "was of another model (00000000000000ab");
 }
@@ -356,8 +360,9 @@ static void gradient_writes_what_it_should(void **state)
     nt_error error = {0};
     float loss, output[9], bias[3], input[6], weight[24];
     assert_true(nt_tensors_write("b.safetensors", batch, 2, NULL, fill_batch, NULL, NT_SURVIVES_PROCESS, &error));
-    assert_int_equal(RUN("gradient", "--weights", "whole/best.safetensors", "--batch", "b.safetensors", "--out", "g.safetensors"),
-                     NT_OK);
+    assert_int_equal(
+        RUN("gradient", "--weights", "whole/best.safetensors", "--batch", "b.safetensors", "--out", "g.safetensors"),
+        NT_OK);
     read_values("g.safetensors", "loss", &loss, 1);
     read_values("g.safetensors", "output", output, 9);
     read_values("g.safetensors", "dense2.bias", bias, 3);
@@ -382,8 +387,9 @@ static void gradient_writes_what_it_should(void **state)
     batch[0].dims[1] = 3;
     batch[0].dims[0] = 2;
     assert_true(nt_tensors_write("b.safetensors", batch, 2, NULL, fill_batch, NULL, NT_SURVIVES_PROCESS, &error));
-    assert_int_equal(RUN("gradient", "--weights", "whole/best.safetensors", "--batch", "b.safetensors", "--out", "g.safetensors"),
-                     NT_FAILED);
+    assert_int_equal(
+        RUN("gradient", "--weights", "whole/best.safetensors", "--batch", "b.safetensors", "--out", "g.safetensors"),
+        NT_FAILED);
     says("err.txt", "input is [2, 3], the network reads [2, 2]");
 }
 
@@ -413,7 +419,8 @@ static void measures(void **state)
     says("out.txt", "\"threads\":1,\"batch\":32}");
     assert_int_equal(RUN("info", "--batch", "1", "--format", "json"), NT_OK);
     /* By hand: 152 trainable values, 16 statistics, 82 values of activations, floats. */
-    says("out.txt", "\"memory\":{\"inference\":896,\"training\":2216,\"parameters\":672,\"gradients\":608,\"optimizer\":608,");
+    says("out.txt",
+         "\"memory\":{\"inference\":896,\"training\":2216,\"parameters\":672,\"gradients\":608,\"optimizer\":608,");
 }
 
 static void wrong_usage_is_explained(void **state)

@@ -1,4 +1,5 @@
-/* test_engine.c - losses, metrics, clipping and the search for what is not finite, on a model whose passes only copy. */
+/* test_engine.c - losses, metrics, clipping and the search for what is not finite, on a model whose passes only
+ * copy. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +48,11 @@ static void fake_update(nt_pass *p)
 
 static const nt_param params[] = {
     {.name = "first.weight", .disk_dims = {GRADIENTS / 2}, .n_disk_dims = 1, .elements = GRADIENTS / 2},
-    {.name = "last.weight", .disk_dims = {GRADIENTS / 2}, .n_disk_dims = 1, .offset = GRADIENTS / 2, .elements = GRADIENTS / 2},
+    {.name = "last.weight",
+     .disk_dims = {GRADIENTS / 2},
+     .n_disk_dims = 1,
+     .offset = GRADIENTS / 2,
+     .elements = GRADIENTS / 2},
 };
 
 static const nt_train_config config = {.top_k = 2};
@@ -58,18 +63,43 @@ static const size_t layer_offsets[] = {OFFSET, OFFSET}, layer_elements[] = {STRI
 static nt_model model_of(const nt_head *heads, int n_heads, const nt_loss *losses, int n_losses)
 {
     return (nt_model){
-        .name = "fake", .input_h = 1, .input_w = 1, .input_c = VALUES, .params = params, .n_params = 2,
-        .trainable_elements = GRADIENTS, .params_elements = GRADIENTS, .arena_sample = SAMPLE, .infer_sample = SAMPLE,
-        .heads = heads, .n_heads = n_heads, .losses = losses, .n_losses = n_losses, .train = fake_train, .loss = copy_input,
-        .update = fake_update, .infer = copy_input, .layer_names = layer_names, .layer_offsets = layer_offsets,
-        .layer_elements = layer_elements, .n_layers = 2, .train_config = &config,
+        .name = "fake",
+        .input_h = 1,
+        .input_w = 1,
+        .input_c = VALUES,
+        .params = params,
+        .n_params = 2,
+        .trainable_elements = GRADIENTS,
+        .params_elements = GRADIENTS,
+        .arena_sample = SAMPLE,
+        .infer_sample = SAMPLE,
+        .heads = heads,
+        .n_heads = n_heads,
+        .losses = losses,
+        .n_losses = n_losses,
+        .train = fake_train,
+        .loss = copy_input,
+        .update = fake_update,
+        .infer = copy_input,
+        .layer_names = layer_names,
+        .layer_offsets = layer_offsets,
+        .layer_elements = layer_elements,
+        .n_layers = 2,
+        .train_config = &config,
     };
 }
 
 static nt_head head_of(int probabilities)
 {
-    return (nt_head){.h = 1, .w = 1, .c = VALUES, .offset = OFFSET, .infer_offset = OFFSET, .stride_sample = STRIDE,
-                     .stride_row = STRIDE, .stride_pixel = STRIDE, .probabilities = probabilities};
+    return (nt_head){.h = 1,
+                     .w = 1,
+                     .c = VALUES,
+                     .offset = OFFSET,
+                     .infer_offset = OFFSET,
+                     .stride_sample = STRIDE,
+                     .stride_row = STRIDE,
+                     .stride_pixel = STRIDE,
+                     .probabilities = probabilities};
 }
 
 /* Data of n samples, with labels or targets. */
@@ -184,7 +214,7 @@ static void what_is_not_a_number_is_never_right(void **state)
     assert_true(isnan(nt_score_loss(&score)));
 }
 
-/* -- Steps -------------------------------------------------------------------------------------------------------------- */
+/* -- Steps ------------------------------------------------------------------------------------------------------- */
 
 static nt_step_outcome step_once(nt_engine *engine, const nt_model *model, int threads, nt_step *step)
 {

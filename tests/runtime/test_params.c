@@ -14,14 +14,39 @@
 
 /* 20 outputs in 2 groups, 3 inputs a group, 2x5 window, panels of 8: in each group a panel of 8 and one of 4. */
 static const nt_param grouped = {
-    .name = "g.weight", .layout = NT_PANELS, .disk_dims = {20, 3, 2, 5}, .n_disk_dims = 4, .out = 20, .in = 3, .kh = 2, .kw = 5,
-    .groups = 2, .panel = 8, .out_padded = 12, .offset = 7, .elements = 2 * 12 * 30, .init = NT_INIT_NORMAL, .init_a = 0.5,
+    .name = "g.weight",
+    .layout = NT_PANELS,
+    .disk_dims = {20, 3, 2, 5},
+    .n_disk_dims = 4,
+    .out = 20,
+    .in = 3,
+    .kh = 2,
+    .kw = 5,
+    .groups = 2,
+    .panel = 8,
+    .out_padded = 12,
+    .offset = 7,
+    .elements = 2 * 12 * 30,
+    .init = NT_INIT_NORMAL,
+    .init_a = 0.5,
     .init_stream = 3,
 };
 
 static const nt_param vector = {
-    .name = "b", .layout = NT_VECTOR, .disk_dims = {5}, .n_disk_dims = 1, .out = 5, .in = 1, .kh = 1, .kw = 1, .groups = 1,
-    .offset = 7 + 720, .elements = 8, .init = NT_INIT_UNIFORM, .init_a = 0.25, .init_stream = 4,
+    .name = "b",
+    .layout = NT_VECTOR,
+    .disk_dims = {5},
+    .n_disk_dims = 1,
+    .out = 5,
+    .in = 1,
+    .kh = 1,
+    .kw = 1,
+    .groups = 1,
+    .offset = 7 + 720,
+    .elements = 8,
+    .init = NT_INIT_UNIFORM,
+    .init_a = 0.25,
+    .init_stream = 4,
 };
 
 enum { ELEMENTS = 7 + 720 + 8 };
@@ -29,16 +54,17 @@ enum { ELEMENTS = 7 + 720 + 8 };
 static void panels_hold_rows_of_neighbouring_outputs(void **state)
 {
     (void)state;
-    /* Worked out by hand from the description in model.h. Disk index of [out][in][y][x] is ((out * 3 + in) * 2 + y) * 5 + x. */
+    /* Worked out by hand from the description in model.h. Disk index of [out][in][y][x] is ((out * 3 + in) * 2 + y) * 5
+     * + x. */
     assert_int_equal(nt_param_index(&grouped, 0), 0);
-    assert_int_equal(nt_param_index(&grouped, 30), 1);                     /* out 1: the next lane */
-    assert_int_equal(nt_param_index(&grouped, 10), 8);                     /* in 1: the next row */
-    assert_int_equal(nt_param_index(&grouped, 1), 3 * 8);                  /* x 1: three inputs further */
-    assert_int_equal(nt_param_index(&grouped, 5), 5 * 3 * 8);              /* y 1: a kernel row further */
-    assert_int_equal(nt_param_index(&grouped, 8 * 30), 8 * 30);            /* out 8: the second panel, of width 4 ... */
-    assert_int_equal(nt_param_index(&grouped, 8 * 30 + 10), 8 * 30 + 4);   /* ... whose next row is 4 further */
+    assert_int_equal(nt_param_index(&grouped, 30), 1);                   /* out 1: the next lane */
+    assert_int_equal(nt_param_index(&grouped, 10), 8);                   /* in 1: the next row */
+    assert_int_equal(nt_param_index(&grouped, 1), 3 * 8);                /* x 1: three inputs further */
+    assert_int_equal(nt_param_index(&grouped, 5), 5 * 3 * 8);            /* y 1: a kernel row further */
+    assert_int_equal(nt_param_index(&grouped, 8 * 30), 8 * 30);          /* out 8: the second panel, of width 4 ... */
+    assert_int_equal(nt_param_index(&grouped, 8 * 30 + 10), 8 * 30 + 4); /* ... whose next row is 4 further */
     assert_int_equal(nt_param_index(&grouped, 9 * 30), 8 * 30 + 1);
-    assert_int_equal(nt_param_index(&grouped, 10 * 30), 12 * 30);          /* out 10: the second group */
+    assert_int_equal(nt_param_index(&grouped, 10 * 30), 12 * 30); /* out 10: the second group */
     assert_int_equal(nt_param_index(&grouped, 20 * 30 - 1), 12 * 30 + 8 * 30 + 29 * 4 + 1);
 }
 
@@ -78,8 +104,15 @@ static nt_model model_of(nt_param *list)
 {
     list[0] = grouped;
     list[1] = vector;
-    return (nt_model){.params = list, .n_params = 2, .trainable_elements = ELEMENTS, .params_elements = ELEMENTS,
-                      .arena_sample = 100, .arena_fixed = 10, .infer_sample = 40, .infer_fixed = 5, .state_slots = 2};
+    return (nt_model){.params = list,
+                      .n_params = 2,
+                      .trainable_elements = ELEMENTS,
+                      .params_elements = ELEMENTS,
+                      .arena_sample = 100,
+                      .arena_fixed = 10,
+                      .infer_sample = 40,
+                      .infer_fixed = 5,
+                      .state_slots = 2};
 }
 
 static void initial_values_have_their_spread(void **state)
@@ -131,7 +164,8 @@ static void memory_is_what_the_plan_says(void **state)
     assert_true(nt_memory_init(&memory, &model, 3, NT_FOR_TRAINING, &error));
     assert_int_equal(nt_memory_bytes(&memory), (4 * ELEMENTS + 310) * sizeof(real));
     assert_int_equal((uintptr_t)memory.params % 64 + (uintptr_t)memory.grads % 64 + (uintptr_t)memory.state % 64 +
-                     (uintptr_t)memory.arena % 64, 0);
+                         (uintptr_t)memory.arena % 64,
+                     0);
     assert_true(memory.arena[309] == 0);
     nt_memory_free(&memory);
 

@@ -13,8 +13,15 @@
 
 #include "../../runtime/progress.h"
 
-static const nt_moment moment = {.epoch = 3, .epochs = 10, .done = 612, .total = 844, .loss = 0.34123, .accuracy = 0.876,
-                                 .lr = 0.01, .rate = 31200.4, .left = 5.2};
+static const nt_moment moment = {.epoch = 3,
+                                 .epochs = 10,
+                                 .done = 612,
+                                 .total = 844,
+                                 .loss = 0.34123,
+                                 .accuracy = 0.876,
+                                 .lr = 0.01,
+                                 .rate = 31200.4,
+                                 .left = 5.2};
 
 /* Columns that a line takes: bytes that begin a character, without colours. */
 static int columns(const char *line)
@@ -83,10 +90,18 @@ static void epoch_line(void **state)
     (void)state;
     char line[512];
     nt_progress progress = {.width = 0};
-    nt_epoch_summary s = {.epoch = 3, .epochs = 10, .train_loss = 0.34123, .train_accuracy = 0.876, .val_loss = 0.3555,
-                          .val_accuracy = 1, .lr = 1e-5, .seconds = 1.7, .best = true};
+    nt_epoch_summary s = {.epoch = 3,
+                          .epochs = 10,
+                          .train_loss = 0.34123,
+                          .train_accuracy = 0.876,
+                          .val_loss = 0.3555,
+                          .val_accuracy = 1,
+                          .lr = 1e-5,
+                          .seconds = 1.7,
+                          .best = true};
     nt_progress_format_epoch(&progress, &s, line, sizeof line);
-    assert_string_equal(line, "epoch  3/10  loss 0.3412  acc 87.6%  val loss 0.3555  val acc 100.0%  lr 1e-05  1.7 s  best");
+    assert_string_equal(line,
+                        "epoch  3/10  loss 0.3412  acc 87.6%  val loss 0.3555  val acc 100.0%  lr 1e-05  1.7 s  best");
     progress.width = 80;
     nt_progress_format_epoch(&progress, &s, line, sizeof line);
     assert_true(columns(line) < 80);

@@ -67,20 +67,25 @@ static void unsound_headers_are_refused(void **state)
     refused("[1]", 0, "not a JSON object");
     refused("{\"a\":1}", 0, "'a' needs dtype");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"a\":{\"dtype\":\"F32\",\"shape\":[2],"
-            "\"data_offsets\":[0,8]}}", 8, "duplicate");
+            "\"data_offsets\":[0,8]}}",
+            8, "duplicate");
     refused("{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "unknown dtype 'F31'");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "cut short");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "1 bytes after the last tensor");
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "has 8 bytes, its shape and dtype need 12");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8,
+            "has 8 bytes, its shape and dtype need 12");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}}", 8, "not a list of sizes");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,8]}}", 8, "not a list of sizes");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "not a range");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 8, "not a range");
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "larger than any file");
-    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]}}", 0, "larger than any file");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
+            "larger than any file");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]}}", 0,
+            "larger than any file");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "9 dimensions");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],"
-            "\"data_offsets\":[4,12]}}", 12, "overlap");
+            "\"data_offsets\":[4,12]}}",
+            12, "overlap");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "hole");
     refused("{\"__metadata__\":[]}", 0, "__metadata__");
     refused("{\"__metadata__\":{\"a\":1}}", 0, "not a string");
@@ -104,21 +109,20 @@ static void types_are_converted(void **state)
 {
     (void)state;
     static const unsigned char values[] = {
-        0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00, 0x00, 0x7c,   /* F16: 1, -2, 2^-24, inf */
-        0x80, 0x3f, 0x20, 0xc1,                           /* BF16: 1, -10 */
-        0, 0, 0, 0, 0, 0, 0xf8, 0x3f,                     /* F64: 1.5 */
-        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,   /* I64: -2 */
-        0xfd, 0xff, 0xff, 0xff,                           /* I32: -3 */
-        0xff, 0x80,                                       /* U8: 255; I8: -128 */
+        0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00, 0x00, 0x7c, /* F16: 1, -2, 2^-24, inf */
+        0x80, 0x3f, 0x20, 0xc1,                         /* BF16: 1, -10 */
+        0,    0,    0,    0,    0,    0,    0xf8, 0x3f, /* F64: 1.5 */
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* I64: -2 */
+        0xfd, 0xff, 0xff, 0xff,                         /* I32: -3 */
+        0xff, 0x80,                                     /* U8: 255; I8: -128 */
     };
-    static const char header[] =
-        "{\"h\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},"
-        "\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[8,12]},"
-        "\"d\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[12,20]},"
-        "\"l\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[20,28]},"
-        "\"i\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[28,32]},"
-        "\"u\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[32,33]},"
-        "\"c\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[33,34]}}";
+    static const char header[] = "{\"h\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},"
+                                 "\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[8,12]},"
+                                 "\"d\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[12,20]},"
+                                 "\"l\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[20,28]},"
+                                 "\"i\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[28,32]},"
+                                 "\"u\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[32,33]},"
+                                 "\"c\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[33,34]}}";
     nt_tensors tensors;
     nt_error error = {0};
     size_t size;
@@ -137,21 +141,56 @@ static void types_are_converted(void **state)
     nt_tensors_free(&tensors);
 }
 
-/* -- A model's weights -------------------------------------------------------------------------------------------------- */
+/* -- A model's weights ------------------------------------------------------------------------------------------- */
 
 enum { CONV = 8 * 2 * 9, ELEMENTS = CONV + 8 + 8 };
 
 static const nt_param net_params[] = {
-    {.name = "conv1.weight", .layout = NT_PANELS, .disk_dims = {5, 2, 3, 3}, .n_disk_dims = 4, .out = 5, .in = 2, .kh = 3, .kw = 3,
-     .groups = 1, .panel = 8, .out_padded = 8, .offset = 0, .elements = CONV, .init = NT_INIT_NORMAL, .init_a = 1},
-    {.name = "conv1.bias", .role = NT_BIAS, .disk_dims = {5}, .n_disk_dims = 1, .out = 5, .groups = 1, .offset = CONV, .elements = 8,
-     .init = NT_INIT_NORMAL, .init_a = 1, .init_stream = 1},
-    {.name = "bn1.running_mean", .role = NT_STAT, .disk_dims = {5}, .n_disk_dims = 1, .out = 5, .groups = 1, .offset = CONV + 8,
-     .elements = 8, .init = NT_INIT_NORMAL, .init_a = 1, .init_stream = 2},
+    {.name = "conv1.weight",
+     .layout = NT_PANELS,
+     .disk_dims = {5, 2, 3, 3},
+     .n_disk_dims = 4,
+     .out = 5,
+     .in = 2,
+     .kh = 3,
+     .kw = 3,
+     .groups = 1,
+     .panel = 8,
+     .out_padded = 8,
+     .offset = 0,
+     .elements = CONV,
+     .init = NT_INIT_NORMAL,
+     .init_a = 1},
+    {.name = "conv1.bias",
+     .role = NT_BIAS,
+     .disk_dims = {5},
+     .n_disk_dims = 1,
+     .out = 5,
+     .groups = 1,
+     .offset = CONV,
+     .elements = 8,
+     .init = NT_INIT_NORMAL,
+     .init_a = 1,
+     .init_stream = 1},
+    {.name = "bn1.running_mean",
+     .role = NT_STAT,
+     .disk_dims = {5},
+     .n_disk_dims = 1,
+     .out = 5,
+     .groups = 1,
+     .offset = CONV + 8,
+     .elements = 8,
+     .init = NT_INIT_NORMAL,
+     .init_a = 1,
+     .init_stream = 2},
 };
 
-static const nt_model net = {.name = "net", .hash = "0123456789abcdef", .params = net_params, .n_params = 3,
-                             .trainable_elements = CONV + 8, .params_elements = ELEMENTS};
+static const nt_model net = {.name = "net",
+                             .hash = "0123456789abcdef",
+                             .params = net_params,
+                             .n_params = 3,
+                             .trainable_elements = CONV + 8,
+                             .params_elements = ELEMENTS};
 
 static void weights_go_there_and_back(void **state)
 {
@@ -207,14 +246,18 @@ static void fill_zero(void *context, size_t index, float *values)
 static void misfits_are_listed(void **state)
 {
     (void)state;
-    nt_tensor_out out[] = {{"conv1.weigth", 4, {5, 2, 3, 3}}, {"conv1.bias", 1, {6}}, {"bn1.running_mean", 1, {5}},
-                           {"bn1.num_batches_tracked", 0, {0}}, {"extra", 1, {1}}};
+    nt_tensor_out out[] = {{"conv1.weigth", 4, {5, 2, 3, 3}},
+                           {"conv1.bias", 1, {6}},
+                           {"bn1.running_mean", 1, {5}},
+                           {"bn1.num_batches_tracked", 0, {0}},
+                           {"extra", 1, {1}}};
     nt_error error = {0};
     nt_weights weights;
     real params[ELEMENTS] = {7};
     assert_true(nt_tensors_write(path, out, 5, NULL, fill_zero, out, NT_SURVIVES_PROCESS, &error));
     assert_false(nt_weights_load(&weights, &net, path, params, &error));
-    assert_non_null(strstr(error.text, "missing     conv1.weight [5, 2, 3, 3]; the file has conv1.weigth [5, 2, 3, 3]: did you mean"));
+    assert_non_null(strstr(
+        error.text, "missing     conv1.weight [5, 2, 3, 3]; the file has conv1.weigth [5, 2, 3, 3]: did you mean"));
     assert_non_null(strstr(error.text, "shape       conv1.bias is [6] in the file, [5] in the network"));
     assert_non_null(strstr(error.text, "unexpected  extra [1]"));
     assert_null(strstr(error.text, "num_batches_tracked"));
@@ -224,7 +267,9 @@ static void misfits_are_listed(void **state)
 static void pytorch_files_need_no_metadata(void **state)
 {
     (void)state;
-    nt_tensor_out out[] = {{"conv1.weight", 4, {5, 2, 3, 3}}, {"conv1.bias", 1, {5}}, {"bn1.running_mean", 1, {5}},
+    nt_tensor_out out[] = {{"conv1.weight", 4, {5, 2, 3, 3}},
+                           {"conv1.bias", 1, {5}},
+                           {"bn1.running_mean", 1, {5}},
                            {"bn1.num_batches_tracked", 0, {0}}};
     nt_error error = {0};
     nt_weights weights;
@@ -243,7 +288,8 @@ static void what_cannot_be_written_is_said(void **state)
     (void)state;
     nt_tensor_out out[] = {{"a", 1, {5}}};
     nt_error error = {0};
-    assert_false(nt_tensors_write("/proc/none/w.safetensors", out, 1, NULL, fill_zero, out, NT_SURVIVES_MACHINE, &error));
+    assert_false(
+        nt_tensors_write("/proc/none/w.safetensors", out, 1, NULL, fill_zero, out, NT_SURVIVES_MACHINE, &error));
     assert_non_null(strstr(error.text, "/proc/none/w.safetensors: cannot write"));
 }
 

@@ -2,8 +2,9 @@
  *
  *   input 2 -> dense 12 -> centre -> relu -> dropout 10% -> dense 3, cross entropy, momentum, on the spiral
  *
- * `centre` subtracts the batch's mean of each unit, and a running mean at inference: it is here for its statistic. Plain loops, as
- * near to the definitions as can be. TOY_WRONG makes one gradient wrong, which the gradient check has to notice. */
+ * `centre` subtracts the batch's mean of each unit, and a running mean at inference: it is here for its statistic.
+ * Plain loops, as near to the definitions as can be. TOY_WRONG makes one gradient wrong, which the gradient check has
+ * to notice. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -246,23 +247,37 @@ static void toy_update(nt_pass *p)
     }
 }
 
-#define DENSE(called, outs, ins, padded, at, std, stream)                                                                             \
-    {.name = called ".weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {outs, ins}, .n_disk_dims = 2, .out = outs,       \
-     .in = ins, .kh = 1, .kw = 1, .groups = 1, .panel = PANEL, .out_padded = padded, .offset = at, .elements = (ins) * (padded),      \
-     .init = NT_INIT_NORMAL, .init_a = std, .init_stream = stream, .decay = 1}
-#define VECTOR(called, of_role, length, padded, at)                                                                                   \
-    {.name = called, .role = of_role, .layout = NT_VECTOR, .disk_dims = {length}, .n_disk_dims = 1, .out = length, .in = 1, .kh = 1,  \
-     .kw = 1, .groups = 1, .offset = at, .elements = padded, .init = NT_INIT_CONSTANT}
+#define DENSE(called, outs, ins, padded, at, std, stream)                                                             \
+    {                                                                                                                 \
+        .name = called ".weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {outs, ins}, .n_disk_dims = 2, \
+        .out = outs, .in = ins, .kh = 1, .kw = 1, .groups = 1, .panel = PANEL, .out_padded = padded, .offset = at,    \
+        .elements = (ins) * (padded), .init = NT_INIT_NORMAL, .init_a = std, .init_stream = stream, .decay = 1        \
+    }
+#define VECTOR(called, of_role, length, padded, at)                                                                   \
+    {                                                                                                                 \
+        .name = called, .role = of_role, .layout = NT_VECTOR, .disk_dims = {length}, .n_disk_dims = 1, .out = length, \
+        .in = 1, .kh = 1, .kw = 1, .groups = 1, .offset = at, .elements = padded, .init = NT_INIT_CONSTANT            \
+    }
 
 static const nt_param params[] = {
-    DENSE("dense1", HIDDEN, IN, HIDDEN_PADDED, W1, 1, 0), VECTOR("dense1.bias", NT_BIAS, HIDDEN, HIDDEN_PADDED, B1),
-    DENSE("dense2", OUT, HIDDEN, OUT_PADDED, W2, 0.4, 1), VECTOR("dense2.bias", NT_BIAS, OUT, OUT_PADDED, B2),
+    DENSE("dense1", HIDDEN, IN, HIDDEN_PADDED, W1, 1, 0),
+    VECTOR("dense1.bias", NT_BIAS, HIDDEN, HIDDEN_PADDED, B1),
+    DENSE("dense2", OUT, HIDDEN, OUT_PADDED, W2, 0.4, 1),
+    VECTOR("dense2.bias", NT_BIAS, OUT, OUT_PADDED, B2),
     VECTOR("centre.running_mean", NT_STAT, HIDDEN, HIDDEN_PADDED, MEAN),
 };
 
 static const nt_head heads[] = {
-    {.name = "dense2", .h = 1, .w = 1, .c = OUT, .offset = Y, .infer_offset = Y, .stride_sample = OUT_PADDED,
-     .stride_row = OUT_PADDED, .stride_pixel = OUT_PADDED, .loss = 0},
+    {.name = "dense2",
+     .h = 1,
+     .w = 1,
+     .c = OUT,
+     .offset = Y,
+     .infer_offset = Y,
+     .stride_sample = OUT_PADDED,
+     .stride_row = OUT_PADDED,
+     .stride_pixel = OUT_PADDED,
+     .loss = 0},
 };
 
 static const nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1}};
@@ -270,13 +285,29 @@ static const nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1}};
 static const char *const classes[] = {"red", "green", "blue"};
 
 static const nt_data_config data = {
-    .source = NT_SOURCE_SPIRAL, .spiral_classes = OUT, .spiral_points = 150, .spiral_noise = 0.1, .validation_share = 0.2,
-    .normalize = NT_NORM_STANDARDIZE, .classes = classes, .n_classes = OUT,
+    .source = NT_SOURCE_SPIRAL,
+    .spiral_classes = OUT,
+    .spiral_points = 150,
+    .spiral_noise = 0.1,
+    .validation_share = 0.2,
+    .normalize = NT_NORM_STANDARDIZE,
+    .classes = classes,
+    .n_classes = OUT,
 };
 
 static const nt_train_config train_config = {
-    .optimizer = "momentum", .lr = 0.1, .weight_decay = 1e-4, .schedule = NT_SCHED_COSINE, .schedule_per_step = 1,
-    .cosine_final = 0.05, .batch = 16, .epochs = 20, .clip = NT_CLIP_NORM, .clip_at = 5, .seed = 7, .metric_accuracy = 1,
+    .optimizer = "momentum",
+    .lr = 0.1,
+    .weight_decay = 1e-4,
+    .schedule = NT_SCHED_COSINE,
+    .schedule_per_step = 1,
+    .cosine_final = 0.05,
+    .batch = 16,
+    .epochs = 20,
+    .clip = NT_CLIP_NORM,
+    .clip_at = 5,
+    .seed = 7,
+    .metric_accuracy = 1,
     .top_k = 2,
 };
 
@@ -290,18 +321,45 @@ const nt_model toy_model_double = {
 extern const nt_model toy_model_double;
 static const nt_model toy_model = {
 #endif
-    .abi = NT_ABI, .name = "toy", .file = "toy.net", .target = "generic", .hash = "00000000000000aa",
-    .input_h = 1, .input_w = 1, .input_c = IN,
-    .params = params, .n_params = sizeof params / sizeof *params,
-    .trainable_elements = TRAINABLE, .params_elements = ALL, .state_slots = 1,
-    .arena_sample = ARENA, .arena_fixed = 0, .infer_sample = DY, .infer_fixed = 0,
-    .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,
+    .abi = NT_ABI,
+    .name = "toy",
+    .file = "toy.net",
+    .target = "generic",
+    .hash = "00000000000000aa",
+    .input_h = 1,
+    .input_w = 1,
+    .input_c = IN,
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .trainable_elements = TRAINABLE,
+    .params_elements = ALL,
+    .state_slots = 1,
+    .arena_sample = ARENA,
+    .arena_fixed = 0,
+    .infer_sample = DY,
+    .infer_fixed = 0,
+    .heads = heads,
+    .n_heads = 1,
+    .losses = losses,
+    .n_losses = 1,
     .parameters = IN * HIDDEN + HIDDEN + HIDDEN * OUT + OUT,
-    .macs_forward = IN * HIDDEN + HIDDEN * OUT, .flops_step = 6 * (IN * HIDDEN + HIDDEN * OUT),
-    .input_grad = DX, .input_grad_stride_sample = IN, .input_grad_stride_row = IN, .input_grad_stride_pixel = IN,
-    .train = toy_train, .gradient = toy_gradient, .loss = toy_loss, .update = toy_update, .infer = toy_infer,
-    .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 3,
-    .data = &data, .train_config = &train_config,
+    .macs_forward = IN * HIDDEN + HIDDEN * OUT,
+    .flops_step = 6 * (IN * HIDDEN + HIDDEN * OUT),
+    .input_grad = DX,
+    .input_grad_stride_sample = IN,
+    .input_grad_stride_row = IN,
+    .input_grad_stride_pixel = IN,
+    .train = toy_train,
+    .gradient = toy_gradient,
+    .loss = toy_loss,
+    .update = toy_update,
+    .infer = toy_infer,
+    .layer_names = layer_names,
+    .layer_offsets = layer_offsets,
+    .layer_elements = layer_elements,
+    .n_layers = 3,
+    .data = &data,
+    .train_config = &train_config,
 };
 
 #ifndef NT_DOUBLE
