@@ -182,6 +182,20 @@ const char *shape_arithmetic(Arena *a, Shape s)
     return arena_printf(a, "%lld*%lld*%lld", (long long)s.h, (long long)s.w, (long long)s.c);
 }
 
+size_t block_around(const char *a, const char *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++) {
+        n = a[i] == '.' ? i : n;
+    }
+    return n;
+}
+
+bool is_in_block(const char *name, const char *block, size_t n)
+{
+    return n > 0 && strncmp(name, block, n) == 0 && name[n] == '.';
+}
+
 /* ---- rows ---- */
 
 /* A sum that stays at the largest number rather than wrap: reports of absurd models show absurd figures, not wrong signs. */

@@ -64,6 +64,10 @@ Span report_most(const Report *r, RowFigure *figure, int64_t of);
 /* "conv1..conv2 (59%)", or "fc6 (61%)". */
 const char *report_span_text(const Report *r, Span s);
 
+/* Length of the name of the innermost block around two layers: that of layer1.0 for layer1.0.conv1 and layer1.0.conv2; 0: none. */
+size_t block_around(const char *a, const char *b);
+/* Whether a layer's name begins with that of the block of length n. */
+bool is_in_block(const char *name, const char *block, size_t n);
 /* "conv 11x11 /4": operator, window and stride. */
 const char *operator_text(Arena *a, const Layer *l);
 /* "227x227x3 -> 1000", with every output. */

@@ -68,21 +68,6 @@ static TableRow *new_table_row(Table *t, const char *name)
     return e;
 }
 
-/* Length of the longest dotted prefix that is a block's name around both: layer1.0 of layer1.0.conv1 and layer1.0.conv2. */
-static size_t common_block(const char *a, const char *b)
-{
-    size_t n = 0;
-    for (size_t i = 0; a[i] && a[i] == b[i]; i++) {
-        n = a[i] == '.' ? i : n;
-    }
-    return n;
-}
-
-static bool is_inside(const char *name, const char *block, size_t n)
-{
-    return n > 0 && strncmp(name, block, n) == 0 && name[n] == '.';
-}
-
 static void make_table_rows(Table *t)
 {
     const Report *r = t->r;
@@ -92,9 +77,9 @@ static void make_table_rows(Table *t)
     for (int i = 0; i < r->n_rows; i++) {
         const Row *row = &r->rows[i];
         const char *name = row->layer->name;
-        if (!is_inside(name, block, n)) {
+        if (!is_in_block(name, block, n)) {
             block = name;
-            n = i + 1 < r->n_rows ? common_block(name, r->rows[i + 1].layer->name) : 0;
+            n = i + 1 < r->n_rows ? block_around(name, r->rows[i + 1].layer->name) : 0;
             sums = t->n_rows;
             if (n > 0) {
                 new_table_row(t, arena_strndup(r->arena, name, n));
