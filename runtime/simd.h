@@ -1,8 +1,9 @@
 /* simd.h - vectors of VL reals: the only way kernels and emitted code touch the processor's vector unit.
  *
- * A target defines NT_TARGET_<ISA> on the compiler's command line, and this file includes the header of that ISA; without
- * one, or with NT_DOUBLE, simd_generic.h (plain C) serves. An ISA's header gives the types and functions below; those whose
- * arithmetic is polynomials (v_exp ... v_pow) it gets from simd_math.h, which is written in terms of the others.
+ * A target defines NT_TARGET_<ISA> on the compiler's command line, and this file includes the header of that ISA;
+ * without one, or with NT_DOUBLE, simd_generic.h (plain C) serves. An ISA's header gives the types and functions below;
+ * those whose arithmetic is polynomials (v_exp ... v_pow) it gets from simd_math.h, which is written in terms of the
+ * others.
  *
  *   VL                       reals a vector
  *   vf, vm                   VL reals; VL truth values
@@ -16,16 +17,16 @@
  *   v_max(a, b) v_min(a, b)  a if it is the larger (smaller), otherwise b: a NaN in b is kept, so write v_max(zero, x)
  *   v_gt v_ge v_lt v_le v_eq comparisons; false with a NaN
  *   v_select(m, a, b)        a where m is true, else b
- *   v_sum v_hmax             sum and maximum of the lanes, as a balanced tree: lane i with lane i + VL/2 first, and so on
+ *   v_sum v_hmax             sum and maximum of the lanes, as a balanced tree: lane i with lane i + VL/2 first
  *   v_transpose(rows)        VL vectors: lane j of rows[i] and lane i of rows[j] change places
  *   v_exp v_log v_log1p v_expm1 v_tanh v_sigmoid v_erf v_softplus v_pow(a > 0, b)
  *   v_eq_u8(p, t)            which of the VL bytes at p equal t
  *   v_store_u8(p, v)         VL bytes; the lanes hold integers 0..255
  *   v_uniform(key, index)    lane i: number index + i of the random stream `key`, in [0, 1); see nt_uniform_bits()
  *
- * Accuracy (float, against the exact value; tests/kernels/test_simd.c measures it): exp, log, log1p, expm1, softplus 2 ulp;
- * tanh, sigmoid, erf 3 ulp; pow 3 ulp where |b log a| < 16. Every finite argument in the domain gives a value that is not NaN: what
- * overflows is infinite, what underflows is zero or subnormal. */
+ * Accuracy (float, against the exact value; tests/kernels/test_simd.c measures it): exp, log, log1p, expm1, softplus 2
+ * ulp; tanh, sigmoid, erf 3 ulp; pow 3 ulp where |b log a| < 16. Every finite argument in the domain gives a value that
+ * is not NaN: what overflows is infinite, what underflows is zero or subnormal. */
 #ifndef NT_SIMD_H
 #define NT_SIMD_H
 
@@ -53,7 +54,8 @@ NT_INLINE void nt_prefetch(const real *base, ptrdiff_t i)
 #endif
 }
 
-/* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper half. */
+/* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper
+ * half. */
 static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)
 {
     uint64_t z = key + (index_high + UINT64_C(1)) * UINT64_C(0x9E3779B97F4A7C15);
@@ -62,8 +64,8 @@ static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)
     return z ^ (z >> 32);
 }
 
-/* The generator behind v_uniform: 24 random bits for number `index` of stream `key`. Counter based, so that any number can be
- * made by any thread in any order. The counter's lower half goes through two keyed rounds of multiply and
+/* The generator behind v_uniform: 24 random bits for number `index` of stream `key`. Counter based, so that any number
+ * can be made by any thread in any order. The counter's lower half goes through two keyed rounds of multiply and
  * xor-shift, a bijection of 32 bits whose steps every vector unit has; v_uniform is this times 2^-24. */
 static inline uint32_t nt_uniform_bits(uint64_t key, uint64_t index)
 {

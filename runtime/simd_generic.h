@@ -1,5 +1,5 @@
-/* simd_generic.h - vectors as arrays of 8 reals, in plain C: any processor, and double. The mathematical functions are libm's, lane by
- * lane, so that this is also the reference which other ISAs are tested against. See simd.h. */
+/* simd_generic.h - vectors as arrays of 8 reals, in plain C: any processor, and double. The mathematical functions are
+ * libm's, lane by lane, so that this is also the reference which other ISAs are tested against. See simd.h. */
 #ifndef NT_SIMD_GENERIC_H
 #define NT_SIMD_GENERIC_H
 

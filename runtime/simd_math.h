@@ -1,17 +1,18 @@
-/* simd_math.h - exp, log and their relatives for float vectors, in terms of an ISA's arithmetic. Included by the ISA's header,
- * which gives, besides what simd.h lists,
+/* simd_math.h - exp, log and their relatives for float vectors, in terms of an ISA's arithmetic. Included by the ISA's
+ * header, which gives, besides what simd.h lists,
  *   v_round(x)      nearest integer, |x| < 2^22
  *   v_pow2i(x)      2^x for integral x in -126..127
  *   v_split(x, &e)  for normal x > 0: returns m in [sqrt(1/2), sqrt(2)) with x = m * 2^e
  *
- * Polynomials are minimax fits of the function named at each, made with the weight that bounds the result's relative error. */
+ * Polynomials are minimax fits of the function named at each, made with the weight that bounds the result's relative
+ * error. */
 #ifndef NT_SIMD_MATH_H
 #define NT_SIMD_MATH_H
 
 #include <math.h>
 
-#define NT_LN2_HIGH 0.693145751953125f       /* 15 bits: its product with an exponent is exact */
-#define NT_LN2_LOW 1.428606820309417e-06f    /* ln 2 - NT_LN2_HIGH */
+#define NT_LN2_HIGH 0.693145751953125f    /* 15 bits: its product with an exponent is exact */
+#define NT_LN2_LOW 1.428606820309417e-06f /* ln 2 - NT_LN2_HIGH */
 #define NT_LOG2_E 1.442695040888963f
 
 /* x = n ln 2 + r with integral n and |r| <= ln(2)/2: returns r. */
@@ -120,7 +121,8 @@ static inline vf v_softplus(vf x)
     return v_add(v_max(v_zero(), x), v_log1p(v_exp(v_neg(v_abs(x)))));
 }
 
-/* |x| < 1: x P(x^2), P fitted to erf(x)/x. Beyond: 1 - e^Q(|x|), Q fitted to log erfc on [1, 4]; from 4 on it rounds to 1. */
+/* |x| < 1: x P(x^2), P fitted to erf(x)/x. Beyond: 1 - e^Q(|x|), Q fitted to log erfc on [1, 4]; from 4 on it rounds
+ * to 1. */
 static inline vf v_erf(vf x)
 {
     vf u = v_mul(x, x);
@@ -153,10 +155,10 @@ static inline vf v_pow(vf a, vf b)
     vf f2_low = v_fma(f, f, v_neg(f2));
     vf half_f2 = v_mul(v_set1(-0.5f), f2);
     vf scale = v_mul(e, v_set1(NT_LN2_HIGH));
-    vf high = v_add(scale, f);                              /* |scale| > |f| or scale = 0: the error of the sum is exact */
+    vf high = v_add(scale, f); /* |scale| > |f| or scale = 0: the error of the sum is exact */
     vf low = v_sub(f, v_sub(high, scale));
     low = v_select(v_eq(e, v_zero()), v_zero(), low);
-    vf sum = v_add(high, half_f2);                          /* |high| > |f2/2| likewise */
+    vf sum = v_add(high, half_f2); /* |high| > |f2/2| likewise */
     low = v_add(low, v_sub(half_f2, v_sub(sum, high)));
     low = v_fma(v_set1(-0.5f), f2_low, low);
     low = v_fma(e, v_set1(NT_LN2_LOW), low);

@@ -1,37 +1,46 @@
-/* igemm.k.c - the product of layers: convolution, its gradient to the input, dense layers and theirs, in one implicit matrix product.
+/* igemm.k.c - the product of layers: convolution, its gradient to the input, dense layers and theirs, in one implicit
+ * matrix product.
  *
  *   y[pixel][c] = sum over taps t and r < K_RUN of  x[window of the pixel + K_TAP[t] + r] * w[t*K_RUN + r][c]
  *
- * Nothing is copied: x is read where it lies. Output pixels are numbered flat over (sample, row, column), m = (n*K_OUT_H + h)*K_OUT_W + w,
- * so that tiles run on across rows and samples and small images leave no ragged ends. The window of a pixel begins at
+ * Nothing is copied: x is read where it lies. Output pixels are numbered flat over (sample, row, column),
+ * m = (n*K_OUT_H + h)*K_OUT_W + w, so that tiles run on across rows and samples and small images leave no ragged ends.
+ * The window of a pixel begins at
  *   x + n*K_IN_S + h*K_IN_R + w*K_IN_P + group*K_IN_G
- * where x points at the first element of the first window, halo included, and K_IN_R and K_IN_P include the convolution's stride.
+ * where x points at the first element of the first window, halo included, and K_IN_R and K_IN_P include the stride.
  *
- *   convolution        K_TAPS = kh*kw, K_TAP[i*kw + j] = i*dilation*R + j*dilation*P, K_RUN = channels of a group. Where pixels lie
- *                      without gaps (P = channels, one group, no dilation), a kernel row is one tap: K_TAPS = kh, K_RUN = kw*channels.
- *   gradient to input  one call for each stride phase, with x = dy and w from pack_dx.k.c, whose header comment gives K_TAP.
- *   dense              K_OUT_H = K_OUT_W = 1 and K_IN_S the sample stride; taps are the contiguous runs of the input volume.
- *   dense, gradient    K_TURN = 1: w is the layer's forward panels, turned block by block on the fly (they are used once, so a turned
- *                      copy would only cost memory traffic). K_RUN = out channels, K_TAPS = 1, K_GROUPS = pixels of the input volume,
- *                      K_IN_G = 0, K_CO = channels of a volume's pixel padded to VL: c = pixel*K_CO + channel.
+ *   convolution        K_TAPS = kh*kw, K_TAP[i*kw + j] = i*dilation*R + j*dilation*P, K_RUN = channels of a group.
+ *                      Where pixels lie without gaps (P = channels, one group, no dilation), a kernel row is one tap:
+ *                      K_TAPS = kh, K_RUN = kw*channels.
+ *   gradient to input  one call for each stride phase, with x = dy and w and K_TAP as pack_dx.k.c tells.
+ *   dense              K_OUT_H = K_OUT_W = 1, K_IN_S the sample stride, taps the contiguous runs of the input volume.
+ *                      (A stride that is a multiple of 1024 elements puts all samples on the same few places of the
+ *                      first-level cache; 16 elements more cure that.)
+ *   dense, gradient    K_TURN = 1: w is the layer's forward panels, turned part by part on the fly (they are used
+ *                      once, so a turned copy would only cost memory traffic). x = dy, K_RUN = out channels,
+ *                      K_TAPS = 1, K_GROUPS = pixels of the input volume, K_IN_G = 0, K_CO = channels of a volume's
+ *                      pixel padded to VL: the hook's c is pixel*K_CO + channel. K_KB is a multiple of VL.
  *
- * w: for each group, panels of K_NR output channels, the last K_CO % K_NR wide if that is not 0; a panel is K_TAPS*K_RUN rows of its width.
- * K_CO (a group's output channels) and K_NR are multiples of VL.
+ * w: for each group, panels of K_NR output channels, the last K_CO % K_NR wide if that is not 0; a panel is
+ * K_TAPS*K_RUN rows of its width. K_CO (a group's output channels) and K_NR are multiples of VL.
  *
- * Work is split into items of K_MB pixels and one panel. An item goes through k in blocks of about K_KB rows, whose part of the panel
- * stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`. Items of the same pixels follow each
- * other, so their input stays in the second-level cache. The register tile is K_MR pixels by K_NR channels; a block's pixels are
- * divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
- * Every output is summed in the order of k from zero, whatever n, the position and the number of threads.
+ * Work is split into items of about K_MB pixels and one panel. An item goes through k in parts of about K_KB rows,
+ * whose share of the panel stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`,
+ * and what comes next is fetched meanwhile. Parts are whole taps if these are short; of long taps they are slices, and all
+ * taps are done for one slice before the next. Items of the same pixels follow each other, so their input stays in the
+ * second-level cache. The register tile is K_MR pixels by K_NR channels; the last pixels of a block are divided into
+ * tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
+ * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
- * Hook: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels: group*K_CO + first channel.
- * K_TAPS = 0 (a stride phase that no tap reaches) gives zeros; the table then has one unused entry.
+ * Hook: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels:
+ * group*K_CO + first channel. K_TAPS = 0 (a stride phase that no tap reaches) gives zeros; the table then has one
+ * unused entry.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm). */
 #include "../simd.h"
 #ifndef K_OUT_H
-#define K_OUT_H 8 /* output rows */
-#define K_OUT_W 8 /* output columns */
+#define K_OUT_H 8   /* output rows */
+#define K_OUT_W 8   /* output columns */
 #define K_IN_S 1600 /* elements between samples of x */
 #define K_IN_R 160  /* ... output rows, times the stride */
 #define K_IN_P 16   /* ... output columns, times the stride */
@@ -40,23 +49,24 @@
 #define K_TAPS 9
 #define K_RUN 16
 static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
-#define K_CO 24 /* output channels of a group, padded */
-#define K_NR 16 /* channels of a register tile */
-#define K_MR 6  /* pixels of a register tile */
-#define K_MB 48 /* pixels of a block of work, a multiple of K_MR */
-#define K_KB 96 /* rows of k that pass at a time */
-#define K_TURN 0    /* 1: w is the forward panels of a dense layer, to be turned ... */
+#define K_CO 24      /* output channels of a group, padded */
+#define K_NR 16      /* channels of a register tile */
+#define K_MR 6       /* pixels of a register tile */
+#define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
+#define K_KB 96      /* rows of k that pass at a time */
+#define K_TURN 0     /* 1: w is the forward panels of a dense layer, to be turned ... */
 #define K_TURN_NR VL /* ... and this is their width, ... */
 #define K_TURN_CO VL /* ... their padded output channels ... */
-#define K_TURN_CI 1 /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
+#define K_TURN_CI 1  /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
 #define K_ARGS , real *restrict y
 #define K_PASS , y
-#define K_STORE(v, n, h, w, c) v_store(y + (((n) * K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
+#define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
 #endif
 /* kernel { */
 
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps tap..tap_end-1 and
- * r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both sizes are constants where it is called. */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
 NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
 {
@@ -85,8 +95,8 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
             v_store(sums + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than K_MR: `at` and `sums` have room for
- * that. The pixels are divided into tiles as equal as possible. */
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than K_MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int k_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                      const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
 {
@@ -111,7 +121,8 @@ NT_INLINE int k_next(int count, int vectors, int first, const real *restrict x, 
     return 1;
 }
 
-/* For K_TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the forward panels. */
+/* For K_TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
 NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
 {
     for (; r < r_end; r += VL, turned += VL * width) {
@@ -129,14 +140,15 @@ NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r
     }
 }
 
-/* Where in w line number `line` lies of those that k_turn will read from row r on; at r = K_RUN, from the start of the next panel. */
+/* Where in w line number `line` lies of those that k_turn will read from row r on; at r = K_RUN, from the start of the
+ * next panel. */
 static inline ptrdiff_t k_turn_line(int group, int c, int r, int line)
 {
     const int lines = K_NR * K_TURN_NR / NT_LINE; /* that a panel of K_NR channels has in a forward panel */
     int is_next = r == K_RUN, first = ((is_next ? 0 : r / K_TURN_NR) + line / lines) * K_TURN_NR;
     int forward = K_TURN_CO - first < K_TURN_NR ? K_TURN_CO - first : K_TURN_NR;
-    return ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI + (ptrdiff_t)(c + is_next * K_NR) * forward
-           + line % lines * NT_LINE;
+    return ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI
+           + (ptrdiff_t)(c + is_next * K_NR) * forward + line % lines * NT_LINE;
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
@@ -161,6 +173,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
         int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
         int channel = panel * K_NR, width = panel < panels - 1 ? K_NR : width_last;
+        const real *group_x = x + group * K_IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
         int tiles = (count + K_MR - 1) / K_MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         int is_fresh = block != block_at; /* the block's input has not been read yet */
@@ -183,28 +196,32 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         for (int r = 0; r < K_RUN; r += rows) {
             for (int tap = 0; tap == 0 || tap < K_TAPS; tap += taps) {
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
-                int begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
                 const real *part = K_TURN ? turned : w + panel_at + (tap * K_RUN + r) * width;
-                int is_last_panel = group == K_GROUPS - 1 && panel == panels - 1, line = 0;
-                ptrdiff_t coming = tap_end < K_TAPS ? panel_at + (tap_end * K_RUN + r) * width /* the part after this one */
-                                   : r_end < K_RUN  ? panel_at + r_end * width
-                                   : is_last_panel  ? 0
-                                                    : panel_at + (ptrdiff_t)K_TAPS * K_RUN * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)K_TAPS * K_RUN * width; /* the part after this one */
+                if (tap_end < K_TAPS)
+                    coming = panel_at + (tap_end * K_RUN + r) * width;
+                else if (r_end < K_RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == K_GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
                 if (K_TURN)
                     k_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
                     if (width == K_NR)
-                        next = i + k_next(count - i, K_NR / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
-                                          sums + i * width);
+                        next = k_next(count - i, K_NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
                     else
-                        next = i + k_next(count - i, width_last / VL, begin, x + group * K_IN_G, at + i, part, tap, tap_end, r, r_end,
-                                          sums + i * width);
+                        next = k_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
                     for (int end = line + lines; line < end; line++)
                         nt_prefetch(w, K_TURN ? k_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
                     if (is_fresh && K_TAPS > 0 && tap_end == K_TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + K_MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(x + group * K_IN_G, at[p] + K_TAP[tap_end - 1] + k);
+                                nt_prefetch(group_x, at[p] + K_TAP[tap_end - 1] + k);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {

@@ -1,24 +1,30 @@
 /* igemm_dw.k.c - gradient of a convolution's or dense layer's weights, and of its bias.
  *
- *   dw[t*K_RUN + r][c] = sum over pixels of x[window of the pixel + K_TAP[t] + r] * dy[pixel][c]        db[c] = sum over pixels of dy[pixel][c]
+ *   dw[t*K_RUN + r][c] = sum over pixels of x[window of the pixel + K_TAP[t] + r] * dy[pixel][c]
+ *   db[c] = sum over pixels of dy[pixel][c]
  *
- * The constants that igemm.k.c has too mean the same here: pixels are those of the output, their windows lie in x, taps and runs make the rows k,
- * and dw is written (not added to) in the panels of w, padding included: dy's padded channels are zero. dy points at its first pixel,
- * and pixel (n, h, w) of group g begins at dy + n*K_DY_S + h*K_DY_R + w*K_DY_P + g*K_DY_G; a group has K_CO channels there, padding included.
+ * The constants that igemm.k.c has too mean the same here: pixels are those of the output, their windows lie in x, taps
+ * and runs make the rows k, and dw is written (not added to) in the panels of w, padding included: dy's padded channels
+ * are zero. dy points at its first pixel, and pixel (n, h, w) of group g begins at
+ *   dy + n*K_DY_S + h*K_DY_R + w*K_DY_P + g*K_DY_G
+ * where a group has K_CO channels, padding included.
  *
- * Pixels come in blocks of K_MB. The blocks are divided into K_CHUNKS runs that are summed apart, each into its own copy of dw and db in `work`,
- * and added in the order of the chunks at the end: this feeds many threads where dw is too small to. With K_CHUNKS = 1 dw is written
- * directly and work may be NULL; otherwise it holds K_CHUNKS * (K_GROUPS*K_TAPS*K_RUN*K_CO + (K_BIAS ? K_GROUPS*K_CO : 0)) elements.
- * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw. For each block of pixels it packs dy's block densely, panel by panel, then
- * goes down the rows of dw in tiles of K_MR rows by K_NR channels, all panels of a row tile in turn. A tile's partial sums rest in dw between blocks.
- * (Packing x as well was tried, by tiles and by groups of 48 rows: fetching a line of x costs the same then, and nothing is gained.)
- * Every element is summed in the order of the pixels within chunks whose limits depend on n and the constants only.
+ * Pixels come in blocks of K_MB. The blocks are divided into K_CHUNKS runs that are summed apart, each into its own
+ * copy of dw and db in `work`, and added in the order of the chunks at the end: this feeds many threads where dw is too
+ * small to. With K_CHUNKS = 1 dw is written directly and work may be NULL; otherwise it holds
+ * K_CHUNKS * (K_GROUPS*K_TAPS*K_RUN*K_CO + (K_BIAS ? K_GROUPS*K_CO : 0)) elements.
+ *
+ * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw. For each block of pixels it packs dy's block
+ * densely, panel by panel, then goes down the rows of dw in tiles of K_MR rows by K_NR channels, all panels of a row
+ * tile in turn. A tile's partial sums rest in dw between blocks. (Packing x as well was tried, by tiles and by groups
+ * of 48 rows: fetching a line of x costs the same then, and nothing is gained.)
+ * Every element is summed in the order of the pixels, within chunks whose limits depend on n and the constants only.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm_dw). */
 #include "../simd.h"
 #ifndef K_OUT_H
-#define K_OUT_H 8 /* output rows */
-#define K_OUT_W 8 /* output columns */
+#define K_OUT_H 8   /* output rows */
+#define K_OUT_W 8   /* output columns */
 #define K_IN_S 1600 /* elements between samples of x */
 #define K_IN_R 160  /* ... output rows, times the stride */
 #define K_IN_P 16   /* ... output columns, times the stride */
@@ -42,8 +48,8 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #endif
 /* kernel { */
 
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x begin at x + at[p]. Adds to
- * dw, or sets it if this is the `first` block. */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
 NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict dy, int k, real *restrict dw)
 {
@@ -92,7 +98,8 @@ NT_INLINE void k_any(int rows, int vectors, int count, int first, const real *re
         k_tile(1, vectors, count, first, x, at, dy, k, dw);
 }
 
-static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db, real *restrict work)
+static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
 {
     const int rows = K_TAPS * K_RUN, weights = K_GROUPS * rows * K_CO, total = weights + (K_BIAS ? K_GROUPS * K_CO : 0);
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
@@ -102,14 +109,16 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     ptrdiff_t at[K_MB], dy_at[K_MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < K_CHUNKS * K_GROUPS * panel_sets * slices; item++) {
-        int slice = item % slices, panel_set = item / slices % panel_sets, group = item / slices / panel_sets % K_GROUPS;
-        int chunk = item / slices / panel_sets / K_GROUPS;
-        int first_block = (int)((int64_t)blocks * chunk / K_CHUNKS), end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % K_GROUPS, chunk = item / slices / panel_sets / K_GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / K_CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
         int k_end = (slice + 1) * K_KS < rows ? (slice + 1) * K_KS : rows;
         int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
         real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * K_MB, sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
+        int first = first_block * K_MB;
+        int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = pixels - block * K_MB < K_MB ? pixels - block * K_MB : K_MB;
             for (int p = 0; p < count; p++) {

@@ -1,11 +1,12 @@
-/* bench_igemm.c - speed of the product kernels on layers of well-known networks, as a share of the machine's peak, one thread.
+/* bench_igemm.c - speed of the product kernels on layers of well-known networks, as a share of the machine's peak, one
+ * thread.
  *
  *   bench_igemm [-c COMPILER] [-f FLAGS] [-k KERNEL-DIR] [-t SECONDS] [NAME-PART]
  *
- * For each layer whose name contains NAME-PART it chooses constants by the rules below, writes a C file that includes the kernels with
- * them, compiles that as the product's code is compiled, loads it and times forward, gradient to the input (packing included) and
- * gradient of the weights: the best of several runs, in processor time.
- * Samples of the results are compared with naive sums.
+ * For each layer whose name contains NAME-PART it chooses constants by the rules below, writes a C file that includes
+ * the kernels with them, compiles that as the product's code is compiled, loads it and times forward, gradient to the
+ * input (packing included) and gradient of the weights: the best of several runs, in processor time. Samples of the
+ * results are compared with naive sums.
  *
  * choose_igemm() and choose_igemm_dw() are the rules for the tuning constants; the compiler's target uses the same. */
 #define _POSIX_C_SOURCE 200809L
@@ -69,7 +70,7 @@ static int limit(int a, int low, int high)
     return a < low ? low : a > high ? high : a;
 }
 
-/* ---- The rules ------------------------------------------------------------------------------------------------------------- */
+/* ---- The rules -------------------------------------------------------------------------------------------------- */
 
 /* Registers of the target and how its tiles divide them; caches in elements of real. */
 enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, L1 = 8192, L2 = 65536 };
@@ -80,7 +81,8 @@ typedef struct tuning {
 
 /* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN (of the longest phase), `run` = K_RUN.
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
- *   KB      rows whose part of a panel takes about 3/8 of the first-level cache, evened out over the blocks, in whole taps if they are short.
+ *   KB      rows whose part of a panel takes about 3/8 of the first-level cache, evened out over the parts, in whole
+ *           taps if they are short.
  *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
 static tuning choose_igemm(int channels, int rows, int run)
 {
@@ -99,7 +101,8 @@ typedef struct tuning_dw {
 
 /* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block.
  *   MB      pixels whose input has room in half of the second-level cache, 64..192.
- *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as dw's part may have in the second-level cache.
+ *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as keep dw's part in the
+ *           second-level cache.
  *   CHUNKS  so that there are at least 32 items, as long as the copies of dw stay below 4 MB. */
 static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel)
 {
@@ -114,7 +117,7 @@ static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int
     return t;
 }
 
-/* ---- One layer's kernels as a shared object ----------------------------------------------------------------------------------- */
+/* ---- One layer's kernels as a shared object --------------------------------------------------------------------- */
 
 typedef struct kernels {
     void *library;
@@ -191,9 +194,15 @@ static void table(FILE *f, const char *name, const char *function, const int *va
 
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    fprintf(f, "#define k_main %s_main\n#define k_tile %s_tile\n#define k_tiles %s_tiles\n#define k_next %s_next\n#define k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n#define k_turn_line %s_turn_line\n", function, function, function, function, function, function, function,
-            function, function);
-    fprintf(f, "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_tiles\n#undef k_next\n#undef k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n#undef k_turn_line\n\n", folder, kernel);
+    fprintf(f,
+            "#define k_main %s_main\n#define k_tile %s_tile\n#define k_next %s_next\n#define "
+            "k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n#define "
+            "k_turn_line %s_turn_line\n",
+            function, function, function, function, function, function, function, function);
+    fprintf(f,
+            "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_next\n#undef "
+            "k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n#undef k_turn_line\n\n",
+            folder, kernel);
 }
 
 static void write_tuning(FILE *f, const tuning *t)
@@ -209,8 +218,10 @@ static void write_source(FILE *f, plan *p, const char *folder)
     const layer *l = p->l;
     fprintf(f, "#include \"%s/../simd.h\"\n", folder);
     fprintf(f, "#define K_ARGS , real *restrict y\n#define K_PASS , y\n");
-    fprintf(f, "#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c), v_max(v_zero(), v))\n", p->y_s, p->y_r,
-            p->y_p);
+    fprintf(f,
+            "#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c), "
+            "v_max(v_zero(), v))\n",
+            p->y_s, p->y_r, p->y_p);
     define(f, "OUT_H", p->oh);
     define(f, "OUT_W", p->ow);
     define(f, "IN_S", p->x_s);
@@ -249,7 +260,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "IN_P", p->y_p);
     define(f, "RUN", l->co);
     if (p->dense) {
-        fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (c), v)\n", p->dx_s);
+        fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (c), v)\n",
+                p->dx_s);
         define(f, "GROUPS", l->k * l->k);
         define(f, "TAPS", 1);
         define(f, "CO", p->ci_padded);
@@ -261,8 +273,10 @@ static void write_source(FILE *f, plan *p, const char *folder)
         int zero = 0;
         table(f, "TAP", "backward", &zero, 1);
         include(f, folder, "igemm", "backward");
-        fprintf(f, "void pack(const real *w, real *turned)\n{\n    (void)w;\n    (void)turned;\n}\n\n"
-                   "void backward(int n, const real *dy, const real *w, real *dx)\n{\n    backward_main(n, dy, w, dx);\n}\n");
+        fprintf(
+            f,
+            "void pack(const real *w, real *turned)\n{\n    (void)w;\n    (void)turned;\n}\n\n"
+            "void backward(int n, const real *dy, const real *w, real *dx)\n{\n    backward_main(n, dy, w, dx);\n}\n");
         return;
     }
     int begin[65], order[512], position = 0, count = 0;
@@ -299,7 +313,9 @@ static void write_source(FILE *f, plan *p, const char *folder)
         char name[32];
         int a = i / l->stride, b = i % l->stride;
         snprintf(name, sizeof name, "backward%d", i);
-        fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + ((h) * %d + %d) * %d + ((w) * %d + %d) * %d + (c), v)\n",
+        fprintf(f,
+                "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + ((h) * %d + %d) * %d "
+                "+ ((w) * %d + %d) * %d + (c), v)\n",
                 p->dx_s, l->stride, a, p->dx_r, l->stride, b, p->dx_p);
         define(f, "OUT_H", (l->h - a + l->stride - 1) / l->stride);
         define(f, "OUT_W", (l->w - b + l->stride - 1) / l->stride);
@@ -309,7 +325,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
     }
     fprintf(f, "void backward(int n, const real *dy, const real *w, real *dx)\n{\n");
     for (int i = 0; i < count; i++)
-        fprintf(f, "    backward%d_main(n, dy, w + %zu, dx);\n", i, (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
+        fprintf(f, "    backward%d_main(n, dy, w + %zu, dx);\n", i,
+                (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
     fprintf(f, "}\n");
 }
 
@@ -338,7 +355,8 @@ static kernels build(plan *p, const char *compiler, const char *flags, const cha
         exit(1);
     }
     snprintf(object, sizeof object, "%.*s.so", (int)strlen(source) - 2, source);
-    snprintf(command, sizeof command, "%s -std=c11 -fopenmp -fPIC -shared %s -o %s %s", compiler, flags, object, source);
+    snprintf(command, sizeof command, "%s -std=c11 -fopenmp -fPIC -shared %s -o %s %s", compiler, flags, object,
+             source);
     if (system(command) != 0) {
         fprintf(stderr, "bench_igemm: this failed: %s\n", command);
         exit(1);
@@ -363,7 +381,7 @@ static kernels build(plan *p, const char *compiler, const char *flags, const cha
     return k;
 }
 
-/* ---- Measuring ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Measuring -------------------------------------------------------------------------------------------------- */
 
 /* Seconds of this thread's own processor time: what neighbours on the machine take is not counted. */
 static double now(void)
@@ -446,7 +464,8 @@ static double measure(const plan *p, const kernels *k, const tensors *t, int wha
 
 static size_t panel_index(const plan *p, int k, int c)
 {
-    int first = c / p->forward.nr * p->forward.nr, width = p->co_padded - first < p->forward.nr ? p->co_padded - first : p->forward.nr;
+    int first = c / p->forward.nr * p->forward.nr,
+        width = p->co_padded - first < p->forward.nr ? p->co_padded - first : p->forward.nr;
     return (size_t)p->taps * (size_t)p->run * (size_t)first + (size_t)k * (size_t)width + (size_t)(c - first);
 }
 
@@ -468,32 +487,37 @@ static void spot_check(const plan *p, const tensors *t)
         double sum = 0, size = 0;
         for (int i = 0; i < p->taps * p->run; i++) {
             double term = (double)t->w[panel_index(p, i, c)]
-                          * (double)t->x[(ptrdiff_t)n * p->x_s + oh * l->stride * p->x_r + ow * l->stride * p->x_p + p->tap[i / p->run]
-                                         + i % p->run];
+                          * (double)t->x[(ptrdiff_t)n * p->x_s + oh * l->stride * p->x_r + ow * l->stride * p->x_p
+                                         + p->tap[i / p->run] + i % p->run];
             sum += term;
             size += fabs(term);
         }
-        compare(p, "output", (double)t->y[p->y_first + (ptrdiff_t)n * p->y_s + oh * p->y_r + ow * p->y_p + c], sum > 0 ? sum : 0, size);
+        compare(p, "output", (double)t->y[p->y_first + (ptrdiff_t)n * p->y_s + oh * p->y_r + ow * p->y_p + c],
+                sum > 0 ? sum : 0, size);
         sum = size = 0;
         for (int i = 0; i < l->k; i++) {
             for (int j = 0; j < l->k; j++) {
                 int y = h + l->pad - i, x = w + l->pad - j;
-                if (y < 0 || x < 0 || y % l->stride || x % l->stride || y / l->stride >= p->oh || x / l->stride >= p->ow)
+                if (y < 0 || x < 0 || y % l->stride || x % l->stride || y / l->stride >= p->oh
+                    || x / l->stride >= p->ow)
                     continue;
                 for (int co = 0; co < l->co; co++) {
                     double term = (double)t->w[panel_index(p, (i * l->k + j) * l->ci + ci, co)]
-                                  * (double)t->dy[p->y_first + (ptrdiff_t)n * p->y_s + y / l->stride * p->y_r + x / l->stride * p->y_p + co];
+                                  * (double)t->dy[p->y_first + (ptrdiff_t)n * p->y_s + y / l->stride * p->y_r
+                                                  + x / l->stride * p->y_p + co];
                     sum += term;
                     size += fabs(term);
                 }
             }
         }
-        compare(p, "gradient to the input", (double)t->dx[(ptrdiff_t)n * p->dx_s + h * p->dx_r + w * p->dx_p + ci], sum, size);
+        compare(p, "gradient to the input", (double)t->dx[(ptrdiff_t)n * p->dx_s + h * p->dx_r + w * p->dx_p + ci], sum,
+                size);
         sum = size = 0;
         for (n = 0; n < l->n; n++) {
             for (int pixel = 0; pixel < p->oh * p->ow; pixel++) {
                 int y = pixel / p->ow, x = pixel % p->ow;
-                double term = (double)t->x[(ptrdiff_t)n * p->x_s + y * l->stride * p->x_r + x * l->stride * p->x_p + p->tap[k / p->run] + k % p->run]
+                double term = (double)t->x[(ptrdiff_t)n * p->x_s + y * l->stride * p->x_r + x * l->stride * p->x_p
+                                           + p->tap[k / p->run] + k % p->run]
                               * (double)t->dy[p->y_first + (ptrdiff_t)n * p->y_s + y * p->y_r + x * p->y_p + c];
                 sum += term;
                 size += fabs(term);
@@ -514,25 +538,32 @@ static void clear_padding(const plan *p, real *dy)
     }
 }
 
-static void bench_layer(const layer *l, double peak, const char *compiler, const char *flags, const char *folder, double seconds)
+static void bench_layer(const layer *l, double peak, const char *compiler, const char *flags, const char *folder,
+                        double seconds)
 {
     plan p = make_plan(l);
     kernels k = build(&p, compiler, flags, folder);
     size_t rows = (size_t)(p.taps * p.run), n = (size_t)l->n, weights = rows * (size_t)p.co_padded;
     unsigned state = 1;
-    tensors t = {.x = fresh(n * (size_t)p.x_s, &state), .w = fresh(weights, &state), .y = fresh(n * (size_t)p.y_s, &state),
-                 .dy = fresh(n * (size_t)p.y_s, &state), .dx = fresh(n * (size_t)p.dx_s, &state), .dw = fresh(weights, &state),
-                 .db = fresh((size_t)p.co_padded, &state), .turned = fresh((size_t)(l->k * l->k) * (size_t)l->co * (size_t)p.ci_padded, &state),
+    tensors t = {.x = fresh(n * (size_t)p.x_s, &state),
+                 .w = fresh(weights, &state),
+                 .y = fresh(n * (size_t)p.y_s, &state),
+                 .dy = fresh(n * (size_t)p.y_s, &state),
+                 .dx = fresh(n * (size_t)p.dx_s, &state),
+                 .dw = fresh(weights, &state),
+                 .db = fresh((size_t)p.co_padded, &state),
+                 .turned = fresh((size_t)(l->k * l->k) * (size_t)l->co * (size_t)p.ci_padded, &state),
                  .work = fresh((size_t)p.gradient.chunks * (weights + (size_t)p.co_padded), &state)};
     clear_padding(&p, t.dy);
     double macs = (double)rows * (double)(p.oh * p.ow) * (double)l->co * (double)l->n, rate[3];
     for (int what = 0; what < 3; what++)
         rate[what] = measure(&p, &k, &t, what, macs, seconds);
     spot_check(&p, &t);
-    printf("%-36s %4d %8.1f  %5.1f%% %5.1f%% %5.1f%%  %6.1f %6.1f %6.1f  %dx%d mb %d kb %d | %dx%d mb %d kb %d | mb %d pb %d ks %d chunks %d\n", l->name, l->n,
-           macs * 1e-6, 100 * rate[0] / peak, 100 * rate[1] / peak, 100 * rate[2] / peak, rate[0] * 2e-9, rate[1] * 2e-9, rate[2] * 2e-9, p.forward.mr, p.forward.nr, p.forward.mb,
-           p.forward.kb, p.backward.mr, p.backward.nr, p.backward.mb, p.backward.kb, p.gradient.mb, p.gradient.pb, p.gradient.ks,
-           p.gradient.chunks);
+    printf("%-36s %4d %8.1f  %5.1f%% %5.1f%% %5.1f%%  %6.1f %6.1f %6.1f  %dx%d mb %d kb %d | %dx%d mb %d kb %d | mb %d "
+           "pb %d ks %d chunks %d\n",
+           l->name, l->n, macs * 1e-6, 100 * rate[0] / peak, 100 * rate[1] / peak, 100 * rate[2] / peak, rate[0] * 2e-9,
+           rate[1] * 2e-9, rate[2] * 2e-9, p.forward.mr, p.forward.nr, p.forward.mb, p.forward.kb, p.backward.mr,
+           p.backward.nr, p.backward.mb, p.backward.kb, p.gradient.mb, p.gradient.pb, p.gradient.ks, p.gradient.chunks);
     fflush(stdout);
     free(t.x);
     free(t.w);

@@ -1,5 +1,6 @@
-/* igemm_shapes.h - what the tests of the product kernels share: random layers, tensors with halos, weight panels, naive loops.
- * Values are small integers, so that every sum is exact and kernels must agree with the naive loops to the bit. */
+/* igemm_shapes.h - what the tests of the product kernels share: random layers, tensors with halos, weight panels, naive
+ * loops. Values are small integers, so that every sum is exact and kernels must agree with the naive loops to the
+ * bit. */
 #ifndef IGEMM_SHAPES_H
 #define IGEMM_SHAPES_H
 
@@ -52,7 +53,10 @@ static inline void finish_layer(layer *l)
 static inline layer random_layer(void)
 {
     static const int windows[] = {1, 1, 2, 3, 3, 3, 4, 5, 7, 11};
-    layer l = {.n = random_int(1, 7), .h = random_int(1, 12), .w = random_int(1, 12), .groups = random_int(0, 3) ? 1 : random_int(2, 4)};
+    layer l = {.n = random_int(1, 7),
+               .h = random_int(1, 12),
+               .w = random_int(1, 12),
+               .groups = random_int(0, 3) ? 1 : random_int(2, 4)};
     do {
         l.kh = windows[random_int(0, 9)];
         l.kw = random_int(0, 2) ? l.kh : windows[random_int(0, 9)];
@@ -71,8 +75,9 @@ static inline layer random_layer(void)
 
 static inline void print_layer(const layer *l)
 {
-    print_message("n %d  %dx%dx%d -> %dx%dx%d  groups %d  window %dx%d  stride %dx%d  dilation %dx%d  pad %dx%d\n", l->n, l->h, l->w, l->ci, l->oh,
-                  l->ow, l->co, l->groups, l->kh, l->kw, l->sh, l->sw, l->dh, l->dw, l->ph, l->pw);
+    print_message("n %d  %dx%dx%d -> %dx%dx%d  groups %d  window %dx%d  stride %dx%d  dilation %dx%d  pad %dx%d\n",
+                  l->n, l->h, l->w, l->ci, l->oh, l->ow, l->co, l->groups, l->kh, l->kw, l->sh, l->sw, l->dh, l->dw,
+                  l->ph, l->pw);
 }
 
 static inline void *allocate(size_t bytes)

@@ -11,8 +11,8 @@ static int K_TAP[512];
 #define K_TURN_CI 1
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls
-#define K_STORE(v, n, h, w, c) \
-    store(y, calls, v, (size_t)((((n) * K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c)))
+#define K_STORE(v, n, h, w, c)                                                                                         \
+    store(y, calls, v, (size_t)((((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c)))
 
 static void store(real *y, unsigned char *calls, vf v, size_t at)
 {
@@ -62,7 +62,8 @@ static void run(const layer *l, const tensor *x, const real *w, real *y, unsigne
 static void check_layer(const layer *l, int gapless)
 {
     int merged = gapless && l->groups == 1 && l->dw == 1;
-    tensor x = new_tensor(l->n, l->h, l->w, gapless ? l->groups * l->ci : round_up(l->groups * l->ci, VL), l->ph, l->pw);
+    tensor x =
+        new_tensor(l->n, l->h, l->w, gapless ? l->groups * l->ci : round_up(l->groups * l->ci, VL), l->ph, l->pw);
     fill_tensor(&x, l->n, l->h, l->w, 0, l->groups * l->ci, 0);
     set_constants(l, &x, merged);
     random_tile();
@@ -82,17 +83,20 @@ static void check_layer(const layer *l, int gapless)
                     for (int i = 0; i < l->kh; i++) {
                         for (int j = 0; j < l->kw; j++) {
                             int h, v;
-                            if (!input_row(oh, i, l->sh, l->dh, l->ph, l->h, &h) || !input_row(ow, j, l->sw, l->dw, l->pw, l->w, &v))
+                            if (!input_row(oh, i, l->sh, l->dh, l->ph, l->h, &h)
+                                || !input_row(ow, j, l->sw, l->dw, l->pw, l->w, &v))
                                 continue;
                             for (int ci = 0; ci < l->ci; ci++)
                                 sum += value(&x, n, h, v, g * l->ci + ci)
-                                       * (double)w[panel_index(g, (i * l->kw + j) * l->ci + ci, c, rows, l->co_padded, K_NR)];
+                                       * (double)
+                                           w[panel_index(g, (i * l->kw + j) * l->ci + ci, c, rows, l->co_padded, K_NR)];
                         }
                     }
                     if ((double)*out != sum) {
                         print_layer(l);
                         print_message("tile %dx%d block %d k block %d\n", K_MR, K_NR, K_MB, K_KB);
-                        fail_msg("sample %d, pixel %d %d, channel %d: %g instead of %g", n, oh, ow, gc, (double)*out, sum);
+                        fail_msg("sample %d, pixel %d %d, channel %d: %g instead of %g", n, oh, ow, gc, (double)*out,
+                                 sum);
                     }
                 }
             }
@@ -120,8 +124,16 @@ static void test_dense(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        layer l = {.n = random_int(1, 40), .h = random_int(1, 5), .w = random_int(1, 5), .ci = random_int(1, 150), .co = random_int(1, 150),
-                   .groups = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+        layer l = {.n = random_int(1, 40),
+                   .h = random_int(1, 5),
+                   .w = random_int(1, 5),
+                   .ci = random_int(1, 150),
+                   .co = random_int(1, 150),
+                   .groups = 1,
+                   .sh = 1,
+                   .sw = 1,
+                   .dh = 1,
+                   .dw = 1};
         l.kh = l.h;
         l.kw = l.w;
         finish_layer(&l);
@@ -133,7 +145,8 @@ static void test_dense(void **state)
 static void test_no_taps(void **state)
 {
     (void)state;
-    layer l = {.n = 3, .h = 4, .w = 5, .ci = 3, .co = 21, .groups = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    layer l = {
+        .n = 3, .h = 4, .w = 5, .ci = 3, .co = 21, .groups = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
     finish_layer(&l);
     tensor x = new_tensor(l.n, l.h, l.w, 8, 0, 0);
     set_constants(&l, &x, 0);

@@ -1,7 +1,8 @@
 /* test_igemm_dw.c - runtime/kernels/igemm_dw.k.c against naive loops. The kernel's constants are variables here. */
 #include "igemm_shapes.h"
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_DY_S, K_DY_R, K_DY_P, K_DY_G, K_GROUPS, K_TAPS, K_RUN, K_CO, K_NR, K_MR;
+static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_DY_S, K_DY_R, K_DY_P, K_DY_G, K_GROUPS, K_TAPS, K_RUN,
+    K_CO, K_NR, K_MR;
 static int K_MB, K_PB, K_KS, K_CHUNKS, K_BIAS;
 static int K_TAP[512];
 #define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
@@ -46,7 +47,8 @@ static void set_constants(const layer *l, const tensor *x, const tensor *dy)
 /* Memory of exactly the sizes promised, full of what must be overwritten. */
 static gradient run(const layer *l, const tensor *x, const tensor *dy, int threads)
 {
-    gradient d = {.n_w = (size_t)(l->groups * l->kh * l->kw * l->ci * l->co_padded), .n_b = (size_t)(K_BIAS ? l->groups * l->co_padded : 0)};
+    gradient d = {.n_w = (size_t)(l->groups * l->kh * l->kw * l->ci * l->co_padded),
+                  .n_b = (size_t)(K_BIAS ? l->groups * l->co_padded : 0)};
     d.w = allocate(d.n_w * sizeof(real));
     d.b = allocate(d.n_b * sizeof(real));
     real *work = K_CHUNKS > 1 ? allocate((size_t)K_CHUNKS * (d.n_w + d.n_b) * sizeof(real)) : NULL;
@@ -72,7 +74,8 @@ static void free_gradient(gradient *d)
 
 static void check_layer(const layer *l)
 {
-    tensor x = new_tensor(l->n, l->h, l->w, random_int(0, 1) ? l->groups * l->ci : round_up(l->groups * l->ci, VL), l->ph, l->pw);
+    tensor x = new_tensor(l->n, l->h, l->w, random_int(0, 1) ? l->groups * l->ci : round_up(l->groups * l->ci, VL),
+                          l->ph, l->pw);
     fill_tensor(&x, l->n, l->h, l->w, 0, l->groups * l->ci, 0);
     tensor dy = new_tensor(l->n, l->oh, l->ow, l->groups * l->co_padded, random_int(0, 2), random_int(0, 2));
     for (int g = 0; g < l->groups; g++)
@@ -89,7 +92,8 @@ static void check_layer(const layer *l)
                 for (int oh = 0; oh < l->oh; oh++) {
                     for (int ow = 0; ow < l->ow; ow++) {
                         int h, v;
-                        if (input_row(oh, i, l->sh, l->dh, l->ph, l->h, &h) && input_row(ow, j, l->sw, l->dw, l->pw, l->w, &v))
+                        if (input_row(oh, i, l->sh, l->dh, l->ph, l->h, &h)
+                            && input_row(ow, j, l->sw, l->dw, l->pw, l->w, &v))
                             sum += value(&x, n, h, v, g * l->ci + k % l->ci) * value(&dy, n, oh, ow, gc);
                     }
                 }
@@ -97,7 +101,8 @@ static void check_layer(const layer *l)
             double got = (double)d.w[panel_index(g, k, c, rows, l->co_padded, K_NR)];
             if (got != sum) {
                 print_layer(l);
-                print_message("tile %dx%d block %d panels %d slice %d chunks %d\n", K_MR, K_NR, K_MB, K_PB, K_KS, K_CHUNKS);
+                print_message("tile %dx%d block %d panels %d slice %d chunks %d\n", K_MR, K_NR, K_MB, K_PB, K_KS,
+                              K_CHUNKS);
                 fail_msg("group %d, row %d, channel %d: %g instead of %g", g, k, c, got, sum);
             }
         }
@@ -128,8 +133,16 @@ static void test_dense(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        layer l = {.n = random_int(1, 40), .h = random_int(1, 5), .w = random_int(1, 5), .ci = random_int(1, 150), .co = random_int(1, 150),
-                   .groups = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+        layer l = {.n = random_int(1, 40),
+                   .h = random_int(1, 5),
+                   .w = random_int(1, 5),
+                   .ci = random_int(1, 150),
+                   .co = random_int(1, 150),
+                   .groups = 1,
+                   .sh = 1,
+                   .sw = 1,
+                   .dh = 1,
+                   .dw = 1};
         l.kh = l.h;
         l.kw = l.w;
         finish_layer(&l);

@@ -1,5 +1,6 @@
-/* test_igemm_dx.c - the gradient to the input: runtime/kernels/pack_dx.k.c with igemm.k.c for convolutions, and igemm.k.c's K_TURN for dense
- * layers, against naive loops. The kernels' constants are variables here; plan_dx() is the reference of how to compute them. */
+/* test_igemm_dx.c - the gradient to the input: runtime/kernels/pack_dx.k.c with igemm.k.c for convolutions, and
+ * igemm.k.c's K_TURN for dense layers, against naive loops. The kernels' constants are variables here; plan_dx() is the
+ * reference of how to compute them. */
 #include "igemm_shapes.h"
 
 enum { MAX_TAPS = 256, MAX_PHASES = 64 };
@@ -13,9 +14,10 @@ static int K_BEGIN[MAX_PHASES + 1], K_ORDER[MAX_TAPS];
 #undef k_main
 #define K_NR K_DX_NR /* the product's tile */
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_RUN, K_MR, K_MB, K_KB, K_TURN, K_TURN_NR, K_TURN_CO, K_TURN_CI;
+static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_RUN, K_MR, K_MB, K_KB, K_TURN, K_TURN_NR, K_TURN_CO,
+    K_TURN_CI;
 static int K_TAP[MAX_TAPS];
-#define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
+#define K_OUT_H K_OUT_H           /* tells the kernel that its constants are given */
 static int hook_row, hook_column; /* dx row and column of the phase's first pixel */
 static const layer *hook_layer;
 #define K_ARGS , const tensor *dx
@@ -45,8 +47,8 @@ typedef struct phase {
     int offset[MAX_TAPS]; /* K_TAP, K_LOW = 0 */
 } phase;
 
-/* Phases of a convolution's gradient to the input for a dy of the given strides, in pack_dx's order, with pack_dx's tables and the halo
- * that dy needs: rows before the first and after the last, columns likewise. */
+/* Phases of a convolution's gradient to the input for a dy of the given strides, in pack_dx's order, with pack_dx's
+ * tables and the halo that dy needs: rows before the first and after the last, columns likewise. */
 static int plan_dx(const layer *l, int dy_r, int dy_p, phase *phases, int *begin, int *order, int halo[4])
 {
     int count = 0, position = 0;
@@ -176,7 +178,8 @@ static void check(const layer *l, const tensor *dx, const tensor *dy, const real
                                         continue;
                                     for (int c = 0; c < l->co; c++)
                                         sum += value(dy, n, oh, ow, g * l->co_padded + c)
-                                               * (double)w[panel_index(g, (i * l->kw + j) * l->ci + ci, c, rows, l->co_padded, K_NR)];
+                                               * (double)w[panel_index(g, (i * l->kw + j) * l->ci + ci, c, rows,
+                                                                       l->co_padded, K_NR)];
                                 }
                             }
                         }
@@ -184,7 +187,8 @@ static void check(const layer *l, const tensor *dx, const tensor *dy, const real
                     double got = value(dx, n, h, v, gc);
                     if (got != sum) {
                         print_layer(l);
-                        print_message("tile %dx%d from panels of %d, block %d k block %d\n", K_MR, K_DX_NR, K_NR, K_MB, K_KB);
+                        print_message("tile %dx%d from panels of %d, block %d k block %d\n", K_MR, K_DX_NR, K_NR, K_MB,
+                                      K_KB);
                         fail_msg("sample %d, pixel %d %d, channel %d: %g instead of %g", n, h, v, gc, got, sum);
                     }
                 }
@@ -209,7 +213,8 @@ static void test_random_convolutions(void **state)
         layer l = random_layer();
         int halo[4];
         plan_dx(&l, 0, 0, phases, K_BEGIN, K_ORDER, halo);
-        tensor dy = new_dy(&l, halo[0] > halo[1] ? halo[0] : halo[1], halo[2] > halo[3] ? halo[2] : halo[3], i % 8 == 0);
+        tensor dy =
+            new_dy(&l, halo[0] > halo[1] ? halo[0] : halo[1], halo[2] > halo[3] ? halo[2] : halo[3], i % 8 == 0);
         int count = plan_dx(&l, dy.r, dy.p, phases, K_BEGIN, K_ORDER, halo);
         random_tile();
         real *w = new_panels(&l, K_NR, i % 8 == 0);
@@ -231,8 +236,16 @@ static void test_dense(void **state)
 {
     (void)state;
     for (int i = 0; i < 100; i++) {
-        layer l = {.n = random_int(1, 40), .h = random_int(1, 5), .w = random_int(1, 5), .ci = random_int(1, 90), .co = random_int(1, 150),
-                   .groups = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+        layer l = {.n = random_int(1, 40),
+                   .h = random_int(1, 5),
+                   .w = random_int(1, 5),
+                   .ci = random_int(1, 90),
+                   .co = random_int(1, 150),
+                   .groups = 1,
+                   .sh = 1,
+                   .sw = 1,
+                   .dh = 1,
+                   .dw = 1};
         l.kh = l.h;
         l.kw = l.w;
         finish_layer(&l);

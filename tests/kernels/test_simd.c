@@ -1,4 +1,5 @@
-/* test_simd.c - runtime/simd.h: accuracy of the functions against double libm, lane handling, random streams. Built once for each ISA. */
+/* test_simd.c - runtime/simd.h: accuracy of the functions against double libm, lane handling, random streams. Built
+ * once for each ISA. */
 #include "../../runtime/simd.h"
 
 #include <float.h>
@@ -84,18 +85,30 @@ static void test_accuracy(void **state)
         double (*exact)(double);
         double low, high, limit;
     } rows[] = {
-        {"exp", call_exp, exp, -1, 1, 2},           {"exp", call_exp, exp, -110, 110, 2},
-        {"exp", call_exp, exp, -1000, 1000, 2},     {"expm1", call_expm1, expm1, -1e-3, 1e-3, 2},
-        {"expm1", call_expm1, expm1, -2, 2, 2},     {"expm1", call_expm1, expm1, -200, 100, 2},
-        {"log", call_log, log, 1e-45, 1e-37, 2},    {"log", call_log, log, 0.5, 2, 2},
-        {"log", call_log, log, 1e-6, 1e4, 2},       {"log", call_log, log, 1, 3e38, 2},
-        {"log1p", call_log1p, log1p, -0.9, 1, 2},   {"log1p", call_log1p, log1p, -1e-4, 1e-4, 2},
-        {"log1p", call_log1p, log1p, 0, 3e38, 2},   {"tanh", call_tanh, tanh, -1, 1, 3},
-        {"tanh", call_tanh, tanh, -50, 50, 3},      {"tanh", call_tanh, tanh, -1e-3, 1e-3, 3},
-        {"sigmoid", call_sigmoid, sigmoid, -10, 10, 3},  {"sigmoid", call_sigmoid, sigmoid, -80, 100, 3},
-        {"erf", call_erf, erf, -2, 2, 3},           {"erf", call_erf, erf, -50, 50, 3},
-        {"erf", call_erf, erf, -1e-3, 1e-3, 3},     {"softplus", call_softplus, softplus, -4, 4, 2},
-        {"softplus", call_softplus, softplus, -90, 100, 2}, {"sqrt", call_sqrt, sqrt, 0, 1e6, 0.501},
+        {"exp", call_exp, exp, -1, 1, 2},
+        {"exp", call_exp, exp, -110, 110, 2},
+        {"exp", call_exp, exp, -1000, 1000, 2},
+        {"expm1", call_expm1, expm1, -1e-3, 1e-3, 2},
+        {"expm1", call_expm1, expm1, -2, 2, 2},
+        {"expm1", call_expm1, expm1, -200, 100, 2},
+        {"log", call_log, log, 1e-45, 1e-37, 2},
+        {"log", call_log, log, 0.5, 2, 2},
+        {"log", call_log, log, 1e-6, 1e4, 2},
+        {"log", call_log, log, 1, 3e38, 2},
+        {"log1p", call_log1p, log1p, -0.9, 1, 2},
+        {"log1p", call_log1p, log1p, -1e-4, 1e-4, 2},
+        {"log1p", call_log1p, log1p, 0, 3e38, 2},
+        {"tanh", call_tanh, tanh, -1, 1, 3},
+        {"tanh", call_tanh, tanh, -50, 50, 3},
+        {"tanh", call_tanh, tanh, -1e-3, 1e-3, 3},
+        {"sigmoid", call_sigmoid, sigmoid, -10, 10, 3},
+        {"sigmoid", call_sigmoid, sigmoid, -80, 100, 3},
+        {"erf", call_erf, erf, -2, 2, 3},
+        {"erf", call_erf, erf, -50, 50, 3},
+        {"erf", call_erf, erf, -1e-3, 1e-3, 3},
+        {"softplus", call_softplus, softplus, -4, 4, 2},
+        {"softplus", call_softplus, softplus, -90, 100, 2},
+        {"sqrt", call_sqrt, sqrt, 0, 1e6, 0.501},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         printf("%s\n", rows[i].name);
@@ -156,7 +169,8 @@ static void test_extremes(void **state)
     assert_true(isnan((double)first(v_log(v_set1(-1)))) && isnan((double)first(v_exp(v_set1((real)NAN)))));
     assert_true(isnan((double)first(v_tanh(v_set1((real)NAN)))) && isnan((double)first(v_sigmoid(v_set1((real)NAN)))));
     assert_true(isnan((double)first(v_max(v_zero(), v_set1((real)NAN)))));
-    assert_true(isinf((double)first(v_log(v_set1((real)INFINITY)))) && isinf((double)first(v_log1p(v_set1((real)INFINITY)))));
+    assert_true(isinf((double)first(v_log(v_set1((real)INFINITY))))
+                && isinf((double)first(v_log1p(v_set1((real)INFINITY)))));
     assert_true(isinf((double)first(v_log1p(v_set1(-1)))));
 }
 
@@ -198,7 +212,8 @@ static void test_lanes(void **state)
     v_store(chosen[4], v_select(v_eq(y, z), x, y));
     real sum = 0, greatest = b[0];
     for (int i = 0; i < VL; i++) {
-        assert_true(add[i] == a[i] + b[i] && sub[i] == a[i] - b[i] && mul[i] == a[i] * b[i] && quotient[i] == b[i] / a[i]);
+        assert_true(add[i] == a[i] + b[i] && sub[i] == a[i] - b[i] && mul[i] == a[i] * b[i]
+                    && quotient[i] == b[i] / a[i]);
         assert_true(fma_[i] == a[i] * b[i] + 3 && fnma[i] == 3 - a[i] * b[i]);
         assert_true(most[i] == (a[i] > b[i] ? a[i] : b[i]) && least[i] == (a[i] < b[i] ? a[i] : b[i]));
         assert_true(minus[i] == -b[i] && size[i] == (b[i] < 0 ? -b[i] : b[i]));
@@ -246,11 +261,13 @@ static void test_bytes(void **state)
         assert_true(out[i] == (bytes[i] == 100));
 }
 
-/* Lanes equal the scalar definition, also where the counter's lower half wraps, and some values are pinned: streams must never change. */
+/* Lanes equal the scalar definition, also where the counter's lower half wraps, and some values are pinned: streams
+ * must never change. */
 static void test_uniform_is_nt_uniform_bits(void **state)
 {
     (void)state;
-    static const uint64_t starts[] = {0, 1, 8, 1000003, UINT32_MAX - 10, UINT32_MAX - 3, UINT32_MAX, UINT64_C(1) << 40, UINT64_MAX - 2};
+    static const uint64_t starts[] = {
+        0, 1, 8, 1000003, UINT32_MAX - 10, UINT32_MAX - 3, UINT32_MAX, UINT64_C(1) << 40, UINT64_MAX - 2};
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
         for (uint64_t key = 0; key < 5; key++) {
             real lanes[VL];
@@ -266,7 +283,8 @@ static void test_uniform_is_nt_uniform_bits(void **state)
     assert_int_equal(nt_uniform_bits(UINT64_C(0xFEDCBA9876543210), UINT64_C(0x100000001)), 9616917);
 }
 
-/* Counts of events with expectation `mean` each, as a chi-squared statistic turned into standard deviations from its own mean. */
+/* Counts of events with expectation `mean` each, as a chi-squared statistic turned into standard deviations from its
+ * own mean. */
 static double chi_squared_sigmas(const int *counts, int n, double mean)
 {
     double chi = 0;
@@ -275,12 +293,14 @@ static double chi_squared_sigmas(const int *counts, int n, double mean)
     return fabs(chi - (n - 1)) / sqrt(2.0 * (n - 1));
 }
 
-/* Uniform in one dimension, in pairs of neighbours, in pairs of streams with neighbouring keys, and in pairs of blocks; high bits and low. */
+/* Uniform in one dimension, in pairs of neighbours, in pairs of streams with neighbouring keys, and in pairs of blocks;
+ * high bits and low. */
 static void test_uniform_distribution(void **state)
 {
     (void)state;
     enum { DRAWS = 1 << 20, CELLS = 32 };
-    static int one[4096], low[4096], pair[CELLS * CELLS], keys[CELLS * CELLS], blocks[CELLS * CELLS], skip[CELLS * CELLS];
+    static int one[4096], low[4096], pair[CELLS * CELLS], keys[CELLS * CELLS], blocks[CELLS * CELLS],
+        skip[CELLS * CELLS];
     double sum = 0, square = 0, lag = 0;
     for (uint64_t i = 0; i < DRAWS; i++) {
         uint32_t a = nt_uniform_bits(7, i), b = nt_uniform_bits(7, i + 1), c = nt_uniform_bits(8, i);
@@ -296,10 +316,15 @@ static void test_uniform_distribution(void **state)
         square += u * u;
         lag += u * w;
     }
-    double sigmas[] = {chi_squared_sigmas(one, 4096, DRAWS / 4096.0), chi_squared_sigmas(low, 4096, DRAWS / 4096.0),
-                       chi_squared_sigmas(pair, CELLS * CELLS, DRAWS / 1024.0), chi_squared_sigmas(keys, CELLS * CELLS, DRAWS / 1024.0),
-                       chi_squared_sigmas(blocks, CELLS * CELLS, DRAWS / 1024.0), chi_squared_sigmas(skip, CELLS * CELLS, DRAWS / 1024.0),
-                       fabs(sum) / sqrt(DRAWS / 12.0), fabs(square - DRAWS / 12.0) / sqrt(DRAWS / 180.0), fabs(lag) / (sqrt(DRAWS) / 12)};
+    double sigmas[] = {chi_squared_sigmas(one, 4096, DRAWS / 4096.0),
+                       chi_squared_sigmas(low, 4096, DRAWS / 4096.0),
+                       chi_squared_sigmas(pair, CELLS * CELLS, DRAWS / 1024.0),
+                       chi_squared_sigmas(keys, CELLS * CELLS, DRAWS / 1024.0),
+                       chi_squared_sigmas(blocks, CELLS * CELLS, DRAWS / 1024.0),
+                       chi_squared_sigmas(skip, CELLS * CELLS, DRAWS / 1024.0),
+                       fabs(sum) / sqrt(DRAWS / 12.0),
+                       fabs(square - DRAWS / 12.0) / sqrt(DRAWS / 180.0),
+                       fabs(lag) / (sqrt(DRAWS) / 12)};
     for (size_t i = 0; i < sizeof sigmas / sizeof sigmas[0]; i++) {
         printf("    statistic %zu: %.2f sigma\n", i, sigmas[i]);
         assert_true(sigmas[i] < 4);
@@ -316,7 +341,8 @@ static void test_uniform_avalanche(void **state)
         for (uint64_t i = 0; i < TRIES; i++) {
             uint64_t key = i * UINT64_C(0x9E3779B97F4A7C15), index = i * UINT64_C(0xD1342543DE82EF95);
             uint32_t a = nt_uniform_bits(key, index);
-            uint32_t b = bit < 64 ? nt_uniform_bits(key ^ UINT64_C(1) << bit, index) : nt_uniform_bits(key, index ^ UINT64_C(1) << (bit - 64));
+            uint32_t b = bit < 64 ? nt_uniform_bits(key ^ UINT64_C(1) << bit, index)
+                                  : nt_uniform_bits(key, index ^ UINT64_C(1) << (bit - 64));
             for (int o = 0; o < 24; o++)
                 flips[o] += (a ^ b) >> o & 1;
         }
