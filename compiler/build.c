@@ -180,6 +180,13 @@ static const char *c_compiler(void)
     return cc && *cc ? cc : "cc";
 }
 
+/* Flags of the user's, after ours: they win. */
+static const char *own_flags(void)
+{
+    const char *flags = getenv("NETC_CFLAGS");
+    return flags ? flags : "";
+}
+
 /* Whether $CC can be run at all; says how to get one if not. */
 static bool have_compiler(Arena *a)
 {
@@ -230,6 +237,7 @@ static pid_t start_compile(Compilation *c, const char *folder, const char *sourc
     add_words(&c->arena, &w, c_compiler());
     add_words(&c->arena, &w, "-std=c11 -fopenmp -D_POSIX_C_SOURCE=200809L");
     add_words(&c->arena, &w, flags);
+    add_words(&c->arena, &w, own_flags());
     w.items[w.n++] = "-c";
     w.items[w.n++] = "-o";
     w.items[w.n++] = (char *)(uintptr_t)arena_printf(&c->arena, "%s/%s", folder, object);
@@ -256,6 +264,7 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe)
     }
     Words w = {0};
     add_words(a, &w, c_compiler());
+    add_words(a, &w, own_flags());
     add_words(a, &w, "-fopenmp -o");
     w.items[w.n++] = (char *)(uintptr_t)exe;
     for (int i = 0; i < 3; i++) {
@@ -317,7 +326,7 @@ static uint64_t build_key(Compilation *c)
 {
     Output out = {0};
     emit_model(&c->arena, c->net, c->train, c->infer, c->target, false, &out);
-    uint64_t h = hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler());
+    uint64_t h = hash_text(hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler()), own_flags());
     for (int i = 0; i < out.n; i++) {
         h = hash_bytes(h, out.files[i].text, out.files[i].len);
     }

@@ -85,6 +85,13 @@ Drawing *draw_boxes(Arena *a, const Net *net)
             b->text[1] = arena_printf(a, "%s · %s", b->text[1], scaled(a, (double)parameters[b->id]));
         }
     }
+    for (int i = 0; i < d->n_boxes; i++) { /* the input: nothing but its shape */
+        Box *b = d->boxes[i];
+        if (*b->text[0] == '\0') {
+            b->text[0] = b->text[1];
+            b->text[1] = "";
+        }
+    }
     add_frames(d);
     return d;
 }

@@ -25,7 +25,8 @@ static const Command commands[] = {
      "  -D name=value  set a let constant\n"},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
      "  -o EXE         the program (a folder of an object library with --kind library)\n  --kind K       trainer or library\n"
-     "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"},
+     "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"
+     "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n"},
     {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help},
     {"fmt", "M.net", "rewrite in canonical form, comments kept", "  --check        status 1 and no change if the file is not in that form\n"},
     {"graph", "M.net", "the network as a picture", "  --format F     dot or svg\n  -D name=value  set a let constant\n"},

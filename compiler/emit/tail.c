@@ -73,10 +73,10 @@ static const char *pointer_to(Emit *e, const Value *v, bool written)
     if (v->kind == VALUE_TENSOR) {
         int same = 0;
         for (int i = 0; i + 1 < e->n_pointers; i++) {
-            same += e->pointers[i].value->kind == VALUE_TENSOR && e->pointers[i].name[0] == (written ? 'o' : 'i');
+            same += e->pointers[i].value->kind == VALUE_TENSOR && e->pointers[i].name[0] == (written ? 'r' : 'o');
         }
-        const char *stem = written ? "out" : "in";
-        p->name = same || !written ? arena_printf(e->arena, "%s%d", stem, same + 1) : stem;
+        const char *stem = written ? "result" : "other"; /* no kernel has locals of these names */
+        p->name = same ? arena_printf(e->arena, "%s%d", stem, same + 1) : stem;
     } else {
         p->name = short_name(e->arena, v);
         for (int i = 0; i + 1 < e->n_pointers; i++) {

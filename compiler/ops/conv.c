@@ -262,8 +262,8 @@ static void emit_product_tile(Emit *e, const ProductShape *p)
 static void emit_no_turn(Emit *e)
 {
     emit_int(e, "TURN", 0);
-    emit_int(e, "TURN_NR", 1);
-    emit_int(e, "TURN_CO", 1);
+    emit_int(e, "TURN_NR", 16);
+    emit_int(e, "TURN_CO", 16);
     emit_int(e, "TURN_CI", 1);
 }
 
