@@ -28,8 +28,8 @@
  * whose share of the panel stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`,
  * and what comes next is fetched meanwhile. Parts are whole taps if these are short; of long taps they are slices, and
  * all taps are done for one slice before the next. Items of the same pixels follow each other, so their input stays in
- * the second-level cache. The register tile is K_MR pixels by K_NR channels; the last pixels of a block are divided into
- * tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
+ * the second-level cache. The register tile is K_MR pixels by K_NR channels; the last pixels of a block are divided
+ * into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
  * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
  * Hook: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels:
