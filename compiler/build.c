@@ -336,9 +336,8 @@ static uint64_t build_key(Compilation *c)
     return h;
 }
 
-int command_train(const Options *o, int argc, char **argv, const char *netc)
+int command_train(const Options *o)
 {
-    (void)netc;
     Compilation c = {0};
     if (!compile_front(&c, o)) {
         compilation_free(&c);
@@ -362,11 +361,11 @@ int command_train(const Options *o, int argc, char **argv, const char *netc)
         }
     }
     if (status == OK) {
-        char **args = arena_array(&c.arena, (size_t)argc + 3, sizeof *args);
+        char **args = arena_array(&c.arena, (size_t)o->n_args + 3, sizeof *args);
         args[0] = (char *)(uintptr_t)exe;
         args[1] = "train";
-        for (int i = 0; i < argc; i++) {
-            args[i + 2] = argv[i];
+        for (int i = 0; i < o->n_args; i++) {
+            args[i + 2] = o->args[i];
         }
         fflush(NULL);
         execv(exe, args);
