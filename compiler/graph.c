@@ -171,7 +171,8 @@ Graph *graph_build(Net *net, bool training, bool input_gradient)
         l->op->build(g, l, in);
     }
     g->outputs = arena_array(g->arena, (size_t)net->n_outputs, sizeof *g->outputs);
-    for (int i = 0; i < net->n_outputs; i++) {
+    int n_heads = training ? net->n_outputs : 1; /* auxiliary heads serve training only */
+    for (int i = 0; i < n_heads; i++) {
         Layer *l = net->outputs[i];
         g->layer = l;
         g->outputs[i] = graph_as_written(g, l->out, l->value);

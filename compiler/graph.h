@@ -197,7 +197,7 @@ typedef struct Graph {
     Group **groups;        /* in order of execution, after fuse */
     int n_groups, cap_groups;
     Value *input, *d_input;
-    Value **outputs;       /* one a head */
+    Value **outputs;       /* one a head; at inference the first only, the others are NULL */
     Value **param_values;  /* by net->params index */
     Value **param_grads;
     int forward_groups;    /* groups before the first of the backward phase */

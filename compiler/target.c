@@ -9,7 +9,7 @@ enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .cflags = ""},
-    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell -mtune=native"},
+    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell"},
 };
 
 const Target *target_find(const char *name)
@@ -60,25 +60,22 @@ ProductTile target_product(const Target *t, const ProductShape *p)
 {
     ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
     /* Rows of k whose part of a panel takes 3/8 of the first-level cache, evened out, in whole taps where those are short. */
-    int64_t most = L1 * 3 / 8 / p->nr, unit = p->run < most ? p->run : t->vl, parts = (p->k + most - 1) / most;
-    tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : 1);
-    /* As many pixels as have their input in the second-level cache. */
-    int64_t pixel = limit(p->input_pixel, 1, p->run > 1 ? p->run : 1);
-    tile.mb = (int)limit(L2 / pixel / tile.mr, 4, 32) * tile.mr;
+    int64_t most = L1 * 3 / 8 / p->nr, unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
+    tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
+    /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */
+    tile.mb = 32 * tile.mr;
     return tile;
 }
 
 GradientTile target_gradient(const Target *t, const ProductShape *p)
 {
     GradientTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
-    int64_t panels = (p->out + p->nr - 1) / p->nr, room = L2 / 2;
-    /* Packed dy of a block takes half of the first-level cache, its input what fits the second-level one. */
-    tile.mb = (int)limit(L2 / p->input_pixel, 32, L1 / 2 / p->nr);
-    /* Packing the input's columns pays where they are far apart and used by many tiles. */
-    tile.pack = p->k >= 48 && p->input_pixel >= 48;
-    /* dw of an item fits half of the second-level cache: all panels first. */
-    tile.pb = (int)limit(room / (p->k * p->nr), 1, panels);
-    tile.ks = (int)limit(room / p->nr / 6 * 6, 1, p->k);
+    int64_t panels = (p->out + p->nr - 1) / p->nr;
+    /* Pixels whose input has room in half of the second-level cache. */
+    tile.mb = (int)limit(L2 / 2 / p->input_pixel, 64, 192);
+    /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */
+    tile.pb = (int)limit(4, 1, panels);
+    tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
     /* At least 32 items of work, as long as the copies of dw stay small. */
     int64_t items = p->groups * ((panels + tile.pb - 1) / tile.pb) * ((p->k + tile.ks - 1) / tile.ks);
     int64_t chunks = (32 + items - 1) / items;

@@ -27,6 +27,7 @@ typedef struct ProductShape {
     int64_t pixels; /* of a sample */
     int64_t k;      /* products an output */
     int64_t groups;
+    bool turned;    /* dense gradient: weights are turned on the fly */
     int64_t run;    /* contiguous elements of a tap */
     int64_t input_pixel; /* elements of the input that a further output pixel adds to a block's, about */
 } ProductShape;
@@ -39,7 +40,7 @@ ProductTile target_product(const Target *t, const ProductShape *p);
 
 /* Constants of igemm_dw.k.c (see there). */
 typedef struct GradientTile {
-    int mr, nr, mb, pb, ks, chunks, pack;
+    int mr, nr, mb, pb, ks, chunks;
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p);
 

@@ -422,8 +422,8 @@ static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
         const char *train_at = offset_name(e, root_of(t));
         e->graph = infer;
         e->space = "I";
-        const char *infer_at = offset_name(e, root_of(v));
-        if (interior(t) != 0 || interior(v) != 0 || t->layout.sample != v->layout.sample) {
+        const char *infer_at = v ? offset_name(e, root_of(v)) : "SIZE_MAX";
+        if (interior(t) != 0 || (v && (interior(v) != 0 || t->layout.sample != v->layout.sample))) {
             die("internal error: the output %s does not lie plainly", net->outputs[i]->name);
         }
         ct_line(heads, "{.name = %s, .h = %lld, .w = %lld, .c = %lld, .offset = %s, .infer_offset = %s,",
@@ -431,7 +431,7 @@ static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
                 infer_at);
         ct_line(heads, " .stride_sample = %lld, .stride_row = %lld, .stride_pixel = %lld, .loss = %d, .probabilities = %d},",
                 (long long)t->layout.sample, (long long)t->layout.row, (long long)t->layout.pixel, loss,
-                v->def && (v->def->op->traits & OP_SOFTMAX) ? 1 : 0);
+                v && v->def && (v->def->op->traits & OP_SOFTMAX) ? 1 : 0);
     }
     ct_blank(out);
     if (net->n_losses > 0) {

@@ -351,7 +351,6 @@ static void conv_dw_emit(Emit *e, Node *n)
     emit_int(e, "MB", tile.mb);
     emit_int(e, "PB", tile.pb);
     emit_int(e, "KS", tile.ks);
-    emit_int(e, "PACK", tile.pack);
     emit_int(e, "CHUNKS", tile.chunks);
     emit_int(e, "BIAS", n->n_out > 1);
     emit_arg(e, x, first_window(g, &x->layout));

@@ -115,6 +115,9 @@ void pass_layout(Graph *g, const Target *t)
             l->pixel = l->channels;
             l->row = (v->shape.w + l->left + l->right) * l->pixel;
             l->sample = round_up((v->shape.h + l->top + l->bottom) * l->row, ALIGN);
+            if (v->shape.h * v->shape.w == 1 && l->sample % 1024 == 0) {
+                l->sample += ALIGN; /* the samples of a batch would all fall into one set of the cache */
+            }
             break;
         case VALUE_INDEX:
             l->channels = round_up(v->shape.c, t->vl);
