@@ -123,6 +123,9 @@ typedef struct Ast {
     int n_comments;
 } Ast;
 
+/* The words that begin an item; ends with NULL. */
+extern const char *const item_words[];
+
 /* Parses one file's text (source `file` of d). Syntax errors go to d, and parsing goes on behind them: the result holds
  * everything that could be read. Never NULL. Nesting deeper than 200 levels is an error, not a crash. */
 Ast *ast_parse(Arena *a, Diags *d, int file);

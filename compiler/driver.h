@@ -14,6 +14,8 @@ typedef struct Options {
     const char *target, *output, *format, *kind, *dump;
     int64_t batch;
     bool effective, check;
+    char **args; /* of train: what follows the model, for the program */
+    int n_args;
 } Options;
 
 /* One compilation: everything is freed by compilation_free. */
@@ -36,9 +38,11 @@ void compilation_free(Compilation *c);
 /* The commands; each returns the exit status. */
 int command_emit(const Options *o);
 int command_build(const Options *o);
-int command_train(const Options *o, int argc, char **argv, const char *netc);
+int command_train(const Options *o);
 int command_report(const Options *o);
 int command_explain(const Options *o);
 int command_graph(const Options *o);
+/* Writes a file of lang/ that is made from the tables of the compiler; o->file says which. */
+int command_doc(const Options *o);
 
 #endif

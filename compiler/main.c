@@ -6,30 +6,44 @@
 #include <string.h>
 
 typedef struct Command {
-    const char *name, *arguments, *summary, *options;
+    const char *name, *arguments, *summary, *options; /* summary NULL: for the project's own use, not listed */
+    int (*run)(const Options *o);
 } Command;
+
+static int command_check(const Options *o);
+static int command_fmt(const Options *o);
 
 static const char target_help[] = "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n";
 
 static const Command commands[] = {
-    {"check", "M.net", "check a model: silent, or diagnostics and status 1", "  -D name=value  set a let constant\n"},
+    {"check", "M.net", "check a model: silent, or diagnostics and status 1", "  -D name=value  set a let constant\n",
+     command_check},
     {"report", "M.net", "table of shapes, memory, parameters",
      "  --batch N      samples that memory is planned for (the train section's batch)\n"
      "  --format F     text, md, csv, json or html\n"
      "  --effective    every setting, defaults included\n"
-     "  -D name=value  set a let constant\n"},
+     "  -D name=value  set a let constant\n",
+     command_report},
     {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
-     "  --batch N      samples that memory is planned for\n  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"},
+     "  --batch N      samples that memory is planned for\n  --target T     native, generic, avx2\n"
+     "  -D name=value  set a let constant\n",
+     command_explain},
     {"emit", "M.net -o DIR", "write the C sources",
      "  -o DIR         folder for the sources\n  --kind K       trainer or library\n  --target T     native, generic, avx2\n"
-     "  -D name=value  set a let constant\n"},
+     "  -D name=value  set a let constant\n",
+     command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
      "  -o EXE         the program (a folder of an object library with --kind library)\n  --kind K       trainer or library\n"
      "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"
-     "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n"},
-    {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help},
-    {"fmt", "M.net", "rewrite in canonical form, comments kept", "  --check        status 1 and no change if the file is not in that form\n"},
-    {"graph", "M.net", "the network as a picture", "  --format F     dot or svg\n  -D name=value  set a let constant\n"},
+     "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
+     command_build},
+    {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help, command_train},
+    {"fmt", "M.net", "rewrite in canonical form, comments kept",
+     "  --check        status 1 and no change if the file is not in that form\n", command_fmt},
+    {"graph", "M.net", "the network as a picture",
+     "  --format F     dot or svg\n  -D name=value  set a let constant\n", command_graph},
+    {"doc", "operators|editor", NULL,
+     "  operators      lang/operators.md\n  editor         lang/editor/net.vim\n", command_doc},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -38,7 +52,9 @@ static void usage(FILE *out)
 {
     fprintf(out, "netc - compiles a declarative model of a neural network to C\n\nusage: netc COMMAND M.net [OPTIONS]\n\n");
     for (int i = 0; i < N_COMMANDS; i++) {
-        fprintf(out, "  %-8s %-18s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        if (commands[i].summary) {
+            fprintf(out, "  %-8s %-18s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        }
     }
     fprintf(out, "\n`netc COMMAND --help` lists a command's options. `netc --version` prints the version.\n");
 }
@@ -87,7 +103,7 @@ static bool takes(const Command *c, const char *option)
     return at && (at[strlen(option)] == ' ');
 }
 
-static int parse_options(const Command *c, Options *o, int argc, char **argv, int *rest)
+static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
     static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
@@ -95,7 +111,8 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv, in
         if (a[0] != '-' && !o->file) {
             o->file = a;
             if (strcmp(c->name, "train") == 0) {
-                *rest = i + 1;
+                o->args = argv + i + 1;
+                o->n_args = argc - i - 1;
                 return 0;
             }
             continue;
@@ -215,7 +232,7 @@ int main(int argc, char **argv)
     if (!c) {
         const char *names[N_COMMANDS];
         for (int i = 0; i < N_COMMANDS; i++) {
-            names[i] = commands[i].name;
+            names[i] = commands[i].summary ? commands[i].name : NULL;
         }
         const char *near = did_you_mean(argv[1], names, N_COMMANDS);
         fprintf(stderr, "netc: no command '%s'%s%s%s\n\n", argv[1], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -224,7 +241,8 @@ int main(int argc, char **argv)
     }
     for (int i = 2; i < argc && strcmp(c->name, "train") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0) {
-            printf("netc %s %s: %s\n\n%s", c->name, c->arguments, c->summary, c->options);
+            printf("netc %s %s: %s\n\n%s", c->name, c->arguments,
+                   c->summary ? c->summary : "a file of lang/, to standard output", c->options);
             return 0;
         }
     }
@@ -234,7 +252,7 @@ int main(int argc, char **argv)
         return 0;
     }
     Options o = {.target = "native", .kind = "trainer"};
-    int rest = argc, status = parse_options(c, &o, argc, argv, &rest);
+    int status = parse_options(c, &o, argc, argv);
     if (status != 0) {
         return status;
     }
@@ -242,20 +260,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "netc: which model?\nusage: netc %s %s\n", c->name, c->arguments);
         return 2;
     }
-    switch (c->name[0]) {
-    case 'c':
-        return command_check(&o);
-    case 'r':
-        return command_report(&o);
-    case 'b':
-        return command_build(&o);
-    case 't':
-        return command_train(&o, argc - rest, argv + rest, argv[0]);
-    case 'f':
-        return command_fmt(&o);
-    case 'g':
-        return command_graph(&o);
-    default:
-        return strcmp(c->name, "emit") == 0 ? command_emit(&o) : command_explain(&o);
-    }
+    return c->run(&o);
 }

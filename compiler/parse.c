@@ -111,8 +111,8 @@ static bool is_item_token(int kind)
     return kind == T_NETWORK || kind == T_BLOCK || kind == T_LET || kind == T_USE || kind == T_SECTION;
 }
 
-static const char *const ITEM_WORDS[] = {"network", "block", "let", "use", "init", "data", "train"};
-enum { N_ITEM_WORDS = sizeof ITEM_WORDS / sizeof ITEM_WORDS[0] };
+const char *const item_words[] = {"network", "block", "let", "use", "init", "data", "train", NULL};
+enum { N_ITEM_WORDS = sizeof item_words / sizeof item_words[0] - 1 };
 
 static int kind_at(const Parser *p, int i)
 {
@@ -126,7 +126,7 @@ static const char *misspelt_item_word(const Parser *p, int i)
     if (kind_at(p, i) != T_NAME || (next != T_NAME && next != T_STRING && next != '{')) {
         return NULL;
     }
-    return did_you_mean(p->tokens.items[i].text, ITEM_WORDS, N_ITEM_WORDS);
+    return did_you_mean(p->tokens.items[i].text, item_words, N_ITEM_WORDS);
 }
 
 /* The index of the token at which the part ends that the token at `i` broke. */

@@ -9,6 +9,8 @@
 
 enum { MAX_LAYERS = 20000, MAX_DEPTH = 64, MAX_REPEAT = 10000 };
 
+const char *const structural_words[] = {"seq", "repeat", "from", "output", NULL};
+
 /* Where names are made: the nearest enclosing label or number. */
 typedef struct NameCount NameCount;
 struct NameCount {
@@ -562,10 +564,9 @@ static void unknown_name(Sema *s, const Element *e)
             names[n++] = op_registry[i]->name;
         }
     }
-    names[n++] = "seq";
-    names[n++] = "repeat";
-    names[n++] = "from";
-    names[n++] = "output";
+    for (int i = 0; structural_words[i]; i++) {
+        names[n++] = structural_words[i];
+    }
     for (BlockDef *b = s->blocks; b && n < 512; b = b->next) {
         names[n++] = b->item->name;
     }
@@ -837,10 +838,9 @@ static void add_block(Sema *s, const Item *item)
         diag_note(s->diags, d, old->item->name_loc, "first defined here");
         return;
     }
-    static const char *const structural[] = {"seq", "repeat", "from", "output"};
     bool taken = op_find(item->name) != NULL;
-    for (int i = 0; i < 4; i++) {
-        taken |= strcmp(structural[i], item->name) == 0;
+    for (int i = 0; structural_words[i]; i++) {
+        taken |= strcmp(structural_words[i], item->name) == 0;
     }
     if (taken) {
         diag_error(s->diags, item->name_loc, "a block cannot be called '%s': there is an operator of that name", item->name);

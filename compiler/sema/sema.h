@@ -94,6 +94,9 @@ bool sema_attrs(Sema *s, Scope *scope, const char *owner, const AttrDef *attrs, 
 bool sema_attrs_val(Sema *s, const char *owner, const AttrDef *attrs, void *out, Loc *locs, const Val *call);
 int attr_count(const AttrDef *attrs);
 
+/* What stands in a chain like an operator but is part of the language: seq, repeat, from, output. Ends with NULL. */
+extern const char *const structural_words[];
+
 /* A command line constant: name=value. */
 typedef struct Define {
     const char *name;
