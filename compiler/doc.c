@@ -7,6 +7,25 @@
 
 /* ---- operators.md ---- */
 
+/* A sentence of a definition: what is formula outside `code` must not become emphasis or a column. */
+static void add_prose(Str *out, const char *text)
+{
+    bool code = false;
+    for (; *text; text++) {
+        code ^= *text == '`';
+        if (strchr("*|<", *text) && !code) {
+            str_addc(out, '\\');
+        }
+        str_addc(out, *text);
+    }
+}
+
+static void add_cell(Str *out, const char *text)
+{
+    str_add(out, " | ");
+    add_prose(out, text);
+}
+
 static const char *type_text(const AttrDef *a)
 {
     static const char *const text[] = {
@@ -48,6 +67,18 @@ static void add_signature(Str *out, const char *name, const AttrDef *attrs)
     str_add(out, *between ? ")`" : "`");
 }
 
+/* 1e-6 rather than printf's 1e-06. */
+static void add_limit(Str *out, double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.10g", x);
+    char *zero = strstr(text, "e-0");
+    if (zero) {
+        memmove(zero + 2, zero + 3, strlen(zero + 3) + 1);
+    }
+    str_add(out, text);
+}
+
 static void add_range(Str *out, const AttrDef *a)
 {
     if (a->type == ATTR_CHOICE) {
@@ -55,33 +86,43 @@ static void add_range(Str *out, const AttrDef *a)
             str_printf(out, "%s`%s`", i ? ", " : "", a->choices[i]);
         }
     } else if (a->min != 0 || a->max != 0) {
-        str_printf(out, "%.10g .. %.10g", a->min, a->max);
+        add_limit(out, a->min);
+        str_add(out, " .. ");
+        add_limit(out, a->max);
     }
 }
 
-static void add_attrs(Str *out, const AttrDef *attrs)
+/* A row an argument. `owner` begins each row where several things share a table, else NULL. */
+static void add_attr_rows(Str *out, const char *owner, const AttrDef *attrs)
 {
-    bool begun = false;
     for (int i = 0; i < attr_count(attrs); i++) {
         const AttrDef *a = &attrs[i];
         if (!is_shown(a)) {
             continue;
         }
-        if (!begun) {
-            str_add(out, "| argument | takes | default | range | |\n|---|---|---|---|---|\n");
-            begun = true;
+        if (owner) {
+            str_printf(out, "| `%s` ", owner);
         }
         str_printf(out, "| `%s` | %s | ", a->name, type_text(a));
         if (a->standard) {
-            str_printf(out, "`%s`", a->standard);
+            str_printf(out, "`%s` | ", a->standard);
         } else {
-            str_add(out, a->required ? "required" : "");
+            str_add(out, a->required ? "required | " : "| ");
         }
-        str_add(out, " | ");
         add_range(out, a);
-        str_printf(out, " | %s |\n", a->doc);
+        add_cell(out, a->doc);
+        str_add(out, " |\n");
     }
-    str_add(out, begun ? "\n" : "");
+}
+
+static void add_attrs(Str *out, const AttrDef *attrs)
+{
+    Str rows = {0};
+    add_attr_rows(&rows, NULL, attrs);
+    if (rows.len > 0) {
+        str_printf(out, "| argument | takes | default | range | |\n|---|---|---|---|---|\n%s\n", rows.data);
+    }
+    str_free(&rows);
 }
 
 static void add_example(Str *out, const char *body, const char *section)
@@ -93,10 +134,16 @@ static void add_operator(Str *out, const OpDef *op)
 {
     str_printf(out, "### %s\n\n", op->name);
     add_signature(out, op->name, op->attrs);
-    str_printf(out, " - %s\n\n%s\n\n", op->summary, op->doc);
+    str_add(out, " - ");
+    add_prose(out, op->summary);
+    str_add(out, "\n\n");
+    add_prose(out, op->doc);
+    str_add(out, "\n\n");
     add_attrs(out, op->attrs);
     if (op->gradient_doc) {
-        str_printf(out, "Gradient: %s.\n\n", op->gradient_doc);
+        str_add(out, "Gradient: ");
+        add_prose(out, op->gradient_doc);
+        str_add(out, ".\n\n");
     }
     if (op->traits & OP_LOSS) {
         Str section = {0};
@@ -126,7 +173,11 @@ static void add_optimizers(Str *out)
         const OptimizerDef *o = optimizer_registry[i];
         str_printf(out, "### %s\n\n", o->name);
         add_signature(out, o->name, o->attrs);
-        str_printf(out, " - %s\n\n%s\n\n", o->summary, o->doc);
+        str_add(out, " - ");
+        add_prose(out, o->summary);
+        str_add(out, "\n\n");
+        add_prose(out, o->doc);
+        str_add(out, "\n\n");
         add_attrs(out, o->attrs);
     }
 }
@@ -136,8 +187,10 @@ static void add_inits(Str *out)
     str_add(out, "## Initialisers\n\nWith n = fan in, the inputs of one output (height * width * input channels of a group), and "
                  "m = fan out. They are\nfor `init=` of an operator and for the init section.\n\n| initialiser | values |\n|---|---|\n");
     for (const InitDef *d = init_registry; d->name; d++) {
-        str_printf(out, "| `%s%s%s%s` | %s |\n", d->name, d->argument ? "(" : "", d->argument ? d->argument : "",
-                   d->argument ? ")" : "", d->doc);
+        bool taking = d->argument != NULL;
+        str_printf(out, "| `%s%s%s%s`", d->name, taking ? "(" : "", taking ? d->argument : "", taking ? ")" : "");
+        add_cell(out, d->doc);
+        str_add(out, " |\n");
     }
     str_add(out, "\n");
 }
@@ -150,20 +203,28 @@ static void add_settings(Str *out, const SettingDef *settings)
         if (s->standard) {
             str_printf(out, "`%s`", s->standard);
         }
-        str_printf(out, " | %s |\n", s->doc);
+        add_cell(out, s->doc);
+        str_add(out, " |\n");
     }
     str_add(out, "\n");
     for (const SettingDef *s = settings; s->key; s++) {
         if (!s->forms) {
             continue;
         }
+        Str rows = {0};
         str_printf(out, "### %s\n\n| %s | |\n|---|---|\n", s->key, s->noun);
         for (const FormDef *f = s->forms; f->name; f++) {
             str_add(out, "| ");
             add_signature(out, f->name, f->attrs);
-            str_printf(out, " | %s |\n", f->doc);
+            add_cell(out, f->doc);
+            str_add(out, " |\n");
+            add_attr_rows(&rows, f->name, f->attrs);
         }
         str_add(out, "\n");
+        if (rows.len > 0) {
+            str_printf(out, "| %s | argument | takes | default | range | |\n|---|---|---|---|---|---|\n%s\n", s->noun, rows.data);
+        }
+        str_free(&rows);
     }
 }
 

@@ -12,7 +12,7 @@ static const AttrDef dense_attrs[] = {
     {.name = "units", .type = ATTR_INT, .offset = offsetof(DenseAttrs, units), .positional = true, .required = true, .min = 1,
      .max = 1 << 24, .doc = "the number of outputs"},
     {.name = "bias", .type = ATTR_BOOL, .offset = offsetof(DenseAttrs, bias), .standard = "yes", .doc = "add a learnt value a unit"},
-    {.name = "init", .type = ATTR_INIT, .offset = offsetof(DenseAttrs, init), .doc = "initialiser of the weights"},
+    {.name = "init", .type = ATTR_INIT, .offset = offsetof(DenseAttrs, init), .doc = "initialiser of the weights; if not given, the init section's"},
     {0},
 };
 

@@ -17,7 +17,7 @@ static const AttrDef pool_attrs[] = {
     {.name = "size", .type = ATTR_WINDOW, .offset = offsetof(PoolAttrs, size), .positional = true, .required = true, .min = 1,
      .max = 4096, .doc = "the window; `global`: the whole image"},
     {.name = "stride", .type = ATTR_SIZE2, .offset = offsetof(PoolAttrs, stride), .min = 1, .max = 4096,
-     .doc = "distance between windows (the window)"},
+     .doc = "distance between windows; if not given, the window"},
     {.name = "pad", .type = ATTR_PAD, .offset = offsetof(PoolAttrs, pad), .standard = "0", .min = 0, .max = 4096,
      .doc = "padding around the input, less than the window; `same`: as many as keep ceil(extent / stride)"},
     {0},
