@@ -222,9 +222,9 @@ static void add_passes(const Explain *x)
         memcpy(nodes + 1, group->tail, (size_t)group->n_tail * sizeof *nodes);
         fused += traffic(x, nodes, group->n_tail + 1, true);
     }
-    str_printf(x->out, "%d operators in %d passes over memory, which move %s", operators, g->n_groups,
+    str_printf(x->out, "%d operators in %d passes over memory; they move %s of activations", operators, g->n_groups,
                bytes_text(x->arena, (int64_t)fused));
-    str_printf(x->out, " of activations (one by one: %s)\n", bytes_text(x->arena, (int64_t)apart));
+    str_printf(x->out, " (one by one %s)\n", bytes_text(x->arena, (int64_t)apart));
 }
 
 /* Whether an operator stands alone like an earlier one, in whose line it is listed. */

@@ -366,6 +366,20 @@ const char *report_span_text(const Report *r, Span s)
     return arena_printf(r->arena, "%s..%s (%.0f%%)", first, last, 100 * s.share);
 }
 
+int64_t report_macs_unit(const Report *r)
+{
+    bool large = false;
+    for (int i = 0; i < r->n_rows; i++) {
+        large |= r->rows[i].macs >= 1000000;
+    }
+    return large ? 1000000 : 1000;
+}
+
+const char *report_macs_name(const Report *r)
+{
+    return report_macs_unit(r) == 1000 ? "KMAC" : "MMAC";
+}
+
 /* ---- the command ---- */
 
 Report *report_make(Compilation *c)

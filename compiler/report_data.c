@@ -172,7 +172,8 @@ void report_markdown(const Report *r, Str *out)
     const Totals *t = &r->totals;
     str_printf(out, "# %s\n\n%s. %s parameters (%s), %s MAC, activations %s a sample.\n\n", r->net->name, network_shapes(a, r->net),
                grouped(a, t->parameters), bytes_text(a, 4 * t->parameters), scaled(a, (double)t->macs), bytes_text(a, 4 * t->activations));
-    str_add(out, "| layer | operator | output | memory a sample | parameters | MMAC |\n|:--|:--|:--|--:|--:|--:|\n");
+    int64_t unit = report_macs_unit(r);
+    str_printf(out, "| layer | operator | output | memory a sample | parameters | %s |\n|:--|:--|:--|--:|--:|--:|\n", report_macs_name(r));
     for (int i = 0; i < r->n_rows; i++) {
         const Row *row = &r->rows[i];
         const Layer *l = row->layer;
@@ -187,10 +188,10 @@ void report_markdown(const Report *r, Str *out)
         } else {
             str_printf(out, "%s | ", rest > 0 ? grouped(a, rest) : "");
         }
-        str_printf(out, "%s |\n", row->macs ? tenths(a, row->macs, 1000000) : "");
+        str_printf(out, "%s |\n", row->macs ? tenths(a, row->macs, unit) : "");
     }
     str_printf(out, "| **total** | | | **%s** | **%s** | **%s** |\n\n", grouped(a, t->activations), grouped(a, t->parameters),
-               tenths(a, t->macs, 1000000));
+               tenths(a, t->macs, unit));
     Span memory = report_most(r, row_activations, t->activations), parameters = report_most(r, row_parameters, t->parameters);
     if (memory.first >= 0) {
         str_printf(out, "Most memory is in %s.\n", report_span_text(r, memory));

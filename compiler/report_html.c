@@ -78,7 +78,7 @@ static void add_row(const Report *r, Str *out, const Row *row, const Row *most)
                rest > 0 ? grouped(a, rest) : "");
     str_printf(out, "<td class=n>%s</td>", row->parameters ? grouped(a, row->parameters) : "");
     add_bar(out, "parameters", row->parameters, most->parameters);
-    str_printf(out, "<td class=n>%s</td>", row->macs ? tenths(a, row->macs, 1000000) : "");
+    str_printf(out, "<td class=n>%s</td>", row->macs ? tenths(a, row->macs, report_macs_unit(r)) : "");
     add_bar(out, "work", row->macs, most->macs);
     str_add(out, "</tr>\n");
 }
@@ -138,8 +138,9 @@ void report_html(const Report *r, Str *out)
     add_escaped(out, network_shapes(a, r->net));
     str_printf(out, " · %s parameters (%s) · %s MAC · activations %s a sample</p>\n", grouped(a, t->parameters),
                bytes_text(a, 4 * t->parameters), scaled(a, (double)t->macs), bytes_text(a, 4 * t->activations));
-    str_add(out, "<div class=scroll><table>\n<thead><tr><th>layer<th>operator<th>output<th class=n>memory a sample<th><th>parameters<th><th>"
-                 "<th class=n>MMAC<th></tr></thead>\n<tbody>\n");
+    str_printf(out, "<div class=scroll><table>\n<thead><tr><th>layer<th>operator<th>output<th class=n>memory a sample<th><th>parameters<th><th>"
+                 "<th class=n>%s<th></tr></thead>\n<tbody>\n",
+               report_macs_name(r));
     Row most = {0};
     for (int i = 0; i < r->n_rows; i++) {
         const Row *row = &r->rows[i];
@@ -153,7 +154,7 @@ void report_html(const Report *r, Str *out)
     str_printf(out,
                "</tbody>\n<tfoot><tr><td>total<td><td><td class=n>%s<td><td><td class=n>%s<td><td class=n>%s<td></tr></tfoot>\n"
                "</table></div>\n",
-               grouped(a, t->activations), grouped(a, t->parameters), tenths(a, t->macs, 1000000));
+               grouped(a, t->activations), grouped(a, t->parameters), tenths(a, t->macs, report_macs_unit(r)));
     add_most(r, out);
     add_training(r, out);
     str_add(out, "</html>\n");

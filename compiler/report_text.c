@@ -239,11 +239,6 @@ static const char *memory_heading(const Table *t)
     return t->level->shape ? "memory a sample" : "output = memory";
 }
 
-static const char *macs_heading(const Table *t)
-{
-    return t->macs_unit == 1000 ? "KMAC" : "MMAC";
-}
-
 static const char parameter_heading[] = "parameters";
 
 /* Where each column begins. Headings and totals may be wider than what they stand over. */
@@ -281,7 +276,7 @@ static void lay_out(Table *t)
     }
     t->widths[NAME] = larger(t->widths[NAME], text_width("layer"));
     t->widths[SHAPE] = t->level->shape ? larger(t->widths[SHAPE], text_width("output")) : 0;
-    t->widths[MACS] = larger(larger(t->widths[MACS], text_width(macs_heading(t))), text_width(t->total[2]));
+    t->widths[MACS] = larger(larger(t->widths[MACS], text_width(report_macs_name(t->r))), text_width(t->total[2]));
     place_columns(t);
 }
 
@@ -423,8 +418,8 @@ static void put_headings(const Table *t, Line *l)
     put(l, memory_heading(t), style);
     move_to(l, t->starts[PAR_ARITHMETIC]);
     put(l, parameter_heading, style);
-    move_to(l, t->end - text_width(macs_heading(t)));
-    put(l, macs_heading(t), style);
+    move_to(l, t->end - text_width(report_macs_name(t->r)));
+    put(l, report_macs_name(t->r), style);
     end(l);
 }
 
@@ -443,19 +438,34 @@ static void put_total(const Table *t, Line *l)
     end(l);
 }
 
+/* Both sentences in a line if they fit. */
 static void put_most(const Report *r, Line *l, int width)
 {
-    Span memory = report_most(r, row_activations, r->totals.activations), parameters = report_most(r, row_parameters, r->totals.parameters);
-    const char *parts[2];
-    int n = 0;
-    if (memory.first >= 0) {
-        parts[n++] = arena_printf(r->arena, "most memory is in %s", report_span_text(r, memory));
+    const struct {
+        const char *text;
+        Span span;
+    } most[] = {{"most memory is in", report_most(r, row_activations, r->totals.activations)},
+                {"most parameters are in", report_most(r, row_parameters, r->totals.parameters)}};
+    const char *sentences[2];
+    int n = 0, together = INDENT;
+    for (int i = 0; i < 2; i++) {
+        if (most[i].span.first >= 0) {
+            sentences[n] = arena_printf(r->arena, "%s %s", most[i].text, report_span_text(r, most[i].span));
+            together += text_width(sentences[n++]) + 5;
+        }
     }
-    if (parameters.first >= 0) {
-        parts[n++] = arena_printf(r->arena, "most parameters are in %s", report_span_text(r, parameters));
+    if (n > 0 && together - 5 <= width) {
+        move_to(l, INDENT);
+        put_wrapped(l, sentences, n, "     ", INDENT, width);
+        return;
     }
-    move_to(l, INDENT);
-    put_wrapped(l, parts, n, "     ", INDENT, width);
+    for (int i = 0; i < 2; i++) {
+        if (most[i].span.first >= 0) {
+            const char *parts[] = {most[i].text, report_span_text(r, most[i].span)};
+            move_to(l, INDENT);
+            put_wrapped(l, parts, 2, " ", 2 * INDENT, width);
+        }
+    }
 }
 
 static void put_memory(const Report *r, Line *l, int width)
@@ -469,10 +479,14 @@ static void put_memory(const Report *r, Line *l, int width)
         arena_printf(a, "+ activations %s", bytes_text(a, m->activations)),
         arena_printf(a, "+ workspace %s", bytes_text(a, m->workspace)),
     };
+    const char *sums[] = {
+        arena_printf(a, "batch %lld:", (long long)r->batch),
+        arena_printf(a, "inference %s,", bytes_text(a, m->inference)),
+        arena_printf(a, "training %s", bytes_text(a, m->training)),
+        arena_printf(a, "(unplanned: %s)", bytes_text(a, m->unplanned_training)),
+    };
     move_to(l, INDENT);
-    put(l, arena_printf(a, "batch %lld: inference %s, training %s (unplanned: %s)", (long long)r->batch, bytes_text(a, m->inference),
-                        bytes_text(a, m->training), bytes_text(a, m->unplanned_training)), NULL);
-    end(l);
+    put_wrapped(l, sums, sizeof sums / sizeof *sums, " ", 2 * INDENT, width);
     move_to(l, INDENT);
     put(l, "training ", NULL);
     put_wrapped(l, parts, sizeof parts / sizeof *parts, " ", l->at, width);
@@ -484,7 +498,7 @@ static void choose_macs_unit(Table *t)
     for (int i = 0; i < t->n_rows; i++) {
         most = t->rows[i].macs > most ? t->rows[i].macs : most;
     }
-    t->macs_unit = most < 1000000 ? 1000 : 1000000;
+    t->macs_unit = report_macs_unit(t->r);
     t->macs_tenths = most < 1000 * t->macs_unit;
 }
 
