@@ -1,20 +1,25 @@
 #!/bin/sh
 # check.sh - what lang/ says is true: its generated files are up to date, and every example in it is a valid model.
 #
-#   tests/docs/check.sh NETC WORKDIR
+#   tests/docs/check.sh NETC [WORKDIR]
 #
 # Generated: lang/operators.md and lang/editor/net.vim. Examples: the blocks that begin with "```net complete", in all files of
 # lang/ and docs/ and in README.md. Exit status 1 if something is wrong.
 set -eu
 
-if [ $# -ne 2 ]; then
+if [ $# -lt 1 ]; then
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 netc=$1
-work=$2
-mkdir -p "$work"
+if [ $# -gt 1 ]; then
+    work=$2
+    mkdir -p "$work"
+else
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+fi
 failed=0
 
 # What netc doc makes of $1 must be the file $2.
