@@ -76,9 +76,14 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
     /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */
     tile.pb = (int)limit(4, 1, panels);
     tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
-    /* At least 32 items of work, as long as the copies of dw stay small. */
-    int64_t items = p->groups * ((panels + tile.pb - 1) / tile.pb) * ((p->k + tile.ks - 1) / tile.ks);
-    int64_t chunks = (32 + items - 1) / items;
-    tile.chunks = (int)limit(chunks, 1, limit(COPIES / (p->groups * p->k * p->out), 1, 32));
+    /* At least 32 items of work: by copies of dw for runs of pixels, as long as these stay small and each has blocks to sum (of a batch
+     * of 64, say); then by fewer rows an item. */
+    int64_t parts = p->groups * ((panels + tile.pb - 1) / tile.pb), items = parts * ((p->k + tile.ks - 1) / tile.ks);
+    int64_t copies = limit(COPIES / (p->groups * p->k * p->out), 1, limit(p->pixels * 64 / tile.mb, 1, 32));
+    tile.chunks = (int)limit((32 + items - 1) / items, 1, copies);
+    while (items * tile.chunks < 32 && tile.ks > 4 * tile.mr) {
+        tile.ks = (int)round_up(tile.ks / 2, tile.mr);
+        items = parts * ((p->k + tile.ks - 1) / tile.ks);
+    }
     return tile;
 }
