@@ -1,13 +1,23 @@
-# Builds netc, its runtime library and its tests. `make help` lists the targets.
+# Builds netc, its runtime library and its tests. `make help` lists targets and variables.
 CC ?= cc
+CLANG ?= clang-14
+PYTHON ?= python3
 PREFIX ?= /usr/local
-BUILD := build
+JOBS ?= $(shell nproc)
+BUILD := $(if $(SANITIZE),build/asan,build)
 VERSION := 0.1.0
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Werror
 CFLAGS ?= -O2 -g
-DEBUG_CFLAGS := -D_POSIX_C_SOURCE=200809L -DNETC_VERSION='"$(VERSION)"'
-OPENMP := -fopenmp
+RUNTIME_OPT := -O3
+ifdef SANITIZE
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZERS)
+RUNTIME_OPT :=
+export NETC_CFLAGS := $(CFLAGS)
+endif
+COMPILER_FLAGS = $(WARN) $(CFLAGS) -D_POSIX_C_SOURCE=200809L -DNETC_VERSION='"$(VERSION)"' -Icompiler -I$(BUILD)/gen -MMD -MP
+RUNTIME_FLAGS = $(WARN) $(CFLAGS) $(RUNTIME_OPT) -D_POSIX_C_SOURCE=200809L -fopenmp -MMD -MP
 RUNTIME_LIBS := -ljansson -lpng -ljpeg -lz -lm
 
 COMPILER := $(wildcard compiler/*.c compiler/sema/*.c compiler/ops/*.c compiler/passes/*.c compiler/emit/*.c)
@@ -17,45 +27,47 @@ RUNTIME := $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))
 RUNTIME_OBJ := $(RUNTIME:%.c=$(BUILD)/%.o) $(BUILD)/double/gradcheck_double.o $(BUILD)/double/params.o
 EMBEDDED := $(sort $(wildcard runtime/*.h runtime/*.c runtime/kernels/*.k.c))
 
-.PHONY: all help demo test bench install bless clean deps
-all: netc $(BUILD)/libnetc-runtime.a
+.PHONY: all help deps test test-programs asan fuzz bless demo bench install uninstall clean
+.DELETE_ON_ERROR:
+all: $(BUILD)/netc $(BUILD)/libnetc-runtime.a
 
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
-## make            builds netc (build/netc and a link ./netc)
-netc: $(BUILD)/netc
-	@ln -sf $(BUILD)/netc netc
-
+## make              build/netc, build/libnetc-runtime.a, and a link ./netc
 $(BUILD)/netc: $(COMPILER_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
+	@echo '  LD $@'
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lm
+	@[ $@ != build/netc ] || ln -sf $@ netc
 
 $(BUILD)/libnetc-runtime.a: $(RUNTIME_OBJ)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo '  AR $@'
+	@rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/compiler/%.o: compiler/%.c $(BUILD)/gen/net.tab.h
 	@mkdir -p $(@D)
 	@echo '  CC $<'
-	@$(CC) $(WARN) $(CFLAGS) $(DEBUG_CFLAGS) -Icompiler -I$(BUILD)/gen -MMD -MP -c -o $@ $<
+	@$(CC) $(COMPILER_FLAGS) -c -o $@ $<
 
 $(BUILD)/double/%.o: runtime/%.c
 	@mkdir -p $(@D)
-	@echo '  CC $<'
-	@$(CC) $(WARN) $(CFLAGS) -D_POSIX_C_SOURCE=200809L $(OPENMP) -DNT_DOUBLE -MMD -MP -c -o $@ $<
+	@echo '  CC $< (double)'
+	@$(CC) $(RUNTIME_FLAGS) -DNT_DOUBLE -c -o $@ $<
 
 $(BUILD)/runtime/%.o: runtime/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $<'
-	@$(CC) $(WARN) $(CFLAGS) -O3 -D_POSIX_C_SOURCE=200809L $(OPENMP) -MMD -MP -c -o $@ $<
+	@$(CC) $(RUNTIME_FLAGS) -c -o $@ $<
 
 $(BUILD)/gen/net.tab.c: lang/net.y
 	@mkdir -p $(@D)
-	bison -Wall -Werror -o $@ --header=$(BUILD)/gen/net.tab.h $<
+	@echo '  BISON $<'
+	@bison -Wall -Werror -o $@ --header=$(BUILD)/gen/net.tab.h $<
 $(BUILD)/gen/net.tab.h: $(BUILD)/gen/net.tab.c ;
 $(BUILD)/gen/net.lex.c: lang/net.l
 	@mkdir -p $(@D)
-	flex -o $@ $<
+	@echo '  FLEX $<'
+	@flex -o $@ $<
 
 # The registry lists every `const OpDef op_...` of compiler/ops.
 $(BUILD)/gen/ops.c: $(wildcard compiler/ops/*.c) Makefile
@@ -68,16 +80,97 @@ $(BUILD)/gen/ops.c: $(wildcard compiler/ops/*.c) Makefile
 
 $(BUILD)/embed: compiler/tools/embed.c
 	@mkdir -p $(@D)
-	$(CC) $(WARN) $(CFLAGS) -o $@ $<
+	@echo '  CC $<'
+	@$(CC) $(WARN) $(CFLAGS) -o $@ $<
 $(BUILD)/gen/embedded.c: $(BUILD)/embed $(EMBEDDED)
 	@mkdir -p $(@D)
-	$(BUILD)/embed $(EMBEDDED) > $@
+	@echo '  EMBED runtime'
+	@$(BUILD)/embed $(EMBEDDED) > $@
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/net.tab.h
 	@echo '  CC $<'
-	@$(CC) $(WARN) -Wno-overlength-strings $(CFLAGS) $(DEBUG_CFLAGS) -Icompiler -I$(BUILD)/gen -MMD -MP -c -o $@ $<
+	@$(CC) $(COMPILER_FLAGS) -Wno-overlength-strings -c -o $@ $<
 
+# ---- tests ----
+
+# The kernels' tests are built for each instruction set, and in double precision.
+KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2)
+VARIANT_generic :=
+VARIANT_double := -DNT_DOUBLE
+VARIANT_avx2 := -mavx2 -mfma -DNT_TARGET_AVX2
+KERNEL_TESTS := $(foreach v,$(KERNEL_VARIANTS),$(patsubst %.c,$(BUILD)/%.$(v),$(wildcard tests/kernels/test_*.c)))
+RUNTIME_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/runtime/test_*.c))
+COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/frontend/test_*.c tests/sema/test_*.c))
+PROGRAMS := $(KERNEL_TESTS) $(RUNTIME_TESTS) $(COMPILER_TESTS)
+HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
+
+CHECKS := $(wildcard tests/checks/*.sh tests/report/run.sh)
+GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
+TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
+EXAMPLES := $(wildcard examples/*.net)
+ifdef SANITIZE
+# Under the sanitizers, those where memory may go wrong: a trainer of each kind, no comparison of speed.
+CASES := $(PROGRAMS) $(filter %/mini_lenet5.expected.safetensors %/merges.expected.safetensors %/opt_adam.expected.safetensors,$(TORCH)) \
+	$(filter %/training.sh,$(CHECKS)) $(EXAMPLES) $(GOLDENS)
+else
+CASES := $(CHECKS) $(TORCH) $(PROGRAMS) $(EXAMPLES) $(GOLDENS)
+endif
+
+define kernel_test
+$(BUILD)/tests/kernels/%.$(1): tests/kernels/%.c
+	@mkdir -p $$(@D)
+	@echo '  CC $$< ($(1))'
+	@$$(CC) $$(WARN) $$(CFLAGS) -O1 $$(VARIANT_$(1)) -fopenmp -MMD -MP -MF $$@.d -o $$@ $$< -lcmocka -lm
+endef
+$(foreach v,$(KERNEL_VARIANTS),$(eval $(call kernel_test,$(v))))
+
+$(RUNTIME_TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libnetc-runtime.a
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	@$(CC) $(WARN) $(CFLAGS) -fopenmp -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libnetc-runtime.a -lcmocka $(RUNTIME_LIBS)
+
+$(BUILD)/tests/toy_model: tests/runtime/toy_model.c $(BUILD)/libnetc-runtime.a
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	@$(CC) $(RUNTIME_FLAGS) -DNT_DOUBLE -MF $@.double.d -c -o $@.double.o $<
+	@$(CC) $(RUNTIME_FLAGS) -MF $@.d -o $@ $< $@.double.o $(BUILD)/libnetc-runtime.a $(RUNTIME_LIBS)
+
+$(BUILD)/libnetc.a: $(filter-out $(BUILD)/compiler/main.o,$(COMPILER_OBJ))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(COMPILER_TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libnetc.a
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	@$(CC) $(COMPILER_FLAGS) -MF $@.d -o $@ $< $(BUILD)/libnetc.a -lcmocka -ljansson -lm
+
+$(BUILD)/tests/front: tests/frontend/front.c $(BUILD)/libnetc.a
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	@$(CC) $(COMPILER_FLAGS) -MF $@.d -o $@ $< $(BUILD)/libnetc.a -lm
+
+$(BUILD)/tests/compare: tests/torch/compare.c
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	@$(CC) $(WARN) $(CFLAGS) -o $@ $< -ljansson -lm
+
+test-programs: all $(PROGRAMS) $(HELPERS)
+
+## make test         all tests; CASES='tests/sema/a.err ...' only those, VERBOSE=1 shows what passed,
+##                   NETC_DATA is the folder of mnist/ and fashion-mnist/, SANITIZE=1 looks for errors of memory instead
+test: test-programs
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(CASES)
+
+## make asan         the same as make test SANITIZE=1
+asan:
+	@$(MAKE) --no-print-directory test SANITIZE=1
+
+## make bless        writes the golden files anew: look at the difference before it is committed
+bless: test-programs
+	@BLESS=1 BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(GOLDENS)
+	@tests/report/run.sh $(BUILD)/netc --bless
+
+## make clean
 clean:
-	rm -rf $(BUILD) netc
+	rm -rf build netc
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
