@@ -1,28 +1,9 @@
-/* emitted.h - the few things that emitted models use besides kernels: zero borders, dropout. */
+/* emitted.h - the few things that emitted models use besides kernels and forward.h: losses, dropout, slopes. */
 #ifndef NT_EMITTED_H
 #define NT_EMITTED_H
 
-#include "simd.h"
-
-/* Zeroes the border of n images: height x width pixels at `x` (the first interior element) with strides as given, and top, left, bottom,
- * right rows and columns around them. Part of a team's work; ends without a barrier, as the kernel that fills the interior has one. */
-static inline void nt_clear_border(int n, real *x, ptrdiff_t sample, ptrdiff_t row, ptrdiff_t pixel, int height, int width, int top,
-                                   int left, int bottom, int right)
-{
-#pragma omp for schedule(static) nowait
-    for (int i = 0; i < n; i++) {
-        real *image = x + i * sample - top * row - left * pixel;
-        const size_t line = (size_t)((left + width + right) * pixel) * sizeof *x;
-        for (int h = 0; h < top + height + bottom; h++, image += row) {
-            if (h < top || h >= top + height) {
-                memset(image, 0, line);
-            } else {
-                memset(image, 0, (size_t)(left * pixel) * sizeof *x);
-                memset(image + (left + width) * pixel, 0, (size_t)(right * pixel) * sizeof *x);
-            }
-        }
-    }
-}
+#include "forward.h"
+#include "model.h"
 
 /* Zeroes n whole samples: for tensors whose padding no kernel writes. */
 static inline void nt_clear(int n, real *x, ptrdiff_t sample)

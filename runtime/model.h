@@ -10,14 +10,10 @@
 #ifndef NT_MODEL_H
 #define NT_MODEL_H
 
+#include "real.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#ifdef NT_DOUBLE
-typedef double real;
-#else
-typedef float real;
-#endif
 
 enum { NT_ABI = 1 };
 

@@ -30,8 +30,10 @@
 #ifndef NT_SIMD_H
 #define NT_SIMD_H
 
-#include "model.h"
+#include "real.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* For the parts of a kernel that only become good code once their constant arguments are known. */

@@ -1,0 +1,46 @@
+/* forward.h - the few things that emitted forward passes use besides kernels: zero borders, the number of threads. */
+#ifndef NT_FORWARD_H
+#define NT_FORWARD_H
+
+#include "simd.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#elif defined __GNUC__
+#pragma GCC diagnostic ignored "-Wunknown-pragmas" /* without OpenMP its pragmas mean nothing, as they should */
+#endif
+
+/* Zeroes the border of n images: height x width pixels at `x` (the first interior element) with strides as given, and top, left, bottom,
+ * right rows and columns around them. Part of a team's work; ends without a barrier, as the kernel that fills the interior has one. */
+static inline void nt_clear_border(int n, real *x, ptrdiff_t sample, ptrdiff_t row, ptrdiff_t pixel, int height, int width, int top,
+                                   int left, int bottom, int right)
+{
+#pragma omp for schedule(static) nowait
+    for (int i = 0; i < n; i++) {
+        real *image = x + i * sample - top * row - left * pixel;
+        const size_t line = (size_t)((left + width + right) * pixel) * sizeof *x;
+        for (int h = 0; h < top + height + bottom; h++, image += row) {
+            if (h < top || h >= top + height) {
+                memset(image, 0, line);
+            } else {
+                memset(image, 0, (size_t)(left * pixel) * sizeof *x);
+                memset(image + (left + width) * pixel, 0, (size_t)(right * pixel) * sizeof *x);
+            }
+        }
+    }
+}
+
+/* How many threads so many operations are worth: below a million each, waiting for one another costs more than they share. Never
+ * more than OpenMP is set to use. */
+static inline int nt_team(double operations)
+{
+#ifdef _OPENMP
+    const int most = omp_get_max_threads();
+    return operations >= 1e6 * most ? most : operations >= 2e6 ? (int)(operations / 1e6) : 1;
+#else
+    (void)operations;
+    return 1;
+#endif
+}
+
+#endif
