@@ -208,14 +208,36 @@ static void concat_build(Graph *g, Layer *l, Value **in)
     l->value = graph_apply(g, l->op, NULL, in, l->n_inputs, l->out, l->name);
 }
 
+/* Whether all branches end in one element-wise operator whose gradient needs its result only: relu, tanh, sigmoid. Then that gradient is
+ * taken once on the whole, where it can join the kernel that computes g, and the branches get slices of it. */
+static const EltDef *common_end(const Node *n)
+{
+    const OpDef *op = n->in[0]->def ? n->in[0]->def->op : NULL;
+    if (!op || !op->elt || !op->elt->dx || !op->elt->from_output || op->attrs_size > 0) {
+        return NULL;
+    }
+    for (int i = 1; i < n->n_in; i++) {
+        if (!n->in[i]->def || n->in[i]->def->op != op) {
+            return NULL;
+        }
+    }
+    return op->elt;
+}
+
 static void concat_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *dy = grad_of(ad, n->out[0]);
+    const EltDef *end = common_end(n);
+    if (end) {
+        Value *in[2] = {n->out[0], dy};
+        dy = graph_apply(g, end->dx, NULL, in, 2, n->out[0]->shape, d_name(g, n->out[0]));
+    }
     int64_t from = 0;
     for (int i = 0; i < n->n_in; i++) {
-        if (grad_wanted(ad, n->in[i])) {
-            grad_add(ad, n->in[i], graph_slice(g, dy, from, n->in[i]->shape.c, d_name(g, n->in[i])));
+        Value *branch = end ? n->in[i]->def->in[0] : n->in[i];
+        if (grad_wanted(ad, branch)) {
+            grad_add(ad, branch, graph_slice(g, dy, from, n->in[i]->shape.c, d_name(g, branch)));
         }
         from += n->in[i]->shape.c;
     }
