@@ -19,8 +19,8 @@ static Box *new_box(Drawing *d, const Layer *l)
 /* An activation, batchnorm or dropout is written into the box of what it reads, if it is the only reader. */
 static bool joins_box(const Layer *l)
 {
-    return l->n_inputs == 1 && l->inputs[0]->reads == 1 && !l->inputs[0]->is_output && (l->op->elt || (l->op->traits & OP_FREE)) &&
-           !(l->op->traits & OP_MERGE);
+    return l->n_inputs == 1 && l->inputs[0]->reads == 1 && !l->inputs[0]->is_output &&
+           (l->op->elt || (l->op->traits & OP_FREE)) && !(l->op->traits & OP_MERGE);
 }
 
 static int64_t parameters_of(const Layer *l)
@@ -111,8 +111,8 @@ void draw_dot(const Drawing *d, Str *out)
             str_printf(out, "    subgraph cluster_%d {\n        label=\"%s\";\n", b->frame, d->frames[b->frame].name);
         }
         frame = b->frame;
-        str_printf(out, "%sb%d [label=\"%s\\n%s\\n%s\"%s];\n", frame >= 0 ? "        " : "    ", b->id, b->title, b->text[0], b->text[1],
-                   b->is_output ? ", penwidth=2" : "");
+        str_printf(out, "%sb%d [label=\"%s\\n%s\\n%s\"%s];\n", frame >= 0 ? "        " : "    ", b->id, b->title,
+                   b->text[0], b->text[1], b->is_output ? ", penwidth=2" : "");
     }
     str_add(out, frame >= 0 ? "    }\n" : "");
     for (int i = 0; i < d->n_boxes; i++) {

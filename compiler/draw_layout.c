@@ -1,12 +1,23 @@
-/* draw_layout.c - where boxes go. A box stands one rank below the lowest that it reads; an arrow over several ranks gets a bend in
- * each. Boxes of a rank are ordered by what they are joined to, then moved sideways towards it, as far as their neighbours allow. */
+/* draw_layout.c - where boxes go. A box stands one rank below the lowest that it reads; an arrow over several ranks
+ * gets a bend in each. Boxes of a rank are ordered by what they are joined to, then moved sideways towards it, as far
+ * as their neighbours allow. */
 #include "draw.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 15, RANK_GAP = 36, BOX_GAP = 20, MARGIN = 28, FRAME_PAD = 9, FRAME_LABEL = 9, BEND = 2, ORDER_SWEEPS = 8, MOVE_SWEEPS = 24 };
+enum {
+    LINE = 15,
+    RANK_GAP = 36,
+    BOX_GAP = 20,
+    MARGIN = 28,
+    FRAME_PAD = 9,
+    FRAME_LABEL = 9,
+    BEND = 2,
+    ORDER_SWEEPS = 8,
+    MOVE_SWEEPS = 24
+};
 enum { WIDEST_ORDERED = 300 }; /* wider ranks stay in the order of the model */
 
 static const double CHAR = 6.4, SKIP_WEIGHT = 1e-4;
@@ -50,7 +61,8 @@ static void set_ranks(Drawing *d)
         d->n_ranks = b->rank + 1 > d->n_ranks ? b->rank + 1 : d->n_ranks;
         if (b->frame >= 0) {
             Frame *f = &d->frames[b->frame];
-            f->first = f->last == 0 || b->rank < f->first ? b->rank : f->first; /* no frame ends with the input's rank */
+            f->first = f->last == 0 || b->rank < f->first ? b->rank
+                                                          : f->first; /* no frame ends with the input's rank */
             f->last = b->rank > f->last ? b->rank : f->last;
         }
         b->key = i;
@@ -276,8 +288,8 @@ static double wish(const Box *b, bool above, bool below)
     return weight > 0 ? sum / weight : b->x;
 }
 
-/* Moves the boxes of a rank as near to their wishes as their order and distances allow: the least sum of squares, by joining
- * neighbours that would collide (pool adjacent violators). */
+/* Moves the boxes of a rank as near to their wishes as their order and distances allow: the least sum of squares, by
+ * joining neighbours that would collide (pool adjacent violators). */
 static void settle(Drawing *d, Rank *r, bool above, bool below)
 {
     typedef struct Pool {

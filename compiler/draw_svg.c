@@ -13,14 +13,15 @@ static const char style[] =
     "@media (prefers-color-scheme: dark) {\n"
     "  .page { fill: #15181c; } text { fill: #e4e7eb; } .quiet { fill: #98a1ab; }\n"
     "  .frame { fill: #1c2026; stroke: #2d333b; } .label { fill: #7c858f; }\n"
-    "  .box { fill: #22272e; stroke: #68727d; } .weights { fill: #1b2f48; stroke: #4c7fb8; } .pool { fill: #1e3524; stroke: #528c5b; }\n"
+    "  .box { fill: #22272e; stroke: #68727d; } .weights { fill: #1b2f48; stroke: #4c7fb8; } .pool { fill: #1e3524; "
+    "stroke: #528c5b; }\n"
     "  .merge { fill: #3c2f18; stroke: #a67c35; } .arrow { stroke: #6b7580; } .tip { fill: #6b7580; }\n"
     "}\n";
 
 static void add_frame(Str *out, const Frame *f)
 {
-    str_printf(out, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"8\"/>\n", f->left, f->top,
-               f->right - f->left, f->bottom - f->top);
+    str_printf(out, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"8\"/>\n", f->left,
+               f->top, f->right - f->left, f->bottom - f->top);
     str_printf(out, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", f->left + 6, f->top + 11, f->name);
 }
 
@@ -32,13 +33,15 @@ static const char *class_of(const Box *b)
             return "box weights";
         }
     }
-    return l->op->traits & OP_MERGE ? "box merge" : l->n_inputs > 0 && (l->out.h < l->in.h || l->out.w < l->in.w) ? "box pool" : "box";
+    return l->op->traits & OP_MERGE                                        ? "box merge"
+           : l->n_inputs > 0 && (l->out.h < l->in.h || l->out.w < l->in.w) ? "box pool"
+                                                                           : "box";
 }
 
 static void add_box(Str *out, const Box *b)
 {
-    str_printf(out, "<rect class=\"%s%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"6\"/>\n", class_of(b),
-               b->is_output ? " end" : "", b->x - b->width / 2, b->y - b->height / 2, b->width, b->height);
+    str_printf(out, "<rect class=\"%s%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"6\"/>\n",
+               class_of(b), b->is_output ? " end" : "", b->x - b->width / 2, b->y - b->height / 2, b->width, b->height);
     str_printf(out, "<text class=\"title\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", b->x, b->y - 11, b->title);
     for (int i = 0; i < 2; i++) {
         str_printf(out, "<text class=\"quiet\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", b->x, b->y + 4 + 15 * i, b->text[i]);
@@ -79,7 +82,9 @@ static void add_arrow(Str *out, const Box *from, const Box *to)
 
 void draw_svg(const Drawing *d, Str *out)
 {
-    str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n<title>%s</title>\n",
+    str_printf(out,
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
+               "%.0f\">\n<title>%s</title>\n",
                d->width, d->height, d->width, d->height, d->net->name);
     str_printf(out, "<style>\n%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style);
     for (int i = 0; i < d->n_frames; i++) {

@@ -1,5 +1,6 @@
-/* explain.c - `netc explain`: what the compiler made of a network. A paragraph a function of the emitted code: its algorithm, what was
- * fused into it, how its results lie in memory; then what could not be fused and why, and the memory plan. */
+/* explain.c - `netc explain`: what the compiler made of a network. A paragraph a function of the emitted code: its
+ * algorithm, what was fused into it, how its results lie in memory; then what could not be fused and why, and the
+ * memory plan. */
 #include "report.h"
 
 #include <stdio.h>
@@ -41,7 +42,8 @@ static int64_t bytes_of(const Explain *x, const Value *v)
 
 static const char *dims(const Explain *x, const Value *v)
 {
-    return v->kind == VALUE_WORK ? arena_printf(x->arena, "%lld values", (long long)v->work_elements) : shape_text(x->arena, v->shape);
+    return v->kind == VALUE_WORK ? arena_printf(x->arena, "%lld values", (long long)v->work_elements)
+                                 : shape_text(x->arena, v->shape);
 }
 
 /* "55x55x96, border 2" */
@@ -66,7 +68,8 @@ static const char *layout_of(const Explain *x, const Value *v)
     if (l->top || l->left || l->bottom || l->right) {
         bool even = l->top == l->left && l->top == l->bottom && l->top == l->right;
         text = even ? arena_printf(a, "%s, border %d", text, l->top)
-                    : arena_printf(a, "%s, border %d above %d left %d below %d right", text, l->top, l->left, l->bottom, l->right);
+                    : arena_printf(a, "%s, border %d above %d left %d below %d right", text, l->top, l->left, l->bottom,
+                                   l->right);
     }
     return v->in_place_of ? arena_printf(a, "%s, in place of %s", text, v->in_place_of->name) : text;
 }
@@ -154,7 +157,8 @@ static void add_results(const Explain *x, const Group *group)
         }
     }
     if (group->anchor && group->anchor->work) {
-        text = arena_printf(x->arena, "%s; workspace of %s", text, tied_bytes(x, 4 * group->anchor->work->work_elements));
+        text = arena_printf(x->arena, "%s; workspace of %s", text,
+                            tied_bytes(x, 4 * group->anchor->work->work_elements));
     }
     add_line(x, "writes", *text ? text : "nothing but its side effect");
 }
@@ -170,8 +174,9 @@ static void add_group(const Explain *x, const Group *group)
             shapes = arena_printf(x->arena, "%s -> %s", shapes, dims(x, last->out[0]));
         }
     }
-    str_printf(x->out, "%*d  %s: %s  %s\n", NUMBER, group->step + 1, first->layer ? first->layer->name : x->g->net->name,
-               group->anchor ? first->op->name : "element-wise", shapes);
+    str_printf(x->out, "%*d  %s: %s  %s\n", NUMBER, group->step + 1,
+               first->layer ? first->layer->name : x->g->net->name, group->anchor ? first->op->name : "element-wise",
+               shapes);
     add_by(x, group);
     add_fused(x, group);
     add_results(x, group);
@@ -179,7 +184,8 @@ static void add_group(const Explain *x, const Group *group)
 
 /* ---- passes over memory ---- */
 
-/* Bytes that one function, or one operator run by itself, reads and writes. Inputs that are read by several nodes of it count once. */
+/* Bytes that one function, or one operator run by itself, reads and writes. Inputs that are read by several nodes of it
+ * count once. */
 static double traffic(const Explain *x, Node *const *nodes, int n, bool whole)
 {
     double sum = 0;
@@ -196,7 +202,9 @@ static double traffic(const Explain *x, Node *const *nodes, int n, bool whole)
             }
             if (!counted) {
                 int64_t pixels = v->shape.h * v->shape.w * v->shape.c;
-                sum += v->kind == VALUE_TENSOR ? 4.0 * (double)pixels * (double)x->batch : v->kind == VALUE_INDEX ? (double)pixels * (double)x->batch : 0;
+                sum += v->kind == VALUE_TENSOR  ? 4.0 * (double)pixels * (double)x->batch
+                       : v->kind == VALUE_INDEX ? (double)pixels * (double)x->batch
+                                                : 0;
             }
         }
     }
@@ -293,14 +301,15 @@ static void add_peak(const Explain *x, Place *places, int n)
     }
     const Group *at = g->groups[peak];
     const Node *node = at->anchor ? at->anchor : at->tail[0];
-    str_printf(x->out, "most is alive at step %d (%s: %s): %s, the largest of it\n", peak + 1, node->layer ? node->layer->name : "",
-               node->op->name, bytes_text(x->arena, alive[peak]));
+    str_printf(x->out, "most is alive at step %d (%s: %s): %s, the largest of it\n", peak + 1,
+               node->layer ? node->layer->name : "", node->op->name, bytes_text(x->arena, alive[peak]));
     qsort(places, (size_t)n, sizeof *places, by_size);
     for (int i = 0, shown = 0; i < n && shown < BIGGEST; i++) {
         const Value *v = places[i].v;
         if (v->first <= peak && peak <= v->last) {
             str_printf(x->out, "%*s%-30s %-16s %10s  steps %d..%d\n", NUMBER + 2, "", v->name, dims(x, v),
-                       bytes_text(x->arena, places[i].bytes), v->first + 1, v->last < g->n_groups ? v->last + 1 : g->n_groups);
+                       bytes_text(x->arena, places[i].bytes), v->first + 1,
+                       v->last < g->n_groups ? v->last + 1 : g->n_groups);
             shown++;
         }
     }
@@ -318,8 +327,9 @@ static void add_memory(const Explain *x)
     }
     int64_t sample = 4 * g->sample_elements * x->batch, fixed = 4 * g->fixed_elements;
     int64_t unplanned = 4 * (g->unplanned_sample * x->batch + g->unplanned_fixed);
-    str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; %s without reuse\n", bytes_text(x->arena, sample + fixed),
-               bytes_text(x->arena, sample), bytes_text(x->arena, fixed), bytes_text(x->arena, unplanned));
+    str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; %s without reuse\n",
+               bytes_text(x->arena, sample + fixed), bytes_text(x->arena, sample), bytes_text(x->arena, fixed),
+               bytes_text(x->arena, unplanned));
     if (g->n_groups > 0) {
         add_peak(x, places, n);
     }
@@ -352,7 +362,8 @@ int command_explain(const Options *o)
     }
     compile_graphs(&c);
     Str out = {0};
-    Explain x = {.arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
+    Explain x = {
+        .arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
     str_printf(&out, "%s for %s, batch %lld\n\n", c.net->name, c.target->name, (long long)x.batch);
     explain_graph(&x, c.train, "A TRAINING STEP");
     str_addc(&out, '\n');

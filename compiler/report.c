@@ -48,7 +48,8 @@ const char *bytes_text(Arena *a, int64_t bytes)
         x /= 1000;
         unit++;
     }
-    return bytes < 1000 ? arena_printf(a, "%d bytes", (int)bytes) : arena_printf(a, "%.*f %s", unit > 1 ? 2 : 1, x, units[unit]);
+    return bytes < 1000 ? arena_printf(a, "%d bytes", (int)bytes)
+                        : arena_printf(a, "%.*f %s", unit > 1 ? 2 : 1, x, units[unit]);
 }
 
 const char *three_digits(Arena *a, double x, const char *unit)
@@ -98,7 +99,8 @@ bool terminal_color(void)
 
 static const char *size_text(Arena *a, Size2 s)
 {
-    return s.h == s.w ? arena_printf(a, "%lld", (long long)s.h) : arena_printf(a, "%lldx%lld", (long long)s.h, (long long)s.w);
+    return s.h == s.w ? arena_printf(a, "%lld", (long long)s.h)
+                      : arena_printf(a, "%lldx%lld", (long long)s.h, (long long)s.w);
 }
 
 const char *operator_text(Arena *a, const Layer *l)
@@ -160,7 +162,8 @@ const char *weights_arithmetic(Arena *a, const Layer *l)
     if (p->kh == 1 && p->kw == 1) {
         return arena_printf(a, "%lld*%lld", (long long)p->in, (long long)p->out);
     }
-    return arena_printf(a, "(%lld*%lld*%lld)*%lld", (long long)p->kh, (long long)p->kw, (long long)p->in, (long long)p->out);
+    return arena_printf(a, "(%lld*%lld*%lld)*%lld", (long long)p->kh, (long long)p->kw, (long long)p->in,
+                        (long long)p->out);
 }
 
 static int64_t param_values(const NetParam *p)
@@ -198,7 +201,8 @@ bool is_in_block(const char *name, const char *block, size_t n)
 
 /* ---- rows ---- */
 
-/* A sum that stays at the largest number rather than wrap: reports of absurd models show absurd figures, not wrong signs. */
+/* A sum that stays at the largest number rather than wrap: reports of absurd models show absurd figures, not wrong
+ * signs. */
 static int64_t plus(int64_t a, int64_t b)
 {
     int64_t sum = INT64_MAX;
@@ -307,16 +311,18 @@ Memory report_memory(const Compilation *c, int64_t batch)
         .workspace = float_bytes(c->train->fixed_elements),
     };
     /* validation runs in the training arena, a sample at a time if need be */
-    int64_t one = float_bytes(c->infer->sample_elements + c->infer->fixed_elements), arena = plus(m.activations, m.workspace);
+    int64_t one = float_bytes(c->infer->sample_elements + c->infer->fixed_elements),
+            arena = plus(m.activations, m.workspace);
     if (one > arena) {
         m.workspace += one - arena;
         arena = one;
     }
     int64_t blocks = plus(plus(m.parameters, m.gradients), m.optimizer);
     m.training = plus(blocks, arena);
-    m.inference = plus(m.parameters, plus(float_bytes(times(c->infer->sample_elements, batch)), float_bytes(c->infer->fixed_elements)));
-    m.unplanned_training = plus(blocks, plus(float_bytes(times(c->train->unplanned_sample, batch)),
-                                             float_bytes(c->train->unplanned_fixed)));
+    m.inference = plus(m.parameters, plus(float_bytes(times(c->infer->sample_elements, batch)),
+                                          float_bytes(c->infer->fixed_elements)));
+    m.unplanned_training = plus(
+        blocks, plus(float_bytes(times(c->train->unplanned_sample, batch)), float_bytes(c->train->unplanned_fixed)));
     return m;
 }
 
@@ -407,7 +413,8 @@ static void write_text(const Report *r, Str *out)
 int command_report(const Options *o)
 {
     static const Format formats[] = {
-        {"text", write_text}, {"md", report_markdown}, {"csv", report_csv}, {"json", report_json}, {"html", report_html},
+        {"text", write_text},  {"md", report_markdown}, {"csv", report_csv},
+        {"json", report_json}, {"html", report_html},
     };
     const Format *format = formats;
     for (size_t i = 0; o->format && i <= sizeof formats / sizeof *formats; i++) {

@@ -1,7 +1,7 @@
 /* report.h - what a network is made of, in figures: the rows and totals that every format of `netc report` shows.
  *
- * Counts of values, products and parameters are of one sample and come from the layers as written; memory is in bytes for a batch
- * and comes from the planned graphs: it is what emitted code allocates. */
+ * Counts of values, products and parameters are of one sample and come from the layers as written; memory is in bytes
+ * for a batch and comes from the planned graphs: it is what emitted code allocates. */
 #ifndef NETC_REPORT_H
 #define NETC_REPORT_H
 
@@ -12,9 +12,9 @@ typedef struct Row {
     const Layer *layer;
     const Layer **fused;
     int n_fused, cap_fused;
-    const char *file;      /* base name of the file that the layer stands in */
+    const char *file; /* base name of the file that the layer stands in */
     int line;
-    int64_t activations;   /* values a sample; 0 for what only joins others' memory */
+    int64_t activations; /* values a sample; 0 for what only joins others' memory */
     int64_t weights, biases, parameters, macs, flops;
 } Row;
 
@@ -22,8 +22,8 @@ typedef struct Totals {
     int64_t activations, weights, biases, parameters, macs, flops;
 } Totals;
 
-/* Bytes, for the report's batch. training = parameters + gradients + optimizer + activations + workspace, which are the four blocks of
- * runtime/params.c (activations and workspace share one). */
+/* Bytes, for the report's batch. training = parameters + gradients + optimizer + activations + workspace, which are the
+ * four blocks of runtime/params.c (activations and workspace share one). */
 typedef struct Memory {
     int64_t inference, training, parameters, gradients, optimizer, activations, workspace, unplanned_training;
 } Memory;
@@ -51,7 +51,7 @@ void report_html(const Report *r, Str *out);
 
 /* ---- shared by the formats ---- */
 
-/* Neighbouring rows that hold most of something: rows first..last hold `share` of the total. first < 0: no such rows. */
+/* Neighbouring rows that hold most of something: first..last hold `share` of the total. first < 0: no such rows. */
 typedef struct Span {
     int first, last;
     double share;
@@ -59,12 +59,14 @@ typedef struct Span {
 typedef int64_t RowFigure(const Row *row);
 int64_t row_activations(const Row *row); /* none of the input's: that is no layer's doing */
 int64_t row_parameters(const Row *row);
-/* The fewest neighbouring layers that hold more than half of the total `of`, and the neighbours of these that hold a twentieth each. */
+/* The fewest neighbouring layers that hold more than half of the total `of`, and the neighbours of these that hold a
+ * twentieth each. */
 Span report_most(const Report *r, RowFigure *figure, int64_t of);
 /* "conv1..conv2 (59%)", or "fc6 (61%)". */
 const char *report_span_text(const Report *r, Span s);
 
-/* Length of the name of the innermost block around two layers: that of layer1.0 for layer1.0.conv1 and layer1.0.conv2; 0: none. */
+/* Length of the name of the innermost block around two layers: that of layer1.0 for layer1.0.conv1 and layer1.0.conv2;
+ * 0: none. */
 size_t block_around(const char *a, const char *b);
 /* Whether a layer's name begins with that of the block of length n. */
 bool is_in_block(const char *name, const char *block, size_t n);

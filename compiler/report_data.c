@@ -36,8 +36,8 @@ void report_csv(const Report *r, Str *out)
         str_printf(out, ",%s,%s,", row->layer->op->name, fused_text(r, row, " "));
         add_field(out, row->file);
         str_printf(out, ",%d,%s,%lld,%lld,%lld,%lld,%lld,%lld\n", row->line, shape_text(r->arena, row->layer->out),
-                   (long long)row->activations, (long long)row->weights, (long long)row->biases, (long long)row->parameters,
-                   (long long)row->macs, (long long)row->flops);
+                   (long long)row->activations, (long long)row->weights, (long long)row->biases,
+                   (long long)row->parameters, (long long)row->macs, (long long)row->flops);
     }
 }
 
@@ -170,15 +170,17 @@ void report_markdown(const Report *r, Str *out)
 {
     Arena *a = r->arena;
     const Totals *t = &r->totals;
-    str_printf(out, "# %s\n\n%s. %s parameters (%s), %s MAC, activations %s a sample.\n\n", r->net->name, network_shapes(a, r->net),
-               grouped(a, t->parameters), bytes_text(a, 4 * t->parameters), scaled(a, (double)t->macs), bytes_text(a, 4 * t->activations));
+    str_printf(out, "# %s\n\n%s. %s parameters (%s), %s, activations %s a sample.\n\n", r->net->name,
+               network_shapes(a, r->net), grouped(a, t->parameters), bytes_text(a, 4 * t->parameters),
+               three_digits(a, (double)t->macs, "MAC"), bytes_text(a, 4 * t->activations));
     int64_t unit = report_macs_unit(r);
-    str_printf(out, "| layer | operator | output | memory a sample | parameters | %s |\n|:--|:--|:--|--:|--:|--:|\n", report_macs_name(r));
+    str_printf(out, "| layer | operator | output | memory a sample | parameters | %s |\n|:--|:--|:--|--:|--:|--:|\n",
+               report_macs_name(r));
     for (int i = 0; i < r->n_rows; i++) {
         const Row *row = &r->rows[i];
         const Layer *l = row->layer;
-        str_printf(out, "| %s | %s%s%s | %s | ", l->name, operator_text(a, l), row->n_fused ? " +" : "", fused_text(r, row, " +"),
-                   shape_text(a, l->out));
+        str_printf(out, "| %s | %s%s%s | %s | ", l->name, operator_text(a, l), row->n_fused ? " +" : "",
+                   fused_text(r, row, " +"), shape_text(a, l->out));
         str_printf(out, "%s | ", row->activations ? grouped(a, row->activations) : "");
         int64_t product = weights_of_product(l), rest = row->parameters - product;
         if (product > 0) {
@@ -190,9 +192,10 @@ void report_markdown(const Report *r, Str *out)
         }
         str_printf(out, "%s |\n", row->macs ? tenths(a, row->macs, unit) : "");
     }
-    str_printf(out, "| **total** | | | **%s** | **%s** | **%s** |\n\n", grouped(a, t->activations), grouped(a, t->parameters),
-               tenths(a, t->macs, unit));
-    Span memory = report_most(r, row_activations, t->activations), parameters = report_most(r, row_parameters, t->parameters);
+    str_printf(out, "| **total** | | | **%s** | **%s** | **%s** |\n\n", grouped(a, t->activations),
+               grouped(a, t->parameters), tenths(a, t->macs, unit));
+    Span memory = report_most(r, row_activations, t->activations),
+         parameters = report_most(r, row_parameters, t->parameters);
     if (memory.first >= 0) {
         str_printf(out, "Most memory is in %s.\n", report_span_text(r, memory));
     }
@@ -200,9 +203,11 @@ void report_markdown(const Report *r, Str *out)
         str_printf(out, "Most parameters are in %s.\n", report_span_text(r, parameters));
     }
     const Memory *m = &r->memory;
-    str_printf(out, "\nWith batches of %lld: inference takes %s, training %s\n(parameters %s, gradients %s, optimizer %s, activations %s, workspace %s; "
-                    "%s if no memory were used twice).\n",
-               (long long)r->batch, bytes_text(a, m->inference), bytes_text(a, m->training), bytes_text(a, m->parameters),
-               bytes_text(a, m->gradients), bytes_text(a, m->optimizer), bytes_text(a, m->activations), bytes_text(a, m->workspace),
-               bytes_text(a, m->unplanned_training));
+    str_printf(out,
+               "\nWith batches of %lld: inference takes %s, training %s\n(parameters %s, gradients %s, optimizer %s, "
+               "activations %s, workspace %s; "
+               "%s if no memory were used twice).\n",
+               (long long)r->batch, bytes_text(a, m->inference), bytes_text(a, m->training),
+               bytes_text(a, m->parameters), bytes_text(a, m->gradients), bytes_text(a, m->optimizer),
+               bytes_text(a, m->activations), bytes_text(a, m->workspace), bytes_text(a, m->unplanned_training));
 }

@@ -30,26 +30,31 @@ static const char style[] =
     "    :root { --text: #e4e7eb; --quiet: #98a1ab; --line: #30363d; --page: #15181c;\n"
     "            --memory: #2f7da8; --parameters: #99507f; --work: #94702f; }\n"
     "}\n"
-    "body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 2.5rem auto; max-width: 76rem;\n"
+    "body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 2.5rem auto; "
+    "max-width: 76rem;\n"
     "       padding: 0 1.5rem; }\n"
     "h1 { font-size: 1.6rem; margin: 0; }\n"
     "p { margin: .4rem 0; }\n"
     ".quiet, td small { color: var(--quiet); font-size: inherit; }\n"
     ".scroll { overflow-x: auto; margin: 1.5rem 0; }\n"
     "table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }\n"
-    "th, td { text-align: left; padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }\n"
+    "th, td { text-align: left; padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); white-space: "
+    "nowrap; }\n"
     "th.n, td.n { text-align: right; }\n"
     "th { color: var(--quiet); font-weight: 500; }\n"
     "tfoot td { font-weight: 600; border-bottom: 0; }\n"
     "td.bar { width: 14%; min-width: 5rem; }\n"
     "td.bar i { display: block; height: .8em; border-radius: 2px; min-width: 1px; }\n"
-    ".memory { background: var(--memory); } .parameters { background: var(--parameters); } .work { background: var(--work); }\n"
-    ".parts { display: flex; height: 1.6rem; border-radius: 4px; overflow: hidden; margin: .6rem 0; max-width: 60rem; }\n"
+    ".memory { background: var(--memory); } .parameters { background: var(--parameters); } .work { background: "
+    "var(--work); }\n"
+    ".parts { display: flex; height: 1.6rem; border-radius: 4px; overflow: hidden; margin: .6rem 0; max-width: 60rem; "
+    "}\n"
     ".parts i { min-width: 1px; }\n"
     ".key i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin: 0 .3em 0 1em; }\n"
     ".key i:first-child { margin-left: 0; }\n"
     ".p0 { background: var(--parameters); } .p1 { background: var(--parameters); opacity: .75; }\n"
-    ".p2 { background: var(--parameters); opacity: .5; } .p3 { background: var(--memory); } .p4 { background: var(--work); }\n";
+    ".p2 { background: var(--parameters); opacity: .5; } .p3 { background: var(--memory); } .p4 { background: "
+    "var(--work); }\n";
 
 static void add_bar(Str *out, const char *class, int64_t part, int64_t whole)
 {
@@ -96,12 +101,16 @@ static void add_training(const Report *r, Str *out)
                  {"activations", m->activations},
                  {"workspace", m->workspace}};
     enum { N_PARTS = sizeof parts / sizeof *parts };
-    str_printf(out, "<p>Batch %lld: inference %s, training %s <span class=quiet>(%s if no memory were used twice)</span></p>\n",
-               (long long)r->batch, bytes_text(a, m->inference), bytes_text(a, m->training), bytes_text(a, m->unplanned_training));
+    str_printf(
+        out,
+        "<p>Batch %lld: inference %s, training %s <span class=quiet>(%s if no memory were used twice)</span></p>\n",
+        (long long)r->batch, bytes_text(a, m->inference), bytes_text(a, m->training),
+        bytes_text(a, m->unplanned_training));
     str_add(out, "<div class=parts>");
     for (int i = 0; i < N_PARTS; i++) {
         if (parts[i].bytes > 0) {
-            str_printf(out, "<i class=p%d style=\"width:%.2f%%\"></i>", i, 100 * (double)parts[i].bytes / (double)m->training);
+            str_printf(out, "<i class=p%d style=\"width:%.2f%%\"></i>", i,
+                       100 * (double)parts[i].bytes / (double)m->training);
         }
     }
     str_add(out, "</div>\n<p class=\"key quiet\">");
@@ -131,15 +140,20 @@ void report_html(const Report *r, Str *out)
 {
     Arena *a = r->arena;
     const Totals *t = &r->totals;
-    str_printf(out, "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width\">\n<title>%s</title>\n"
-                    "<style>\n%s</style>\n",
+    str_printf(out,
+               "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n<meta name=viewport "
+               "content=\"width=device-width\">\n<title>%s</title>\n"
+               "<style>\n%s</style>\n",
                r->net->name, style);
     str_printf(out, "<h1>%s</h1>\n<p class=quiet>", r->net->name);
     add_escaped(out, network_shapes(a, r->net));
-    str_printf(out, " · %s parameters (%s) · %s MAC · activations %s a sample</p>\n", grouped(a, t->parameters),
-               bytes_text(a, 4 * t->parameters), scaled(a, (double)t->macs), bytes_text(a, 4 * t->activations));
-    str_printf(out, "<div class=scroll><table>\n<thead><tr><th>layer<th>operator<th>output<th class=n>memory a sample<th><th>parameters<th><th>"
-                 "<th class=n>%s<th></tr></thead>\n<tbody>\n",
+    str_printf(out, " · %s parameters (%s) · %s · activations %s a sample</p>\n", grouped(a, t->parameters),
+               bytes_text(a, 4 * t->parameters), three_digits(a, (double)t->macs, "MAC"),
+               bytes_text(a, 4 * t->activations));
+    str_printf(out,
+               "<div class=scroll><table>\n<thead><tr><th>layer<th>operator<th>output<th class=n>memory a "
+               "sample<th><th>parameters<th><th>"
+               "<th class=n>%s<th></tr></thead>\n<tbody>\n",
                report_macs_name(r));
     Row most = {0};
     for (int i = 0; i < r->n_rows; i++) {
@@ -152,7 +166,8 @@ void report_html(const Report *r, Str *out)
         add_row(r, out, &r->rows[i], &most);
     }
     str_printf(out,
-               "</tbody>\n<tfoot><tr><td>total<td><td><td class=n>%s<td><td><td class=n>%s<td><td class=n>%s<td></tr></tfoot>\n"
+               "</tbody>\n<tfoot><tr><td>total<td><td><td class=n>%s<td><td><td class=n>%s<td><td "
+               "class=n>%s<td></tr></tfoot>\n"
                "</table></div>\n",
                grouped(a, t->activations), grouped(a, t->parameters), tenths(a, t->macs, report_macs_unit(r)));
     add_most(r, out);

@@ -1,5 +1,6 @@
-/* report_text.c - the report as a lecturer would put it on a slide: aligned columns, the arithmetic behind each figure, bars of its
- * share, layers of a block under its name and its sums. What does not fit the width goes in the order of `levels`. */
+/* report_text.c - the report as a lecturer would put it on a slide: aligned columns, the arithmetic behind each figure,
+ * bars of its share, layers of a block under its name and its sums. What does not fit the width goes in the order of
+ * `levels`. */
 #include "report.h"
 
 #include <string.h>
@@ -9,37 +10,37 @@ enum { INDENT = 2, MAX_BAR = 10 };
 
 /* What a width can afford. */
 typedef struct Level {
-    bool exact;   /* parameters to the last digit */
-    bool shape;   /* a column for the output's shape besides the arithmetic of memory, which otherwise is the shape */
-    int fused;    /* layers fused in: 2 by name, 1 by short names, 0 not at all */
-    int operator; /* 2 by name, 1 not by name where the parameters tell, 0 not at all */
+    bool exact;     /* parameters to the last digit */
+    bool shape;     /* a column for the output's shape besides the arithmetic of memory, which otherwise is the shape */
+    int fused;      /* layers fused in: 2 by name, 1 by short names, 0 not at all */
+    int op;         /* 2 by name, 1 not by name where the parameters tell, 0 not at all */
     int arithmetic; /* of parameters: 2 with biases, 1 without, 0 only the sum */
-    int min_bar;  /* 0: none */
-    int name;     /* longest name; 0: any */
+    int min_bar;    /* 0: none */
+    int name;       /* longest name; 0: any */
 } Level;
 
 static const Level levels[] = {
-    {.exact = true, .shape = true, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 8},
-    {.exact = true, .shape = true, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 6},
-    {.exact = false, .shape = true, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 6},
-    {.exact = false, .shape = true, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 5},
-    {.exact = false, .shape = false, .fused = 2, .operator = 2, .arithmetic = 2, .min_bar = 5},
-    {.exact = false, .shape = false, .fused = 1, .operator = 2, .arithmetic = 2, .min_bar = 4},
-    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 2, .min_bar = 4},
-    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 1, .min_bar = 4},
-    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 1, .min_bar = 4},
-    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 2},
-    {.exact = false, .shape = false, .fused = 1, .operator = 1, .arithmetic = 1},
-    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 1},
-    {.exact = false, .shape = false, .fused = 0, .operator = 1, .arithmetic = 0},
-    {.exact = false, .shape = false, .fused = 0, .operator = 0, .arithmetic = 0},
-    {.exact = false, .shape = false, .fused = 0, .operator = 0, .arithmetic = 0, .name = 14},
+    {.exact = true, .shape = true, .fused = 2, .op = 2, .arithmetic = 2, .min_bar = 8},
+    {.exact = true, .shape = true, .fused = 1, .op = 2, .arithmetic = 2, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 2, .op = 2, .arithmetic = 2, .min_bar = 6},
+    {.exact = false, .shape = true, .fused = 1, .op = 2, .arithmetic = 2, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 2, .op = 2, .arithmetic = 2, .min_bar = 5},
+    {.exact = false, .shape = false, .fused = 1, .op = 2, .arithmetic = 2, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .op = 1, .arithmetic = 2, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .op = 1, .arithmetic = 1, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 0, .op = 1, .arithmetic = 1, .min_bar = 4},
+    {.exact = false, .shape = false, .fused = 1, .op = 1, .arithmetic = 2},
+    {.exact = false, .shape = false, .fused = 1, .op = 1, .arithmetic = 1},
+    {.exact = false, .shape = false, .fused = 0, .op = 1, .arithmetic = 1},
+    {.exact = false, .shape = false, .fused = 0, .op = 1, .arithmetic = 0},
+    {.exact = false, .shape = false, .fused = 0, .op = 0, .arithmetic = 0},
+    {.exact = false, .shape = false, .fused = 0, .op = 0, .arithmetic = 0, .name = 12},
 };
 
 /* A row of the report, or the sums of the rows of a block, under whose name they stand. */
 typedef struct TableRow {
-    const Row *row;        /* NULL: sums */
-    const char *name;      /* without the block's */
+    const Row *row;   /* NULL: sums */
+    const char *name; /* without the block's */
     bool inside;
     int64_t activations, parameters, macs;
     const char *cells[N_COLUMNS]; /* "" where empty */
@@ -51,11 +52,11 @@ typedef struct Table {
     TableRow *rows;
     int n_rows, cap_rows;
     int widths[N_COLUMNS], starts[N_COLUMNS];
-    int end;               /* of the last column */
-    int bar;               /* columns of a bar */
+    int end; /* of the last column */
+    int bar; /* columns of a bar */
     int64_t macs_unit;
     bool macs_tenths;
-    const char *total[3];  /* below memory, parameters, products */
+    const char *total[3]; /* below memory, parameters, products */
 } Table;
 
 /* ---- rows ---- */
@@ -104,7 +105,8 @@ static void make_table_rows(Table *t)
 
 static const char *short_name(const char *op)
 {
-    static const char *const names[][2] = {{"batchnorm", "bn"}, {"dropout", "drop"}, {"leaky_relu", "leaky"}, {"softplus", "softp"}};
+    static const char *const names[][2] = {
+        {"batchnorm", "bn"}, {"dropout", "drop"}, {"leaky_relu", "leaky"}, {"softplus", "softp"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i][0], op) == 0) {
             return names[i][1];
@@ -118,7 +120,7 @@ static const char *operator_cell(const Table *t, const Row *row)
     Arena *a = t->r->arena;
     const Layer *l = row->layer;
     const char *text = l->n_inputs > 0 ? operator_text(a, l) : "";
-    if (t->level->operator == 1 && weights_of_product(l) > 0) {
+    if (t->level->op == 1 && weights_of_product(l) > 0) {
         text += strcspn(text, " ");
         text += *text == ' ';
     }
@@ -194,7 +196,7 @@ static void fill_cells(Table *t, TableRow *e)
     e->cells[NAME] = name_cell(t, e);
     e->cells[MACS] = macs_cell(t, e->macs);
     if (e->row) {
-        e->cells[OPERATOR] = t->level->operator > 0 ? operator_cell(t, e->row) : "";
+        e->cells[OPERATOR] = t->level->op > 0 ? operator_cell(t, e->row) : "";
         fill_memory(t, e);
         fill_parameters(t, e);
     } else {
@@ -266,6 +268,10 @@ static void place_columns(Table *t)
 /* Cells, widths and columns at the table's level, without bars. */
 static void lay_out(Table *t)
 {
+    Arena *a = t->r->arena;
+    int64_t values = t->r->totals.activations;
+    const char *bytes = t->level->name > 0 ? "" : arena_printf(a, ", %s", bytes_text(a, 4 * values));
+    t->total[0] = arena_printf(a, "%s values%s", three_digits(a, (double)values, ""), bytes);
     memset(t->widths, 0, sizeof t->widths);
     for (int i = 0; i < t->n_rows; i++) {
         TableRow *e = &t->rows[i];
@@ -349,7 +355,8 @@ static void put_bar(const Table *t, Line *l, int64_t part, int64_t whole, const 
 static void put_table_row(const Table *t, Line *l, const TableRow *e, int64_t most_memory, int64_t most_parameters)
 {
     static const char quiet[] = "2";
-    static const char *const styles[N_COLUMNS] = {[OPERATOR] = quiet, [MEM_ARITHMETIC] = quiet, [PAR_ARITHMETIC] = quiet, [PAR_REST] = quiet};
+    static const char *const styles[N_COLUMNS] = {
+        [OPERATOR] = quiet, [MEM_ARITHMETIC] = quiet, [PAR_ARITHMETIC] = quiet, [PAR_REST] = quiet};
     for (int k = 0; k < N_COLUMNS; k++) {
         const char *cell = e->cells[k];
         bool right = k == MEM || k == PAR || k == MACS;
@@ -508,8 +515,6 @@ void report_text(const Report *r, Str *out, int width, bool color)
     Table t = {.r = r};
     make_table_rows(&t);
     choose_macs_unit(&t);
-    t.total[0] = arena_printf(a, "%s values, %s", three_digits(a, (double)r->totals.activations, ""),
-                              bytes_text(a, 4 * r->totals.activations));
     t.total[1] = grouped(a, r->totals.parameters);
     t.total[2] = macs_cell(&t, r->totals.macs);
     fit(&t, width);

@@ -18,8 +18,9 @@ static void add_tail(Graph *g, Group *group, Node *n)
     n->group = group->step;
 }
 
-/* A gradient that a product reads anyway can be summed over the pixels while it does: the bias's gradient becomes the product's second
- * result. Channels of groups that do not fill whole vectors are spaced differently there, so those stay apart. */
+/* A gradient that a product reads anyway can be summed over the pixels while it does: the bias's gradient becomes the
+ * product's second result. Channels of groups that do not fill whole vectors are spaced differently there, so those
+ * stay apart. */
 static void absorb_channel_sums(Graph *g, const Target *t)
 {
     /* by value id: the first product whose gradient it is; by node id: the next one of the same gradient */

@@ -1,8 +1,9 @@
 /* plan.c - where everything stored lies, from the step that writes it to the last that reads it.
  *
- * Two areas: what scales with the batch (tensors; offsets and sizes are for one sample, all are multiplied by the batch) and what does
- * not (channel vectors, workspaces). Each is filled greedily, largest first, at the lowest offset free for the whole lifetime.
- * (Greedy by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020.) */
+ * Two areas: what scales with the batch (tensors; offsets and sizes are for one sample, all are multiplied by the
+ * batch) and what does not (channel vectors, workspaces). Each is filled greedily, largest first, at the lowest offset
+ * free for the whole lifetime. (Greedy by size: Pisarchyk and Lee, "Efficient memory management for deep neural net
+ * inference", 2020.) */
 #include "passes.h"
 
 #include <stdlib.h>
@@ -52,7 +53,8 @@ static void extend(Value *v, int step)
     }
 }
 
-/* A value is stored if a group other than the one that makes it reads it, or if it is kept. Lifetimes are those of the roots. */
+/* A value is stored if a group other than the one that makes it reads it, or if it is kept. Lifetimes are those of the
+ * roots. */
 static void find_lifetimes(Graph *g)
 {
     for (int i = 0; i < g->n_values; i++) {
@@ -104,8 +106,8 @@ static void find_lifetimes(Graph *g)
 
 static bool same_layout(const Layout *a, const Layout *b)
 {
-    return a->sample == b->sample && a->row == b->row && a->pixel == b->pixel && a->top == b->top && a->left == b->left &&
-           a->bottom == b->bottom && a->right == b->right && a->channels == b->channels;
+    return a->sample == b->sample && a->row == b->row && a->pixel == b->pixel && a->top == b->top &&
+           a->left == b->left && a->bottom == b->bottom && a->right == b->right && a->channels == b->channels;
 }
 
 static bool anchor_reads(const Group *group, const Value *v)
@@ -118,11 +120,12 @@ static bool anchor_reads(const Group *group, const Value *v)
     return false;
 }
 
-/* A tail's result may take the place of a tensor that dies in the same step, if that is read only by the tail: element by element,
- * just before the result is stored. Slices are left alone: their neighbours live on. */
+/* A tail's result may take the place of a tensor that dies in the same step, if that is read only by the tail: element
+ * by element, just before the result is stored. Slices are left alone: their neighbours live on. */
 static void find_in_place(Graph *g)
 {
-    bool *shared = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *shared); /* by value id: has slices, or was taken */
+    bool *shared = arena_array(g->arena, (size_t)g->n_values + 1,
+                               sizeof *shared); /* by value id: has slices, or was taken */
     for (int i = 0; i < g->n_values; i++) {
         if (g->values[i]->base) {
             shared[g->values[i]->base->id] = true;
@@ -139,8 +142,9 @@ static void find_in_place(Graph *g)
                 const Node *n = group->tail[j];
                 for (int i = 0; i < n->n_in && !y->in_place_of; i++) {
                     Value *x = n->in[i];
-                    bool free = x->kind == VALUE_TENSOR && x->stored && !x->base && !x->keep && x->last == s && x->first < s &&
-                                x != g->input && !shared[x->id] && !anchor_reads(group, x) && same_layout(&x->layout, &y->layout);
+                    bool free = x->kind == VALUE_TENSOR && x->stored && !x->base && !x->keep && x->last == s &&
+                                x->first < s && x != g->input && !shared[x->id] && !anchor_reads(group, x) &&
+                                same_layout(&x->layout, &y->layout);
                     if (free) {
                         y->in_place_of = x;
                         shared[x->id] = true;
@@ -172,7 +176,8 @@ static int by_size(const void *a, const void *b)
     return x->id - y->id;
 }
 
-/* Where something was placed and for how long, without the rest of the value: the loops below run over all of them for each. */
+/* Where something was placed and for how long, without the rest of the value: the loops below run over all of them for
+ * each. */
 typedef struct Place {
     int64_t offset, end;
     int first, last, id;
@@ -217,7 +222,8 @@ static void check_overlap(const Graph *g, const Place *placed, int n)
     for (int i = 0; i < n; i++) {
         for (int k = i + 1; k < n && placed[k].offset < placed[i].end; k++) {
             if (alive_together(&placed[i], &placed[k])) {
-                die("internal error: the plan puts %s and %s in one place", g->values[placed[i].id]->name, g->values[placed[k].id]->name);
+                die("internal error: the plan puts %s and %s in one place", g->values[placed[i].id]->name,
+                    g->values[placed[k].id]->name);
             }
         }
     }

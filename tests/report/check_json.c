@@ -1,4 +1,5 @@
-/* check_json.c - `netc report --format json` on standard input: that it has what the documents promise, and that it adds up. */
+/* check_json.c - `netc report --format json` on standard input: that it has what the documents promise, and that it
+ * adds up. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void check_layer(const json_t *layer, int first)
     expect(json_is_string(json_object_get(layer, "name")) && op != NULL, "a layer has a name and an operator");
     expect(number(layer, "line") > 0, "a layer has a line");
     expect(op && (strcmp(op, "input") == 0) == first, "the input is the first layer");
-    expect(number(layer, "parameters") == number(layer, "weights") + number(layer, "biases"), "parameters are weights and biases");
+    expect(number(layer, "parameters") == number(layer, "weights") + number(layer, "biases"),
+           "parameters are weights and biases");
     expect(number(layer, "flops") == 2 * number(layer, "macs"), "a product is two operations");
     json_int_t values = number(layer, "activations");
     expect(values == volume(json_object_get(layer, "output")) || (op && strcmp(op, "concat") == 0 && values == 0),

@@ -1,8 +1,8 @@
 #!/bin/sh
-# run.sh NETC [--bless] - report, explain and graph on the examples. With --bless, the stored reports are made anew.
+# run.sh NETC [--bless] - report, explain and graph on the examples. With --bless, or BLESS=1, the stored reports are made anew.
 netc=$(realpath "$1")
 [ -x "$netc" ] || { echo "$0: no program '$1'"; exit 2; }
-bless=$2
+bless=${2:-${BLESS:+--bless}}
 cd "$(dirname "$0")" || exit 2
 examples=../../examples
 work=$(mktemp -d) || exit 2
