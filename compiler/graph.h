@@ -238,7 +238,7 @@ bool grad_wanted(Autodiff *ad, Value *v);
 void grad_add(Autodiff *ad, Value *v, Value *contribution);
 Graph *grad_graph(Autodiff *ad);
 
-/* Ends the compiler with the list of broken rules if the graph is not well formed (debug builds call it between passes). */
+/* Ends the compiler with the list of broken rules if the graph is not well formed (called between passes). */
 void graph_verify(const Graph *g, const char *after);
 void graph_dump(const Graph *g, Str *out);
 

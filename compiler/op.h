@@ -74,29 +74,29 @@ NetParam *layer_param_panels(LayerCtx *cx, const char *suffix, int64_t out, int6
 /* Element-wise operators: C over simd.h, and the same for one element in double. Inputs are tensors of the result's shape, or
  * channel vectors (VALUE_PARAM, VALUE_CHANNEL). */
 typedef struct EltDef {
-    const char *code;   /* an expression of type vf: $0 $1 .. inputs, $alpha attributes, $plane h*w of the shape, $key $index for randomness */
+    const char *code;   /* an expression of type vf: $0 $1 .. inputs, $alpha an attribute, $plane height*width of the result,
+                           $index the number of the first lane's element in the batch */
     double (*eval)(const Node *n, const double *in, int batch); /* in[k]: the element of input k */
     const OpDef *dx;    /* gradient of a unary operator: element-wise, $0 what was saved, $1 the gradient of the result */
     bool from_output;   /* what is saved is the result, not the input */
-    bool random;        /* uses $key and $index */
-    bool zero_to_zero;  /* maps zeros to zeros */
+    bool random;        /* its code uses the pass, for the keys of random streams */
 } EltDef;
 
 typedef struct Emit Emit;   /* emit/rules.h */
 typedef struct Eval Eval;   /* interp.h: naive evaluation */
 
 typedef enum Trait {
-    OP_MERGE = 1 << 0,     /* takes branches or names; joins any number of inputs */
-    OP_EPILOGUE = 1 << 1,  /* its kernel applies an element-wise tail to its first output */
-    OP_SUMS_DY = 1 << 2,   /* can also give the channel sums of its second input (bias gradient), as a second output */
-    OP_SIDE_EFFECT = 1 << 3, /* not removed when nobody reads it (losses, running statistics) */
-    OP_FREE = 1 << 4,      /* in reports: has no memory of its own (views, what is fused) */
-    OP_LOSS = 1 << 5,      /* a loss of the train section */
-    OP_LABELS = 1 << 8,    /* a loss that compares with one class label a sample: it reads a vector of at least 2 values */
-    OP_SOFTMAX = 1 << 8,     /* a softmax: a loss with OP_TAKES_SOFTMAX reads what it reads instead */
-    OP_TAKES_SOFTMAX = 1 << 9,
-    OP_FLATTENS = 1 << 7,    /* changes only how a shape is seen */
-    OP_CHANNEL_SUM = 1 << 6  /* sums its input over samples and pixels: an OP_SUMS_DY node may do it on the way */
+    OP_MERGE = 1 << 0,         /* takes branches or names; joins any number of inputs */
+    OP_EPILOGUE = 1 << 1,      /* its kernel applies an element-wise tail to its first output */
+    OP_SUMS_DY = 1 << 2,       /* can also give the channel sums of its second input (bias gradient), as a second output */
+    OP_CHANNEL_SUM = 1 << 3,   /* sums its input over samples and pixels: an OP_SUMS_DY node may do it on the way */
+    OP_SIDE_EFFECT = 1 << 4,   /* not removed when nobody reads it (losses, running statistics) */
+    OP_FREE = 1 << 5,          /* in reports: has no memory of its own (views, what is fused) */
+    OP_FLATTENS = 1 << 6,      /* changes only how a shape is seen */
+    OP_LOSS = 1 << 7,          /* a loss of the train section */
+    OP_LABELS = 1 << 8,        /* a loss that compares with one class label a sample: it reads a vector of 2 values or more */
+    OP_SOFTMAX = 1 << 9,       /* a softmax: a loss with OP_TAKES_SOFTMAX reads what it reads instead */
+    OP_TAKES_SOFTMAX = 1 << 10
 } Trait;
 
 struct OpDef {

@@ -8,7 +8,6 @@
 typedef struct Target {
     const char *name;       /* "avx2" */
     int vl;                 /* reals a vector */
-    int registers;          /* vectors that the register tile may hold, with operands */
     const char *define;     /* NT_TARGET_AVX2, or NULL */
     const char *cflags;     /* -march=... */
 } Target;

@@ -29,8 +29,6 @@ void emit_flat_channels(Emit *e, int64_t height, int64_t width, int64_t channels
 /* The tensor that the kernel's K_LOAD reads. */
 void emit_load(Emit *e, Value *v);
 void emit_end(Emit *e);
-/* A loop over the pixels of a grid of out_h x out_w (see emit_pixels) that stores zeros through the tail. */
-void emit_zeros(Emit *e, int64_t out_h, int64_t out_w);
 const Target *emit_target(const Emit *e);
 Arena *emit_arena(const Emit *e);
 

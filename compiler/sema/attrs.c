@@ -88,7 +88,7 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         *(int64_t *)field(out, a) = v->integer;
         return in_range(s, owner, a, (double)v->integer, v);
     case ATTR_REAL:
-        if (v->kind != VAL_INT && v->kind != VAL_REAL && v->kind != VAL_PERCENT) {
+        if (!val_is_number(v)) {
             return wrong_type(s, owner, a, v, "a number");
         }
         *(double *)field(out, a) = v->real;
@@ -195,7 +195,7 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         p->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *p->items);
         for (int i = 0; i < v->n_items; i++) {
             const Val *item = &v->items[i];
-            if (item->kind != VAL_INT && item->kind != VAL_REAL && item->kind != VAL_PERCENT) {
+            if (!val_is_number(item)) {
                 return wrong_type(s, owner, a, item, "a list of numbers");
             }
             if (!in_range(s, owner, a, item->real, item)) {

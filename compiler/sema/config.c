@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-bool val_is_number(const Val *v)
-{
-    return v->kind == VAL_INT || v->kind == VAL_REAL || v->kind == VAL_PERCENT;
-}
-
 const Layer *main_output(const Sections *cx)
 {
     return cx->s->net->outputs[0];

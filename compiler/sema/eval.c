@@ -102,7 +102,7 @@ static Val eval_name(Sema *s, Scope *scope, const Expr *e)
     return v;
 }
 
-static bool is_number(const Val *v)
+bool val_is_number(const Val *v)
 {
     return v->kind == VAL_INT || v->kind == VAL_REAL || v->kind == VAL_PERCENT;
 }
@@ -113,8 +113,8 @@ static Val eval_binary(Sema *s, Scope *scope, const Expr *e)
     if (l.kind == VAL_NONE || r.kind == VAL_NONE) {
         return none(e->loc);
     }
-    if (!is_number(&l) || !is_number(&r)) {
-        const Val *bad = is_number(&l) ? &r : &l;
+    if (!val_is_number(&l) || !val_is_number(&r)) {
+        const Val *bad = val_is_number(&l) ? &r : &l;
         /* sums of losses are taken apart by the train section, so the tree is kept */
         if (bad->kind == VAL_CALL || bad->kind == VAL_NAME) {
             if (bad->kind == VAL_NAME && e->op != '+' && e->op != '*') {

@@ -234,8 +234,6 @@ void *layer_default_attrs(LayerCtx *cx, const OpDef *op)
     int n = attr_count(op->attrs);
     Loc *locs = arena_array(cx->arena, (size_t)n + 1, sizeof *locs);
     Val none = {.kind = VAL_CALL, .loc = cx->layer->loc};
-    bool *required = arena_array(cx->arena, (size_t)n + 1, sizeof *required);
-    (void)required;
     AttrDef *optional = arena_array(cx->arena, (size_t)n + 1, sizeof *optional);
     for (int i = 0; i < n; i++) {
         optional[i] = op->attrs[i];

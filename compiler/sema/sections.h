@@ -35,8 +35,6 @@ bool setting_integer(Sections *cx, const SettingDef *def, const Val *v, int64_t 
 void unknown_form(Sections *cx, Loc at, const char *noun, const char *name, const char *const *names, int n,
                   const char *const *later);
 
-bool val_is_number(const Val *v);
-
 /* The first output, which labels are compared with; its number of values. Pre: cx->whole. */
 const Layer *main_output(const Sections *cx);
 int64_t main_size(const Sections *cx);

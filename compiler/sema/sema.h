@@ -77,6 +77,7 @@ typedef struct Sema {
 } Sema;
 
 Val sema_eval(Sema *s, Scope *scope, const Expr *e);
+bool val_is_number(const Val *v); /* an integer, real or percentage */
 /* "an integer", "a size 5x5", for messages. */
 const char *val_kind_text(const Val *v);
 /* The value as the user would write it. */
@@ -87,7 +88,7 @@ Binding *scope_find(Scope *scope, const char *name);
 void sema_note_calls(Sema *s, Diag *d, CallFrame *frame);
 
 /* Fills attrs (op->attrs_size bytes at `out`) from a call's arguments, checking names, types and ranges. locs gets a location an
- * attribute (file -1: default). `skip` positional arguments are left alone. False: at least one error. */
+ * attribute (file -1: default). False: at least one error. */
 bool sema_attrs(Sema *s, Scope *scope, const char *owner, const AttrDef *attrs, void *out, Loc *locs, const Arg *args,
                 int n_args, Loc call);
 /* The same for an already evaluated VAL_CALL or VAL_NAME (no arguments). */
