@@ -35,7 +35,7 @@ static bool is_placed(const Value *v)
 
 static int64_t bytes_of(const Explain *x, const Value *v)
 {
-    return 4 * (per_sample(v) ? v->layout.sample * x->batch : v->work_elements);
+    return times(4, per_sample(v) ? times(v->layout.sample, x->batch) : v->work_elements);
 }
 
 /* ---- a function of the emitted code ---- */
@@ -211,6 +211,11 @@ static double traffic(const Explain *x, Node *const *nodes, int n, bool whole)
     return sum;
 }
 
+static int64_t whole(double x)
+{
+    return x < 9e18 ? (int64_t)x : INT64_MAX;
+}
+
 static void add_passes(const Explain *x)
 {
     Graph *g = x->g;
@@ -227,12 +232,14 @@ static void add_passes(const Explain *x)
         const Group *group = g->groups[i];
         Node **nodes = arena_array(x->arena, (size_t)group->n_tail + 1, sizeof *nodes);
         nodes[0] = group->anchor;
-        memcpy(nodes + 1, group->tail, (size_t)group->n_tail * sizeof *nodes);
+        for (int k = 0; k < group->n_tail; k++) {
+            nodes[k + 1] = group->tail[k];
+        }
         fused += traffic(x, nodes, group->n_tail + 1, true);
     }
     str_printf(x->out, "%d operators in %d passes over memory; they move %s of activations", operators, g->n_groups,
-               bytes_text(x->arena, (int64_t)fused));
-    str_printf(x->out, " (one by one %s)\n", bytes_text(x->arena, (int64_t)apart));
+               bytes_text(x->arena, whole(fused)));
+    str_printf(x->out, " (one by one %s)\n", bytes_text(x->arena, whole(apart)));
 }
 
 /* Whether an operator stands alone like an earlier one, in whose line it is listed. */
@@ -293,7 +300,7 @@ static void add_peak(const Explain *x, Place *places, int n)
     int peak = 0;
     for (int i = 0; i < n; i++) {
         for (int s = places[i].v->first; s <= places[i].v->last && s < g->n_groups; s++) {
-            alive[s] += places[i].bytes;
+            alive[s] = plus(alive[s], places[i].bytes);
         }
     }
     for (int s = 0; s < g->n_groups; s++) {
@@ -325,10 +332,10 @@ static void add_memory(const Explain *x)
             places[n++] = (Place){g->values[i], bytes_of(x, g->values[i])};
         }
     }
-    int64_t sample = 4 * g->sample_elements * x->batch, fixed = 4 * g->fixed_elements;
-    int64_t unplanned = 4 * (g->unplanned_sample * x->batch + g->unplanned_fixed);
+    int64_t sample = times(4, times(g->sample_elements, x->batch)), fixed = times(4, g->fixed_elements);
+    int64_t unplanned = times(4, plus(times(g->unplanned_sample, x->batch), g->unplanned_fixed));
     str_printf(x->out, "\nmemory: %s = activations %s + workspace %s; %s without reuse\n",
-               bytes_text(x->arena, sample + fixed), bytes_text(x->arena, sample), bytes_text(x->arena, fixed),
+               bytes_text(x->arena, plus(sample, fixed)), bytes_text(x->arena, sample), bytes_text(x->arena, fixed),
                bytes_text(x->arena, unplanned));
     if (g->n_groups > 0) {
         add_peak(x, places, n);

@@ -7,7 +7,21 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- text of figures ---- */
+/* ---- figures and their text ---- */
+
+int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum = INT64_MAX;
+    checked_add(a, b, &sum);
+    return sum;
+}
+
+int64_t times(int64_t a, int64_t b)
+{
+    int64_t product = INT64_MAX;
+    checked_mul(a, b, &product);
+    return product;
+}
 
 const char *grouped(Arena *a, int64_t x)
 {
@@ -200,22 +214,6 @@ bool is_in_block(const char *name, const char *block, size_t n)
 }
 
 /* ---- rows ---- */
-
-/* A sum that stays at the largest number rather than wrap: reports of absurd models show absurd figures, not wrong
- * signs. */
-static int64_t plus(int64_t a, int64_t b)
-{
-    int64_t sum = INT64_MAX;
-    checked_add(a, b, &sum);
-    return sum;
-}
-
-static int64_t times(int64_t a, int64_t b)
-{
-    int64_t product = INT64_MAX;
-    checked_mul(a, b, &product);
-    return product;
-}
 
 /* Works on the memory of what it reads: element-wise operators, and those that only change how it is seen. */
 static bool is_fused(const Layer *l)

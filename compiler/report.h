@@ -81,6 +81,10 @@ int64_t weights_of_product(const Layer *l);
 /* "55*55*96" */
 const char *shape_arithmetic(Arena *a, Shape s);
 
+/* Of numbers from 0 on. They stay at the largest one rather than wrap: absurd models have absurd figures, not wrong
+ * signs. */
+int64_t plus(int64_t a, int64_t b);
+int64_t times(int64_t a, int64_t b);
 /* 62,378,344 */
 const char *grouped(Arena *a, int64_t x);
 /* 290K, 3.2M: what a lecture would write */

@@ -96,7 +96,7 @@ static void make_table_rows(Table *t)
             TableRow *sum = &t->rows[sums];
             sum->activations += row->activations;
             sum->parameters += row->parameters;
-            sum->macs += row->macs;
+            sum->macs = plus(sum->macs, row->macs);
         }
     }
 }
