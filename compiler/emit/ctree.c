@@ -135,6 +135,9 @@ static void render_comment(const char *text, int indent, Str *out)
     while (*text) {
         size_t n = strcspn(text, " \n");
         if (column + n + 3 > WIDTH && column > (size_t)indent * 4 + 3) {
+            while (out->len > 0 && out->data[out->len - 1] == ' ') {
+                out->data[--out->len] = '\0';
+            }
             str_addc(out, '\n');
             pad(out, indent);
             str_add(out, " * ");

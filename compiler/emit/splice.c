@@ -250,7 +250,8 @@ static const char *replace_hooks(Emit *e, const char *text)
     return done;
 }
 
-/* K_FOO -> ^_FOO (an enumerator or table) or a literal (a real); k_main -> @, k_foo -> @_foo; K_ARGS and K_PASS -> the tail's pointers. */
+/* K_FOO -> FOO (an enumerator or table, see add_constants) or a literal (a real); k_main -> @, k_foo -> @_foo; K_ARGS and K_PASS -> the
+ * tail's pointers. */
 static const char *replace_names(Emit *e, const char *text)
 {
     Str out = {0};
@@ -288,7 +289,7 @@ static const char *replace_names(Emit *e, const char *text)
             if (c->is_real) {
                 str_add(&out, c_real(e->arena, c->real));
             } else {
-                str_printf(&out, "^_%s", c->name);
+                str_printf(&out, "^%s", c->name);
             }
         } else if (len == 6 && strncmp(p, "k_main", 6) == 0) {
             str_addc(&out, '@');
@@ -304,50 +305,73 @@ static const char *replace_names(Emit *e, const char *text)
     return done;
 }
 
-static bool mentions(const char *text, const char *name)
+/* Whether text up to `end` uses the constant: ^name, a whole word. */
+static bool mentions(const char *text, const char *end, const char *name)
 {
     size_t len = strlen(name);
-    for (const char *p = strstr(text, name); p; p = strstr(p + 1, name)) {
-        if (!word_char(p[len])) {
+    for (const char *p = strchr(text, '^'); p && p < end; p = strchr(p + 1, '^')) {
+        if (strncmp(p + 1, name, len) == 0 && !word_char(p[1 + len])) {
             return true;
         }
     }
     return false;
 }
 
-static void constants_text(Emit *e, const char *body, Str *out)
+/* The constants that a function's body uses, as its first lines. */
+static void declare_constants(Emit *e, const char *body, const char *end, Str *out)
 {
-    Str line = {0};
+    size_t column = 0;
     for (int i = 0; i < e->n_constants; i++) {
         const Constant *c = &e->constants[i];
-        if (c->is_real || c->table || !mentions(body, arena_printf(e->arena, "^_%s", c->name))) {
+        if (c->is_real || c->table || !mentions(body, end, c->name)) {
             continue;
         }
-        if (line.len > 90) {
-            str_printf(out, "    %s\n", line.data);
-            line.len = 0;
+        const char *text = arena_printf(e->arena, "%s = %lld", c->name, (long long)c->integer);
+        if (column == 0) {
+            str_add(out, "    enum { ");
+            column = 11;
+        } else if (column + strlen(text) > 110) {
+            str_add(out, ",\n           ");
+            column = 11;
+        } else {
+            str_add(out, ", ");
         }
-        str_printf(&line, "%s^_%s = %lld,", line.len ? " " : "", c->name, (long long)c->integer);
+        str_add(out, text);
+        column += strlen(text) + 2;
     }
-    if (line.len > 0) {
-        line.data[line.len - 1] = '\0';
-        Str all = {0};
-        str_printf(&all, "enum {\n%s    %s\n};\n", out->data ? out->data : "", line.data);
-        str_free(out);
-        *out = all;
-    }
-    str_free(&line);
+    str_add(out, column > 0 ? " };\n" : "");
     for (int i = 0; i < e->n_constants; i++) {
         const Constant *c = &e->constants[i];
-        if (!c->table || !mentions(body, arena_printf(e->arena, "^_%s", c->name))) {
+        if (!c->table || !mentions(body, end, c->name)) {
             continue;
         }
-        str_printf(out, "static const int ^_%s[] = {", c->name);
+        str_printf(out, "    static const int %s[] = {", c->name);
         for (int k = 0; k < c->n_table; k++) {
-            str_printf(out, "%s%lld", k == 0 ? "" : k % 16 == 0 ? ",\n    " : ", ", (long long)c->table[k]);
+            str_printf(out, "%s%lld", k == 0 ? "" : k % 16 == 0 ? ",\n        " : ", ", (long long)c->table[k]);
         }
         str_add(out, "};\n");
     }
+}
+
+/* Puts each function's constants behind its opening brace, which stands alone at the beginning of a line. */
+static const char *add_constants(Emit *e, const char *text)
+{
+    Str out = {0};
+    for (const char *p = text; *p;) {
+        if (strncmp(p, "{\n", 2) == 0 && p > text && p[-1] == '\n') {
+            const char *end = strstr(p, "\n}\n");
+            str_add(&out, "{\n");
+            p += 2;
+            declare_constants(e, p, end ? end : p + strlen(p), &out);
+        } else if (*p == '^') {
+            p++;
+        } else {
+            str_addc(&out, *p++);
+        }
+    }
+    const char *done = arena_strndup(e->arena, out.data, out.len);
+    str_free(&out);
+    return done;
 }
 
 void emit_end(Emit *e)
@@ -362,12 +386,8 @@ void emit_end(Emit *e)
         begin++;
     }
     const char *body = arena_strndup(e->arena, begin, (size_t)(end - begin));
-    body = replace_names(e, replace_hooks(e, body));
-    Str text = {0};
-    constants_text(e, body, &text);
-    str_add(&text, body);
-    const char *name = emit_function(e, arena_strndup(e->arena, text.data, text.len));
-    str_free(&text);
+    body = add_constants(e, replace_names(e, replace_hooks(e, body)));
+    const char *name = emit_function(e, body);
     const char *signature = strstr(body, "static void @(");
     const char *args = signature && strncmp(signature, "static void @(int n", 19) == 0 ? "(int)n" : "";
     for (int i = 0; i < e->n_args; i++) {
@@ -379,19 +399,18 @@ void emit_end(Emit *e)
 
 const char *emit_function(Emit *e, const char *text)
 {
-    const Node *first = e->group ? e->group->anchor ? e->group->anchor : e->group->tail[e->group->n_tail - 1] : NULL;
-    const Value *named = first ? first->out && first->n_out > 0 ? first->out[0] : first->in[0] : NULL;
+    const Node *first = !e->group ? NULL : e->group->anchor ? e->group->anchor : e->group->tail[0];
     const char *user = e->kernel;
-    if (first && first->phase == PHASE_LOSS) {
-        user = arena_printf(e->arena, "%s_loss", c_name(e->arena, first->in[0]->name));
-    } else if (named) {
+    if (first && first->layer) {
         /* a suffix keeps labels such as `exp` or `n` from being names of C */
-        user = arena_printf(e->arena, "%s%s", c_name(e->arena, named->name), first->phase == PHASE_FORWARD ? "_forward" : "");
+        const char *what = first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
+        user = arena_printf(e->arena, "%s_%s", c_name(e->arena, first->layer->name), what);
     }
     for (int i = 0; i < e->n_functions; i++) {
         EmittedFunction *f = &e->functions[i];
         if (strcmp(f->text, text) == 0) {
-            if (e->comment && (!f->users || strlen(f->users) < 800)) {
+            bool listed = strcmp(f->name, user) == 0 || (f->users && strstr(f->users, user));
+            if (e->comment && !listed && (!f->users || strlen(f->users) < 800)) {
                 f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
             }
             return f->name;
@@ -406,7 +425,7 @@ const char *emit_function(Emit *e, const char *text)
             clash |= strcmp(e->functions[i].name, name) == 0;
         }
         if (clash) {
-            name = arena_printf(e->arena, "%s_%s%d", user, strcmp(e->space, "I") == 0 ? "infer" : "", k);
+            name = arena_printf(e->arena, "%s_%d", user, k);
         }
     }
     f->name = name;
