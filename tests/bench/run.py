@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = ["mlp_mnist", "lenet5", "resnet20_cifar", "vgg_cifar"]
 INSTALL = """PyTorch is missing, so there is nothing to compare with. To install it:
     python3 -m venv build/venv
-    build/venv/bin/pip install torch numpy --extra-index-url https://download.pytorch.org/whl/cpu
+    build/venv/bin/pip install torch numpy
     make bench PYTHON=build/venv/bin/python      (or run.py --python build/venv/bin/python)"""
 
 
