@@ -55,20 +55,63 @@ bool compile_front(Compilation *c, const Options *o)
         return false;
     }
     c->ast = ast_parse(&c->arena, &c->diags, file);
+    if (o->dump && strcmp(o->dump, "ast") == 0) {
+        Str tree = {0};
+        ast_dump(c->ast, &c->diags, &tree);
+        printf("%s", tree.data ? tree.data : "");
+        str_free(&tree);
+    }
     c->net = sema_network(&c->arena, &c->diags, c->ast, defines, o->n_defines);
     print_diagnostics(c);
     return c->net != NULL && c->diags.errors == 0;
+}
+
+/* The passes over a graph, in order. What each needs and leaves stands in passes/passes.h. */
+static const struct Pass {
+    const char *name;
+    void (*run)(Graph *g, const Target *t);
+} passes[] = {{"dce", pass_dce}, {"fuse", pass_fuse}, {"layout", pass_layout}, {"plan", pass_plan}};
+
+enum { N_PASSES = sizeof passes / sizeof *passes };
+
+bool is_stage(const char *name)
+{
+    bool found = strcmp(name, "ast") == 0 || strcmp(name, "graph") == 0;
+    for (int i = 0; i < N_PASSES; i++) {
+        found |= strcmp(name, passes[i].name) == 0;
+    }
+    return found;
+}
+
+/* After each stage: the rules of graphs hold, and it is shown if that was asked for. */
+static void stage_done(const Compilation *c, const Graph *g, const char *stage)
+{
+    graph_verify(g, stage);
+    if (c->options->dump && strcmp(c->options->dump, stage) == 0) {
+        Str text = {0};
+        graph_dump(g, &text);
+        printf("%s graph after %s\n%s", g->training ? "training" : "inference", stage, text.data ? text.data : "");
+        str_free(&text);
+    }
+}
+
+static Graph *make_graph(const Compilation *c, bool training)
+{
+    Graph *g = graph_build(c->net, training, training);
+    stage_done(c, g, "graph");
+    for (int i = 0; i < N_PASSES; i++) {
+        passes[i].run(g, c->target);
+        stage_done(c, g, passes[i].name);
+    }
+    return g;
 }
 
 void compile_graphs(Compilation *c)
 {
     c->target = target_find(c->options->target);
     layout_params(c->net, c->target);
-    c->train = graph_build(c->net, true, true);
-    graph_verify(c->train, "autodiff");
-    passes_run(c->train, c->target);
-    c->infer = graph_build(c->net, false, false);
-    passes_run(c->infer, c->target);
+    c->train = make_graph(c, true);
+    c->infer = make_graph(c, false);
 }
 
 void compilation_free(Compilation *c)

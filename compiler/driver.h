@@ -11,7 +11,8 @@ typedef struct Options {
     Define defines[64];
     const char *define_texts[64];
     int n_defines;
-    const char *target, *output, *format, *kind, *dump;
+    const char *target, *output, *format, *kind;
+    const char *dump; /* the stage whose result is printed, or NULL */
     int64_t batch;
     bool effective, check;
     char **args; /* of train: what follows the model, for the program */
@@ -31,6 +32,8 @@ typedef struct Compilation {
 
 /* Reads, parses, checks. False: diagnostics were printed (exit status 1). */
 bool compile_front(Compilation *c, const Options *o);
+/* Whether --dump can show what this stage leaves: ast, graph, or a pass's name. */
+bool is_stage(const char *name);
 /* Builds and plans both graphs for the target. Pre: compile_front succeeded. */
 void compile_graphs(Compilation *c);
 void compilation_free(Compilation *c);

@@ -211,12 +211,19 @@ void graph_dump(const Graph *g, Str *out)
             const Value *v = n->out[k];
             str_printf(out, "%s%%%d %s:%s", k ? ", " : " ", v->id, v->name,
                        v->kind == VALUE_WORK ? "work" : shape_text(g->arena, v->shape));
+            if (v->stored && !v->param) {
+                str_printf(out, "@%lld", (long long)v->offset);
+            }
         }
         str_printf(out, " = %s(", n->op->name);
         for (int k = 0; k < n->n_in; k++) {
             const Value *v = n->in[k];
             str_printf(out, "%s%%%d %s", k ? ", " : "", v->id, v->name);
         }
-        str_add(out, ")\n");
+        str_add(out, ")");
+        if (n->group >= 0) {
+            str_printf(out, "  group %d", n->group);
+        }
+        str_addc(out, '\n');
     }
 }

@@ -240,6 +240,7 @@ Graph *grad_graph(Autodiff *ad);
 
 /* Ends the compiler with the list of broken rules if the graph is not well formed (called between passes). */
 void graph_verify(const Graph *g, const char *after);
+/* A line a node: its phase, results (with their places once they are planned), operator, inputs, and its group once it has one. */
 void graph_dump(const Graph *g, Str *out);
 
 #endif

@@ -16,7 +16,9 @@ static int command_fmt(const Options *o);
 static const char target_help[] = "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n";
 
 static const Command commands[] = {
-    {"check", "M.net", "check a model: silent, or diagnostics and status 1", "  -D name=value  set a let constant\n",
+    {"check", "M.net", "check a model: silent, or diagnostics and status 1",
+     "  --dump STAGE   print what a stage leaves: ast, graph, dce, fuse, layout, plan\n"
+     "  -D name=value  set a let constant\n",
      command_check},
     {"report", "M.net", "table of shapes, memory, parameters",
      "  --batch N      samples that memory is planned for (the train section's batch)\n"
@@ -105,7 +107,7 @@ static bool takes(const Command *c, const char *option)
 
 static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
-    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "-o", "-D"};
+    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--dump", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
         const char *a = argv[i];
         if (a[0] != '-' && !o->file) {
@@ -123,10 +125,6 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         }
         if (strcmp(a, "--check") == 0 && takes(c, a)) {
             o->check = true;
-            continue;
-        }
-        if (strncmp(a, "--dump=", 7) == 0) {
-            o->dump = a + 7;
             continue;
         }
         const char *value = NULL;
@@ -161,6 +159,11 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
             if (strcmp(value, "trainer") != 0 && strcmp(value, "library") != 0) {
                 return bad_usage("--kind %s: it is trainer or library", value);
             }
+        } else if (strcmp(name, "--dump") == 0) {
+            o->dump = value;
+            if (!is_stage(value)) {
+                return bad_usage("--dump %s: the stages are ast, graph, dce, fuse, layout and plan", value);
+            }
         } else if (strcmp(name, "-o") == 0) {
             o->output = value;
         } else {
@@ -177,6 +180,9 @@ static int command_check(const Options *o)
 {
     Compilation c = {0};
     bool ok = compile_front(&c, o);
+    if (ok && o->dump && strcmp(o->dump, "ast") != 0) {
+        compile_graphs(&c);
+    }
     compilation_free(&c);
     return ok ? 0 : 1;
 }

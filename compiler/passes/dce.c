@@ -1,8 +1,9 @@
 /* dce.c - dead code: a backward walk that keeps what is read, stored as a result, or has a side effect. */
 #include "passes.h"
 
-void pass_dce(Graph *g)
+void pass_dce(Graph *g, const Target *t)
 {
+    (void)t;
     graph_count_uses(g);
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         Node *n = g->nodes[i];

@@ -4,8 +4,9 @@
 
 #include "../op.h"
 
-/* Removes nodes whose results nobody reads. Pre: a well-formed graph. Post: every node is read, keeps an output, or has a side effect. */
-void pass_dce(Graph *g);
+/* Removes nodes whose results nobody reads. Pre: a well-formed graph. Post: every node is read, keeps an output, or has a
+ * side effect. */
+void pass_dce(Graph *g, const Target *t);
 /* Gathers nodes into groups that run as one function: element-wise nodes join the group of their latest input where its kernel
  * has an epilogue; sums of gradients join the product that reads them. Post: graph->groups in order of execution. */
 void pass_fuse(Graph *g, const Target *t);
@@ -14,9 +15,6 @@ void layout_params(Net *net, const Target *t);
 /* Strides, zero borders and padding of every tensor; workspaces; branches of a concat that can be written in place. Pre: fused. */
 void pass_layout(Graph *g, const Target *t);
 /* Offsets of all that is stored, from when it is written to when it is last read. Pre: layout. Post: checked not to overlap. */
-void pass_plan(Graph *g);
-
-/* All of the above. */
-void passes_run(Graph *g, const Target *t);
+void pass_plan(Graph *g, const Target *t);
 
 #endif

@@ -250,8 +250,9 @@ static int64_t place(Graph *g, Value **items, int n, int64_t *unplanned)
     return total;
 }
 
-void pass_plan(Graph *g)
+void pass_plan(Graph *g, const Target *t)
 {
+    (void)t;
     find_lifetimes(g);
     find_in_place(g);
     Value **items = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *items);
@@ -281,16 +282,4 @@ void pass_plan(Graph *g)
             }
         }
     }
-}
-
-void passes_run(Graph *g, const Target *t)
-{
-    pass_dce(g);
-    graph_verify(g, "dce");
-    pass_fuse(g, t);
-    graph_verify(g, "fuse");
-    pass_layout(g, t);
-    graph_verify(g, "layout");
-    pass_plan(g);
-    graph_verify(g, "plan");
 }
