@@ -223,87 +223,127 @@ static void set_default(Sema *s, const char *owner, const AttrDef *a, void *out)
     s->diags->n_sources--;
 }
 
+/* "size, stride, pad": those of n names that are not NULL, each with `after` behind it. */
+static const char *listed(Sema *s, const char *const *names, int n, const char *after)
+{
+    const char *list = "";
+    for (int i = 0; i < n; i++) {
+        if (names[i]) {
+            list = arena_printf(s->arena, "%s%s%s%s", list, *list ? ", " : "", names[i], after);
+        }
+    }
+    return list;
+}
+
+/* Names of the arguments that users can give; NULL for the hidden ones and, with `keywords`, for the positional ones. */
+static const char **attr_names(Sema *s, const AttrDef *attrs, int n, bool keywords)
+{
+    const char **names = arena_array(s->arena, (size_t)n + 1, sizeof *names);
+    for (int i = 0; i < n; i++) {
+        names[i] = attrs[i].hidden || (keywords && attrs[i].positional) ? NULL : attrs[i].name;
+    }
+    return names;
+}
+
+static int find_attr(const char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++) {
+        if (names[i] && strcmp(names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void unknown_attr(Sema *s, const char *owner, const char *const *names, int n, const char *name, Loc at)
+{
+    Diag *d = diag_error(s->diags, at, "unknown key '%s' for %s", name, owner);
+    const char *near = did_you_mean(name, names, n);
+    if (near) {
+        diag_help(s->diags, d, "did you mean '%s'?", near);
+    } else if (n > 0) {
+        diag_help(s->diags, d, "%s takes %s", owner, listed(s, names, n, ""));
+    } else {
+        diag_help(s->diags, d, "%s takes no arguments", owner);
+    }
+}
+
+/* A positional argument that no place is left for, or that comes after one with a name. */
+static void misplaced_argument(Sema *s, const char *owner, const AttrDef *attrs, int n, const Val *v, bool keyword_seen)
+{
+    if (v->kind == VAL_NONE) {
+        return;
+    }
+    if (keyword_seen) {
+        Diag *d = diag_error(s->diags, v->loc, "a positional argument of %s after one with a name", owner);
+        diag_help(s->diags, d, "write the arguments without names first");
+        return;
+    }
+    if (n == 0) {
+        diag_error(s->diags, v->loc, "%s takes no arguments", owner);
+        return;
+    }
+    int most = 0;
+    for (int i = 0; i < n; i++) {
+        most += attrs[i].positional;
+    }
+    Diag *d = diag_error(s->diags, v->loc, "too many arguments for %s: it takes %d without a name", owner, most);
+    const char *others = listed(s, attr_names(s, attrs, n, true), n, "=");
+    if (*others) {
+        diag_help(s->diags, d, "the others are written with their names: %s", others);
+    }
+}
+
+static void missing_argument(Sema *s, const char *owner, const AttrDef *attrs, int n, const AttrDef *missing, Loc call)
+{
+    Diag *d = diag_error(s->diags, call, "%s needs %s", owner, missing->doc);
+    const char *how = "";
+    for (int i = 0; i < n; i++) {
+        if (attrs[i].required) {
+            how = arena_printf(s->arena, "%s%s%s%s", how, *how ? ", " : "", attrs[i].name,
+                               attrs[i].positional ? "" : "=...");
+        }
+    }
+    diag_help(s->diags, d, "write %s(%s)", owner, how);
+    sema_note_calls(s, d, s->frame);
+}
+
 bool sema_attrs_val(Sema *s, const char *owner, const AttrDef *attrs, void *out, Loc *locs, const Val *call)
 {
     int n = attr_count(attrs), next = 0;
-    bool ok = true;
+    bool ok = true, keyword_seen = false;
     bool *given = arena_array(s->arena, (size_t)n + 1, sizeof *given);
-    const char **names = arena_array(s->arena, (size_t)n + 1, sizeof *names);
+    const char *const *names = attr_names(s, attrs, n, false);
     for (int i = 0; i < n; i++) {
-        names[i] = attrs[i].hidden ? NULL : attrs[i].name;
         locs[i] = loc_none();
         set_default(s, owner, &attrs[i], out);
     }
-    bool keyword_seen = false;
     for (int k = 0; k < call->n_items; k++) {
         const Val *v = &call->items[k];
+        const char *name = call->names[k];
         int at = -1;
-        if (call->names[k]) {
+        if (name) {
             keyword_seen = true;
-            for (int i = 0; i < n; i++) {
-                if (names[i] && strcmp(names[i], call->names[k]) == 0) {
-                    at = i;
-                }
-            }
+            at = find_attr(names, n, name);
             if (at < 0) {
-                Diag *d = diag_error(s->diags, call->name_locs[k], "unknown key '%s' for %s", call->names[k], owner);
-                const char *near = did_you_mean(call->names[k], names, n);
-                if (near) {
-                    diag_help(s->diags, d, "did you mean '%s'?", near);
-                } else if (n > 0) {
-                    const char *list = "";
-                    for (int i = 0; i < n; i++) {
-                        if (names[i]) {
-                            list = arena_printf(s->arena, "%s%s%s", list, *list ? ", " : "", names[i]);
-                        }
-                    }
-                    diag_help(s->diags, d, "%s takes %s", owner, list);
-                } else {
-                    diag_help(s->diags, d, "%s takes no arguments", owner);
-                }
-                ok = false;
-                continue;
+                unknown_attr(s, owner, names, n, name, call->name_locs[k]);
             }
         } else {
             while (next < n && !attrs[next].positional) {
                 next++;
             }
             if (keyword_seen || next >= n) {
-                if (v->kind != VAL_NONE) {
-                    Diag *d;
-                    if (keyword_seen) {
-                        d = diag_error(s->diags, v->loc, "a positional argument of %s after one with a name", owner);
-                        diag_help(s->diags, d, "write the arguments without names first");
-                    } else {
-                        int most = 0;
-                        for (int i = 0; i < n; i++) {
-                            most += attrs[i].positional;
-                        }
-                        if (n == 0) {
-                            d = diag_error(s->diags, v->loc, "%s takes no arguments", owner);
-                        } else {
-                            d = diag_error(s->diags, v->loc, "too many arguments for %s: it takes %d without a name", owner,
-                                           most);
-                        }
-                        const char *list = "";
-                        for (int i = 0; i < n; i++) {
-                            if (!attrs[i].positional && names[i]) {
-                                list = arena_printf(s->arena, "%s%s%s=", list, *list ? ", " : "", attrs[i].name);
-                            }
-                        }
-                        if (*list) {
-                            diag_help(s->diags, d, "the others are written with their names: %s", list);
-                        }
-                    }
-                }
-                ok = false;
-                continue;
+                misplaced_argument(s, owner, attrs, n, v, keyword_seen);
+            } else {
+                at = next++;
             }
-            at = next++;
+        }
+        if (at < 0) {
+            ok = false;
+            continue;
         }
         if (given[at]) {
-            Diag *d = diag_error(s->diags, call->names[k] ? call->name_locs[k] : v->loc, "%s of %s is given twice", attrs[at].name,
-                                 owner);
+            Diag *d = diag_error(s->diags, name ? call->name_locs[k] : v->loc, "%s of %s is given twice", attrs[at].name, owner);
             diag_note(s->diags, d, locs[at], "first given here");
             ok = false;
             continue;
@@ -314,16 +354,7 @@ bool sema_attrs_val(Sema *s, const char *owner, const AttrDef *attrs, void *out,
     }
     for (int i = 0; i < n; i++) {
         if (attrs[i].required && !given[i] && ok) {
-            Diag *d = diag_error(s->diags, call->loc, "%s needs %s", owner, attrs[i].doc);
-            const char *how = "";
-            for (int j = 0; j < n; j++) {
-                if (attrs[j].required) {
-                    how = arena_printf(s->arena, "%s%s%s%s", how, *how ? ", " : "", attrs[j].name,
-                                       attrs[j].positional ? "" : "=...");
-                }
-            }
-            diag_help(s->diags, d, "write %s(%s)", owner, how);
-            sema_note_calls(s, d, s->frame);
+            missing_argument(s, owner, attrs, n, &attrs[i], call->loc);
             ok = false;
         }
     }

@@ -316,6 +316,76 @@ static void unexpected_body(Sema *s, const Element *e)
     diag_help(s->diags, d, "seq, repeat and the merges add, mul, concat, max take one");
 }
 
+/* The parameter that an argument is for, or -1: reported. *next is the first that no positional argument was for. */
+static int block_slot(Sema *s, const Item *item, const Arg *a, int *next)
+{
+    if (!a->name && *next < item->n_params) {
+        return (*next)++;
+    }
+    Diag *d;
+    if (a->name) {
+        const char **names = arena_array(s->arena, (size_t)item->n_params + 1, sizeof *names);
+        for (int i = 0; i < item->n_params; i++) {
+            names[i] = item->params[i].name;
+            if (strcmp(names[i], a->name) == 0) {
+                return i;
+            }
+        }
+        d = diag_error(s->diags, a->name_loc, "block '%s' has no parameter '%s'", item->name, a->name);
+        const char *near = did_you_mean(a->name, names, item->n_params);
+        if (near) {
+            diag_help(s->diags, d, "did you mean '%s'?", near);
+        }
+    } else {
+        d = diag_error(s->diags, a->loc, "too many arguments for block '%s': it takes %d", item->name, item->n_params);
+    }
+    diag_note(s->diags, d, item->name_loc, "the block is defined here");
+    return -1;
+}
+
+/* The values of a block's parameters for a call, as a scope around which there are only constants. Arguments are evaluated
+ * where the call stands, defaults where the block does, with the parameters to the left. NULL: reported. */
+static Scope *bind_parameters(Sema *s, const Body *b, const Element *e, const Item *item)
+{
+    Scope *scope = arena_alloc(s->arena, sizeof *scope);
+    scope->outer = s->globals;
+    bool ok = true;
+    Binding *slots = arena_array(s->arena, (size_t)item->n_params + 1, sizeof *slots);
+    int next = 0;
+    for (int k = 0; k < e->n_args; k++) {
+        const Arg *a = &e->args[k];
+        int slot = block_slot(s, item, a, &next);
+        if (slot < 0) {
+            ok = false;
+        } else if (slots[slot].state == BIND_DONE) {
+            diag_error(s->diags, a->loc, "parameter '%s' of block '%s' is given twice", item->params[slot].name, item->name);
+            ok = false;
+        } else {
+            slots[slot].state = BIND_DONE;
+            slots[slot].val = sema_eval(s, b->scope, a->value);
+            ok &= slots[slot].val.kind != VAL_NONE;
+        }
+    }
+    for (int i = 0; i < item->n_params; i++) {
+        const Param *p = &item->params[i];
+        if (slots[i].state != BIND_DONE && p->default_value) {
+            slots[i].val = sema_eval(s, scope, p->default_value);
+            ok &= slots[i].val.kind != VAL_NONE;
+        } else if (slots[i].state != BIND_DONE) {
+            Diag *d = diag_error(s->diags, e->loc, "block '%s' needs '%s'", item->name, p->name);
+            diag_note(s->diags, d, p->loc, "'%s' has no default", p->name);
+            sema_note_calls(s, d, s->frame);
+            ok = false;
+        }
+        slots[i].name = p->name;
+        slots[i].loc = p->loc;
+        slots[i].state = BIND_DONE;
+        slots[i].next = scope->bindings;
+        scope->bindings = &slots[i];
+    }
+    return ok ? scope : NULL;
+}
+
 static Layer *expand_block(Sema *s, Body *b, const Place *at, const Element *e, BlockDef *def, Layer *input)
 {
     const Item *item = def->item;
@@ -323,93 +393,26 @@ static Layer *expand_block(Sema *s, Body *b, const Place *at, const Element *e, 
         unexpected_body(s, e);
     }
     if (def->busy || s->depth >= MAX_DEPTH) {
-        Diag *d = diag_error(s->diags, e->name_loc, def->busy ? "block '%s' calls itself" : "block calls nested too deeply at '%s'",
-                             item->name);
+        Diag *d = diag_error(s->diags, e->name_loc,
+                             def->busy ? "block '%s' calls itself" : "block calls nested too deeply at '%s'", item->name);
         sema_note_calls(s, d, s->frame);
         return NULL;
     }
-    Scope *scope = arena_alloc(s->arena, sizeof *scope);
-    scope->outer = s->globals;
-    bool ok = true;
-    bool *given = arena_array(s->arena, (size_t)item->n_params + 1, sizeof *given);
-    Binding **slots = arena_array(s->arena, (size_t)item->n_params + 1, sizeof *slots);
-    for (int i = 0; i < item->n_params; i++) {
-        slots[i] = arena_alloc(s->arena, sizeof **slots);
-        slots[i]->name = item->params[i].name;
-        slots[i]->loc = item->params[i].loc;
-        slots[i]->state = BIND_DONE;
-    }
-    int next = 0;
-    for (int k = 0; k < e->n_args; k++) {
-        const Arg *a = &e->args[k];
-        int slot = -1;
-        if (a->name) {
-            const char *names[64];
-            int n = 0;
-            for (int i = 0; i < item->n_params; i++) {
-                if (strcmp(item->params[i].name, a->name) == 0) {
-                    slot = i;
-                }
-                if (n < 64) {
-                    names[n++] = item->params[i].name;
-                }
-            }
-            if (slot < 0) {
-                Diag *d = diag_error(s->diags, a->name_loc, "block '%s' has no parameter '%s'", item->name, a->name);
-                const char *near = did_you_mean(a->name, names, n);
-                if (near) {
-                    diag_help(s->diags, d, "did you mean '%s'?", near);
-                }
-                diag_note(s->diags, d, item->name_loc, "the block is defined here");
-                ok = false;
-                continue;
-            }
-        } else if (next < item->n_params) {
-            slot = next++;
-        } else {
-            Diag *d = diag_error(s->diags, a->loc, "too many arguments for block '%s': it takes %d", item->name, item->n_params);
-            diag_note(s->diags, d, item->name_loc, "the block is defined here");
-            ok = false;
-            continue;
-        }
-        if (given[slot]) {
-            diag_error(s->diags, a->loc, "parameter '%s' of block '%s' is given twice", item->params[slot].name, item->name);
-            ok = false;
-            continue;
-        }
-        given[slot] = true;
-        slots[slot]->val = sema_eval(s, b->scope, a->value);
-        ok &= slots[slot]->val.kind != VAL_NONE;
-    }
-    for (int i = 0; i < item->n_params; i++) {
-        if (!given[i] && item->params[i].default_value) {
-            slots[i]->val = sema_eval(s, scope, item->params[i].default_value);
-            given[i] = slots[i]->val.kind != VAL_NONE;
-            ok &= given[i];
-        } else if (!given[i]) {
-            Diag *d = diag_error(s->diags, e->loc, "block '%s' needs '%s'", item->name, item->params[i].name);
-            diag_note(s->diags, d, item->params[i].loc, "'%s' has no default", item->params[i].name);
-            sema_note_calls(s, d, s->frame);
-            ok = false;
-        }
-        slots[i]->next = scope->bindings;
-        scope->bindings = slots[i];
-    }
-    if (!ok) {
+    Scope *scope = bind_parameters(s, b, e, item);
+    if (!scope) {
         return NULL;
     }
-    CallFrame frame = {.block = item->name, .loc = e->loc, .outer = s->frame};
-    CallFrame *kept = arena_alloc(s->arena, sizeof *kept);
-    *kept = frame;
+    CallFrame *frame = arena_alloc(s->arena, sizeof *frame);
+    *frame = (CallFrame){.block = item->name, .loc = e->loc, .outer = s->frame};
     LabelScope labels = {0};
     Body inner = {.scope = scope, .labels = &labels, .names = inner_names(s, b, at->stmt, at->index, e->name, true)};
-    s->frame = kept;
+    s->frame = frame;
     s->depth++;
     def->busy = true;
     Layer *out = expand_body(s, &item->body, &inner, input);
     def->busy = false;
     s->depth--;
-    s->frame = kept->outer;
+    s->frame = frame->outer;
     return out;
 }
 
