@@ -1,0 +1,277 @@
+/* winograd.k.c - convolution with a 3x3 window and stride 1, forward and to the input, with fewer products: Winograd's
+ * minimal filtering F(T x T, 3 x 3) (Lavin and Gray 2016).
+ *
+ * The output is cut into tiles of T x T pixels, T = K_T = 2 or 4; a tile reads S x S input pixels, S = T + 2. With d a
+ * tile's input, g a window's weights and o the product element by element,
+ *
+ *   y = sum over ci of  A' ((B' d B) o (G g G')) A  =  A' (sum over ci of  V o U) A
+ *
+ * so that each of the S*S positions of V and U is a matrix product of its own over channels, [tiles x ci] [ci x co]: 16
+ * products instead of 36 for 4 pixels (T = 2), 36 instead of 144 for 16 (T = 4). winograd_weights.k.c makes U, once
+ * for all uses of the weights. Channels lie in the vectors' lanes in all three transforms.
+ *
+ * The matrices interpolate at 0, 1, -1 and infinity (T = 2), and at 0, 11/16, -11/16, 3/2, -3/2 and infinity (T = 4):
+ * of the points with short binary fractions those with the least rounding error. In float, 64 to 512 channels of random
+ * numbers, outputs are off by at most 2e-6 (T = 2) and 5e-6 (T = 4) of the largest, in the mean by 1 and 2 times as
+ * much as sums in direct order; points at 0, +-1, +-2, as in the paper, give 5 times as much.
+ *
+ *   x         points at the first element of the first window, the zero halo included; K_IN_S, K_IN_R, K_IN_P are its
+ *             sample, row and pixel strides. Rows and columns 0..K_OUT_H+1 and 0..K_OUT_W+1 from there are read, and
+ *             no others: tiles that reach over that edge take zeros instead.
+ *   u         U, as winograd_weights.k.c lays it out for the same K_T, K_CI, K_CO, K_NR, K_KB and K_PG: just as it is
+ *             read here, group of panels by group.
+ *   to input  x = dy's first pixel, 2 - pad rows and columns back, with its halo; K_CI = channels of y (no padding),
+ *             K_CO = channels of x, padded.
+ *
+ * Tiles are numbered flat over (sample, row, column). An item of work is a block of about K_TB tiles by a group of K_PG
+ * panels of K_NR output channels. It takes the input channels in parts of K_KB: their transform, V, and then for each
+ * position the products with the group's panels, which are added up in `sums`; it ends with the inverse transform.
+ * Items of the same tiles follow each other, and V is kept if there is one part only. All scratch is on the stack,
+ * about S*S * K_TB * (K_KB + K_PG*K_NR) elements, which should have room in the second-level cache; what a position
+ * needs of V and of one panel should have room in the first-level cache.
+ * Every output is summed in the order of ci, whatever n, the tile's place and the number of threads.
+ *
+ * Hook: K_STORE(v, n, h, w, c), once for each output vector. K_CO and K_NR are multiples of VL, the last panel is
+ * K_CO % K_NR wide if that is not 0; K_TB is a multiple of K_MR, K_KB of VL.
+ *
+ * Choosing constants: tests/kernels/bench_winograd.c has the rules as C (choose_winograd). */
+#include "../simd.h"
+#ifndef K_T
+#define K_T 4       /* output pixels of a tile's side, 2 or 4 */
+#define K_OUT_H 8   /* output rows */
+#define K_OUT_W 8   /* output columns */
+#define K_IN_S 1600 /* elements between samples of x */
+#define K_IN_R 160  /* ... rows */
+#define K_IN_P 16   /* ... pixels */
+#define K_CI 16     /* input channels */
+#define K_CO 24     /* output channels, padded */
+#define K_NR 16     /* channels of a register tile */
+#define K_MR 6      /* tiles of a register tile */
+#define K_TB 24     /* tiles of a block */
+#define K_KB 16     /* input channels of a part */
+#define K_PG 2      /* panels of a group */
+#define K_ARGS , real *restrict y
+#define K_PASS , y
+#define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_CO + (c), v)
+#endif
+/* kernel { */
+
+/* Elements between positions of an array of so many elements each: an odd number of cache lines, so that one place of
+ * all positions is spread over the cache's sets. Less than 2*NT_LINE more than the elements. */
+static inline int k_pitch(int elements)
+{
+    return ((elements + NT_LINE - 1) / NT_LINE | 1) * NT_LINE;
+}
+
+/* t = B' d, for one line of S pixels. */
+NT_INLINE void k_forth(const vf *restrict d, vf *restrict t)
+{
+    if (K_T == 2) {
+        t[0] = v_sub(d[0], d[2]);
+        t[1] = v_add(d[2], d[1]);
+        t[2] = v_sub(d[2], d[1]);
+        t[3] = v_sub(d[3], d[1]);
+    } else { /* a = 11/16, b = 3/2 */
+        const vf a = v_set1((real)0.6875), aa = v_set1((real)0.47265625), b = v_set1((real)1.5),
+                 bb = v_set1((real)2.25), aabb = v_set1((real)1.0634765625), both = v_set1((real)2.72265625);
+        vf even_a = v_fnma(bb, d[2], d[4]), odd_a = v_fnma(bb, d[1], d[3]);
+        vf even_b = v_fnma(aa, d[2], d[4]), odd_b = v_fnma(aa, d[1], d[3]);
+        t[0] = v_fma(aabb, d[0], v_fnma(both, d[2], d[4]));
+        t[1] = v_fma(a, odd_a, even_a);
+        t[2] = v_fnma(a, odd_a, even_a);
+        t[3] = v_fma(b, odd_b, even_b);
+        t[4] = v_fnma(b, odd_b, even_b);
+        t[5] = v_fma(aabb, d[1], v_fnma(both, d[3], d[5]));
+    }
+}
+
+/* y = A' t, for one line: S positions to T pixels. */
+NT_INLINE void k_back(const vf *restrict t, vf *restrict y)
+{
+    vf even_a = v_add(t[1], t[2]), odd_a = v_sub(t[1], t[2]);
+    if (K_T == 2) {
+        y[0] = v_add(t[0], even_a);
+        y[1] = v_add(t[3], odd_a);
+    } else {
+        const vf a = v_set1((real)0.6875), aa = v_set1((real)0.47265625), aaa = v_set1((real)0.324951171875),
+                 b = v_set1((real)1.5), bb = v_set1((real)2.25), bbb = v_set1((real)3.375);
+        vf even_b = v_add(t[3], t[4]), odd_b = v_sub(t[3], t[4]);
+        y[0] = v_add(v_add(t[0], even_a), even_b);
+        y[1] = v_fma(b, odd_b, v_mul(a, odd_a));
+        y[2] = v_fma(bb, even_b, v_mul(aa, even_a));
+        y[3] = v_fma(bbb, odd_b, v_fma(aaa, odd_a, t[5]));
+    }
+}
+
+/* The transform of one tile's vector of channels, of which there are `lanes`; v's positions are `pitch` apart. Pixels
+ * outside the first rows and columns are zero. */
+NT_INLINE void k_tile_in(const real *restrict x, int lanes, int rows, int columns, real *restrict v, int pitch)
+{
+    vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
+    for (int j = 0; j < K_T + 2; j++) {
+        for (int i = 0; i < K_T + 2; i++) {
+            const real *from = x + i * K_IN_R + j * K_IN_P;
+            d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
+        }
+        k_forth(d, t);
+        for (int i = 0; i < K_T + 2; i++)
+            lines[i][j] = t[i];
+    }
+    for (int i = 0; i < K_T + 2; i++) {
+        k_forth(lines[i], t);
+        for (int j = 0; j < K_T + 2; j++)
+            v_store(v + (i * (K_T + 2) + j) * pitch, t[j]);
+    }
+}
+
+/* V of tiles first..first + count - 1 and channels c_begin..c_end-1: v[position][tile][channel]. What a last register
+ * tile reads past them becomes zero. */
+static void k_in(int first, int count, int c_begin, int c_end, const real *restrict x, real *restrict v)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T, pitch = k_pitch(K_TB * K_KB);
+    for (int i = 0; i < (count + K_MR - 1) / K_MR * K_MR; i++) {
+        int row = (first + i) / across % down * K_T, column = (first + i) % across * K_T;
+        int rows = i < count ? K_OUT_H + 2 - row : 0, columns = K_OUT_W + 2 - column;
+        const real *from =
+            x + (ptrdiff_t)((first + i) / across / down) * K_IN_S + (ptrdiff_t)row * K_IN_R + column * K_IN_P;
+        for (int c = c_begin; c < c_end; c += VL) {
+            int lanes = c_end - c < VL ? c_end - c : VL;
+            real *to = v + i * K_KB + (c - c_begin);
+            if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
+                k_tile_in(from + c, VL, K_T + 2, K_T + 2, to, pitch);
+            else
+                k_tile_in(from + c, lanes, rows, columns, to, pitch);
+        }
+    }
+}
+
+/* Products at one position of `rows` tiles and a panel of `vectors` vectors, over `depth` channels: added to
+ * sums[rows][vectors*VL], or set if these are the `first` channels. Both sizes are constants where it is called. */
+NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real *restrict v, const real *restrict u,
+                         real *restrict sums)
+{
+    vf acc[K_MR][K_NR / VL];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    for (int c = 0; c < depth; c++) {
+        vf b[K_NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(u + (c * vectors + j) * VL);
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(v[i * K_KB + c]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The products of the next of `count` tiles still to do; returns how many it did, which may be some more, but not past
+ * a multiple of K_MR. The tiles are divided as equally as possible. */
+NT_INLINE int k_next(int count, int vectors, int first, int depth, const real *restrict v, const real *restrict u,
+                     real *restrict sums)
+{
+    int shares = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + shares - 1) / shares : K_MR;
+    if (rows == K_MR) {
+        k_product(K_MR, vectors, first, depth, v, u, sums);
+        return K_MR;
+    }
+    if (K_MR > 2 && rows == K_MR - 1) {
+        k_product(K_MR - 1, vectors, first, depth, v, u, sums);
+        return K_MR - 1;
+    }
+    if (K_MR > 3 && rows > K_MR / 2) {
+        k_product(K_MR - 2, vectors, first, depth, v, u, sums);
+        return K_MR - 2;
+    }
+    if (K_MR > 3 && rows > 1) {
+        k_product(K_MR / 2, vectors, first, depth, v, u, sums);
+        return K_MR / 2;
+    }
+    k_product(1, vectors, first, depth, v, u, sums);
+    return 1;
+}
+
+/* Inverse transform of a block's sums[position][panel][tile][channel] for `width` channels from `channel` on. */
+NT_INLINE void k_out(int first, int count, int channel, int width, const real *restrict sums K_ARGS)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T;
+    const int pitch = k_pitch(K_TB * K_PG * K_NR);
+    for (int i = 0; i < count; i++) {
+        int sample = (first + i) / across / down, row = (first + i) / across % down * K_T;
+        int column = (first + i) % across * K_T;
+        int rows = K_OUT_H - row < K_T ? K_OUT_H - row : K_T, columns = K_OUT_W - column < K_T ? K_OUT_W - column : K_T;
+        for (int c = 0; c < width; c += VL) {
+            int panel = c / K_NR * K_NR, panel_width = width - panel < K_NR ? width - panel : K_NR;
+            const real *from = sums + panel * K_TB + i * panel_width + (c - panel);
+            vf t[K_T + 2], lines[K_T][K_T + 2], pixels[K_T];
+            for (int q = 0; q < K_T + 2; q++) {
+                for (int p = 0; p < K_T + 2; p++)
+                    t[p] = v_load(from + (p * (K_T + 2) + q) * pitch);
+                k_back(t, pixels);
+                for (int h = 0; h < K_T; h++)
+                    lines[h][q] = pixels[h];
+            }
+            for (int h = 0; h < rows; h++) {
+                k_back(lines[h], pixels);
+                for (int w = 0; w < columns; w++)
+                    K_STORE(pixels[w], sample, row + h, column + w, channel + c);
+            }
+        }
+    }
+}
+
+/* Where a block of tiles begins: blocks are as equal as whole register tiles allow. */
+static inline int k_limit(int tiles, int block, int blocks)
+{
+    int shares = (tiles + K_MR - 1) / K_MR, first = (int)((int64_t)shares * block / blocks) * K_MR;
+    return first < tiles ? first : tiles;
+}
+
+static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
+{
+    const int positions = (K_T + 2) * (K_T + 2), groups = (K_CO + K_PG * K_NR - 1) / (K_PG * K_NR);
+    const int v_pitch = k_pitch(K_TB * K_KB), sums_pitch = k_pitch(K_TB * K_PG * K_NR);
+    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T), blocks = (tiles + K_TB - 1) / K_TB;
+    _Alignas(64) real v[(K_T + 2) * (K_T + 2) * (K_TB * K_KB + 2 * NT_LINE)];
+    _Alignas(64) real sums[(K_T + 2) * (K_T + 2) * (K_TB * K_PG * K_NR + 2 * NT_LINE)];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * groups; item++) {
+        int group = item % groups, block = item / groups;
+        int first = k_limit(tiles, block, blocks), count = k_limit(tiles, block + 1, blocks) - first;
+        int channel = group * K_PG * K_NR, width = K_CO - channel < K_PG * K_NR ? K_CO - channel : K_PG * K_NR;
+        ptrdiff_t at = (ptrdiff_t)positions * K_CI * channel; /* of the part of u to be read next */
+        for (int c = 0; c < K_CI; c += K_KB) {
+            int depth = K_CI - c < K_KB ? K_CI - c : K_KB;
+            if (K_CI > K_KB || block != block_at)
+                k_in(first, count, c, c + depth, x, v);
+            for (int position = 0; position < positions; position++) {
+                for (int panel = 0; panel < width; panel += K_NR) {
+                    int panel_width = width - panel < K_NR ? width - panel : K_NR;
+                    int shares = (count + K_MR - 1) / K_MR, line = 0;
+                    int lines = (depth * panel_width / NT_LINE + shares - 1) / shares;
+                    const real *part = u + at;
+                    at += depth * panel_width;
+                    for (int i = 0, next; i < count; i = next) {
+                        const real *tile_v = v + position * v_pitch + i * K_KB;
+                        real *tile_sums = sums + position * sums_pitch + panel * K_TB + i * panel_width;
+                        if (K_CO % K_NR == 0 || panel_width == K_NR)
+                            next = k_next(count - i, K_NR / VL, c == 0, depth, tile_v, part, tile_sums);
+                        else
+                            next = k_next(count - i, K_CO % K_NR / VL, c == 0, depth, tile_v, part, tile_sums);
+                        next += i;
+                        for (int end = line + lines; line < end; line++)
+                            nt_prefetch(u, at + line * NT_LINE);
+                    }
+                }
+            }
+        }
+        block_at = block;
+        k_out(first, count, channel, width, sums K_PASS);
+    }
+}
+/* kernel } */
