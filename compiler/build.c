@@ -65,48 +65,99 @@ static bool write_one(Arena *a, const char *folder, const char *name, const char
     return true;
 }
 
-/* Writes the model's own files and, with `runtime`, the runtime's beside them. */
-static int write_sources(Compilation *c, const char *folder, bool runtime)
+/* Which files of the runtime go beside a model's own: all of a trainer, or what it takes to compile against the archive of it, or the
+ * little that a library includes. */
+static bool trainer_needs(const char *name)
 {
-    Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->infer, c->target, strcmp(c->options->kind, "library") == 0, &out);
-    if (!make_folders(&c->arena, folder)) {
-        fprintf(stderr, "netc: cannot make the folder %s: %s\n", folder, strerror(errno));
+    return !is_kernel(name) && strcmp(name, "loader.h") != 0;
+}
+
+static bool trainer_includes(const char *name)
+{
+    return is_header(name) && trainer_needs(name);
+}
+
+static bool library_includes(const char *name)
+{
+    static const char *const headers[] = {"real.h", "forward.h", "loader.h"};
+    bool found = is_header(name) && strncmp(name, "simd", 4) == 0;
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        found |= strcmp(name, headers[i]) == 0;
+    }
+    return found;
+}
+
+static int write_files(Compilation *c, const char *folder, const Output *out, bool (*wanted)(const char *name))
+{
+    const char *runtime = arena_printf(&c->arena, "%s/runtime", folder);
+    if (!make_folders(&c->arena, runtime)) {
+        fprintf(stderr, "netc: cannot make the folder %s: %s\n", runtime, strerror(errno));
         return ENVIRONMENT;
     }
-    for (int i = 0; i < out.n; i++) {
-        if (!write_one(&c->arena, folder, out.files[i].name, out.files[i].text, out.files[i].len)) {
+    for (int i = 0; i < out->n; i++) {
+        if (!write_one(&c->arena, folder, out->files[i].name, out->files[i].text, out->files[i].len)) {
             return ENVIRONMENT;
         }
-    }
-    if (!make_folders(&c->arena, arena_printf(&c->arena, "%s/runtime", folder))) {
-        fprintf(stderr, "netc: cannot make the folder %s/runtime: %s\n", folder, strerror(errno));
-        return ENVIRONMENT;
     }
     for (const EmbeddedFile *f = embedded_files; f->name; f++) {
-        if (!is_kernel(f->name) && (runtime || is_header(f->name)) &&
-            !write_one(&c->arena, folder, arena_printf(&c->arena, "runtime/%s", f->name), f->text, strlen(f->text))) {
+        if (wanted(f->name) && !write_one(&c->arena, runtime, f->name, f->text, strlen(f->text))) {
             return ENVIRONMENT;
         }
-    }
-    if (runtime) {
-        const char *text = makefile_text(&c->arena, c_name(&c->arena, c->net->name), c->target);
-        return write_one(&c->arena, folder, "Makefile", text, strlen(text)) ? OK : ENVIRONMENT;
     }
     return OK;
 }
 
-int command_emit(const Options *o)
+/* A trainer: whole, with the runtime's sources and a Makefile, or only what netc compiles. */
+static int write_trainer(Compilation *c, const char *folder, bool whole)
+{
+    Output out = {0};
+    emit_model(&c->arena, c->net, c->train, c->infer, c->target, &out);
+    int status = write_files(c, folder, &out, whole ? trainer_needs : trainer_includes);
+    if (status == OK && whole) {
+        const char *text = makefile_text(&c->arena, c_name(&c->arena, c->net->name), c->target);
+        status = write_one(&c->arena, folder, "Makefile", text, strlen(text)) ? OK : ENVIRONMENT;
+    }
+    return status;
+}
+
+static int write_library(Compilation *c, const char *folder)
+{
+    Output out = {0};
+    if (!emit_library(&c->arena, c->net, c->infer, c->target, c->options->weights, &out)) {
+        return BAD_MODEL;
+    }
+    return write_files(c, folder, &out, library_includes);
+}
+
+static bool is_library(const Options *o)
+{
+    return strcmp(o->kind, "library") == 0;
+}
+
+/* What emit and build ask of their options. */
+static bool good_options(const Options *o, const char *needs)
 {
     if (!o->output) {
-        fprintf(stderr, "netc: emit needs a folder: netc emit %s -o DIR\n", o->file);
+        fprintf(stderr, "netc: %s\n", needs);
+        return false;
+    }
+    if (o->weights && !is_library(o)) {
+        fprintf(stderr, "netc: --weights compiles weights into a library: add --kind library (a trainer takes its weights when it runs)\n");
+        return false;
+    }
+    return true;
+}
+
+int command_emit(const Options *o)
+{
+    if (!good_options(o, "emit needs a folder: netc emit M.net -o DIR")) {
         return BAD_USAGE;
     }
     Compilation c = {0};
     int status = BAD_MODEL;
     if (compile_front(&c, o)) {
         compile_graphs(&c);
-        status = write_sources(&c, o->output, true);
+        status = is_library(o) ? write_library(&c, o->output) : write_trainer(&c, o->output, true);
     }
     compilation_free(&c);
     return status;
@@ -245,12 +296,24 @@ static pid_t start_compile(Compilation *c, const char *folder, const char *sourc
     return start(w.items);
 }
 
+static int cannot_compile(const char *folder)
+{
+    fprintf(stderr, "netc: %s could not compile the emitted sources in %s\n", c_compiler(), folder);
+    return ENVIRONMENT;
+}
+
+static const char *target_flags(Compilation *c)
+{
+    const Target *t = c->target;
+    return t->define ? arena_printf(&c->arena, "%s -D%s", t->cflags, t->define) : t->cflags;
+}
+
 /* Compiles the sources in `folder` into `exe`. The double-precision copy for gradcheck is compiled beside the model. */
 static int compile_sources(Compilation *c, const char *folder, const char *exe)
 {
     Arena *a = &c->arena;
     const char *name = c_name(a, c->net->name), *runtime = find_runtime(a);
-    const char *target = c->target->define ? arena_printf(a, "%s -D%s", c->target->cflags, c->target->define) : c->target->cflags;
+    const char *target = target_flags(c);
     pid_t model = start_compile(c, folder, arena_printf(a, "%s.c", name), "model.o", arena_printf(a, "-O3 %s", target));
     pid_t doubled = start_compile(c, folder, arena_printf(a, "%s.c", name), "model_double.o",
                                   arena_printf(a, "-O1 -DNT_DOUBLE %s", c->target->cflags));
@@ -259,8 +322,7 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe)
     ok = wait_for(doubled) && ok;
     ok = wait_for(entry) && ok;
     if (!ok) {
-        fprintf(stderr, "netc: %s could not compile the emitted sources in %s\n", c_compiler(), folder);
-        return ENVIRONMENT;
+        return cannot_compile(folder);
     }
     Words w = {0};
     add_words(a, &w, c_compiler());
@@ -285,6 +347,55 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe)
     return OK;
 }
 
+/* Where a library goes: X.a and NAME.h beside it, or libNAME.a and NAME.h in the folder X. */
+static void library_places(Compilation *c, const char **folder, const char **archive)
+{
+    Arena *a = &c->arena;
+    const char *output = c->options->output;
+    const size_t n = strlen(output);
+    const char *slash = strrchr(output, '/');
+    const bool is_archive = n > 2 && strcmp(output + n - 2, ".a") == 0;
+    *folder = !is_archive ? output : slash ? arena_strndup(a, output, (size_t)(slash - output) + 1) : ".";
+    *archive = is_archive ? output : arena_printf(a, "%s/lib%s.a", output, c_name(a, c->net->name));
+}
+
+/* Compiles the library in `folder` into an archive, and puts the header beside it. */
+static int compile_library(Compilation *c, const char *folder)
+{
+    Arena *a = &c->arena;
+    const char *name = c_name(a, c->net->name), *place, *archive, *ar = getenv("AR");
+    const char *flags = arena_printf(a, "-O3 -fPIC %s", target_flags(c));
+    const char *other = arena_printf(a, "%s_%s", name, c->options->weights ? "weights" : "load");
+    library_places(c, &place, &archive);
+    pid_t forward = start_compile(c, folder, arena_printf(a, "%s.c", name), "forward.o", flags);
+    pid_t weights = start_compile(c, folder, arena_printf(a, "%s.c", other), "weights.o", flags);
+    bool ok = wait_for(forward);
+    ok = wait_for(weights) && ok;
+    if (!ok) {
+        return cannot_compile(folder);
+    }
+    if (unlink(archive) != 0 && errno != ENOENT) {
+        fprintf(stderr, "netc: cannot write %s: %s\n", archive, strerror(errno));
+        return ENVIRONMENT;
+    }
+    Words w = {0};
+    add_words(a, &w, ar && *ar ? ar : "ar");
+    add_words(a, &w, "rcs");
+    w.items[w.n++] = (char *)(uintptr_t)archive;
+    w.items[w.n++] = arena_printf(a, "%s/forward.o", folder);
+    w.items[w.n++] = arena_printf(a, "%s/weights.o", folder);
+    if (run(w.items) != 0) {
+        fprintf(stderr, "netc: %s could not make %s: it comes with the C compiler's binutils; AR names another\n", w.items[0], archive);
+        return ENVIRONMENT;
+    }
+    size_t len = 0;
+    const char *header = arena_printf(a, "%s.h", name);
+    char *text = file_read(arena_printf(a, "%s/%s", folder, header), &len);
+    bool written = text && write_one(a, place, header, text, len);
+    free(text);
+    return written ? OK : ENVIRONMENT;
+}
+
 static const char *cache_folder(Arena *a)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -294,28 +405,40 @@ static const char *cache_folder(Arena *a)
     return home && *home ? arena_printf(a, "%s/.cache/netc", home) : "/tmp/netc-cache";
 }
 
+/* Emits into a folder beside the output, compiles there, and removes it. */
+static int build(Compilation *c)
+{
+    const Options *o = c->options;
+    const char *place, *archive;
+    library_places(c, &place, &archive);
+    if (is_library(o) && !make_folders(&c->arena, place)) {
+        fprintf(stderr, "netc: cannot make the folder %s: %s\n", place, strerror(errno));
+        return ENVIRONMENT;
+    }
+    char *folder = arena_printf(&c->arena, "%s.XXXXXX", o->output);
+    if (!mkdtemp(folder)) {
+        fprintf(stderr, "netc: cannot make a folder beside %s: %s\n", o->output, strerror(errno));
+        return ENVIRONMENT;
+    }
+    int status = is_library(o) ? write_library(c, folder) : write_trainer(c, folder, false);
+    if (status == OK) {
+        status = is_library(o) ? compile_library(c, folder) : compile_sources(c, folder, o->output);
+    }
+    Words w = {.items = {"rm", "-rf", folder}, .n = 3};
+    run(w.items);
+    return status;
+}
+
 int command_build(const Options *o)
 {
-    if (!o->output) {
-        fprintf(stderr, "netc: build needs the program's name: netc build %s -o EXE\n", o->file);
+    if (!good_options(o, "build needs the program's name: netc build M.net -o EXE")) {
         return BAD_USAGE;
     }
     Compilation c = {0};
     int status = BAD_MODEL;
     if (compile_front(&c, o)) {
         compile_graphs(&c);
-        status = ENVIRONMENT;
-        if (have_compiler(&c.arena)) {
-            char *folder = arena_printf(&c.arena, "%s.XXXXXX", o->output);
-            if (!mkdtemp(folder)) {
-                fprintf(stderr, "netc: cannot make a folder beside %s: %s\n", o->output, strerror(errno));
-            } else {
-                status = write_sources(&c, folder, false);
-                status = status == OK ? compile_sources(&c, folder, o->output) : status;
-                Words w = {.items = {"rm", "-rf", folder}, .n = 3};
-                run(w.items);
-            }
-        }
+        status = have_compiler(&c.arena) ? build(&c) : ENVIRONMENT;
     }
     compilation_free(&c);
     return status;
@@ -325,7 +448,7 @@ int command_build(const Options *o)
 static uint64_t build_key(Compilation *c)
 {
     Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->infer, c->target, false, &out);
+    emit_model(&c->arena, c->net, c->train, c->infer, c->target, &out);
     uint64_t h = hash_text(hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler()), own_flags());
     for (int i = 0; i < out.n; i++) {
         h = hash_bytes(h, out.files[i].text, out.files[i].len);
@@ -349,7 +472,7 @@ int command_train(const Options *o)
     const char *exe = arena_printf(&c.arena, "%s/%s", folder, c_name(&c.arena, c.net->name));
     int status = OK;
     if (access(exe, X_OK) != 0) {
-        status = have_compiler(&c.arena) ? write_sources(&c, folder, false) : ENVIRONMENT;
+        status = have_compiler(&c.arena) ? write_trainer(&c, folder, false) : ENVIRONMENT;
         if (status == OK) {
             /* the name appears only when the program is whole: a killed build is built again */
             const char *fresh = arena_printf(&c.arena, "%s.%ld", exe, (long)getpid());

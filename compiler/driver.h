@@ -11,7 +11,7 @@ typedef struct Options {
     Define defines[64];
     const char *define_texts[64];
     int n_defines;
-    const char *target, *output, *format, *kind;
+    const char *target, *output, *format, *kind, *weights;
     const char *dump; /* the stage whose result is printed, or NULL */
     int64_t batch;
     bool effective, check;

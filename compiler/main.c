@@ -31,11 +31,14 @@ static const Command commands[] = {
      "  -D name=value  set a let constant\n",
      command_explain},
     {"emit", "M.net -o DIR", "write the C sources",
-     "  -o DIR         folder for the sources\n  --kind K       trainer or library\n  --target T     native, generic, avx2\n"
+     "  -o DIR         folder for the sources\n  --kind K       trainer or library\n"
+     "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native, generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
-     "  -o EXE         the program (a folder of an object library with --kind library)\n  --kind K       trainer or library\n"
+     "  -o EXE         the program; a library: X.a, with its header beside it, or a folder for both\n"
+     "  --kind K       trainer or library\n"
+     "  --weights F    with --kind library: a safetensors file to compile in\n"
      "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
      command_build},
@@ -107,7 +110,7 @@ static bool takes(const Command *c, const char *option)
 
 static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
-    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--dump", "-o", "-D"};
+    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--weights", "--dump", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
         const char *a = argv[i];
         if (a[0] != '-' && !o->file) {
@@ -164,6 +167,8 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
             if (!is_stage(value)) {
                 return bad_usage("--dump %s: the stages are ast, graph, dce, fuse, layout and plan", value);
             }
+        } else if (strcmp(name, "--weights") == 0) {
+            o->weights = value;
         } else if (strcmp(name, "-o") == 0) {
             o->output = value;
         } else {

@@ -78,8 +78,13 @@ typedef struct Output {
     int n, cap;
 } Output;
 
-/* Fills out with the model's own files (NAME.c, NAME.h, main.c) and the runtime's that they need. Pre: both graphs are planned. */
-void emit_model(Arena *a, Net *net, Graph *train, Graph *infer, const Target *t, bool library, Output *out);
+/* Fills out with the trainer's own files (NAME.c, NAME_main.c). Pre: both graphs are planned. */
+void emit_model(Arena *a, Net *net, Graph *train, Graph *infer, const Target *t, Output *out);
+
+/* Fills out with an inference library's own files (NAME.h, NAME.c, NAME_load.c, NAME_example.c, Makefile) and, given the path of a
+ * safetensors file, NAME_weights.c, which holds its values. False, with a message, if that file is not the network's. Pre: the
+ * graph is planned. */
+bool emit_library(Arena *a, Net *net, Graph *infer, const Target *t, const char *weights, Output *out);
 
 /* ---- inside emit/ ---- */
 
@@ -104,5 +109,23 @@ const char *pointer_declarations(Emit *e);
 const char *pointer_arguments(Emit *e);
 /* One line about a group, for its function. */
 const char *group_comment(Emit *e, const Group *g);
+
+/* Parts that trainers and libraries share. */
+/* Text with a name for @ and its capitals for ^. */
+const char *put_name(Arena *a, const char *text, const char *name);
+/* A C string literal. */
+const char *c_string(Arena *a, const char *s);
+/* A table of doubles; returns its name, or "NULL" where there are none. */
+const char *real_list(Emit *e, Ct *out, const char *name, const double *x, int n);
+/* Enumerators for the offsets of parameters, and of all that e->graph stores. */
+void parameter_map(Emit *e, Ct *out, bool training);
+void memory_map(Emit *e, Ct *out, const char *what);
+/* The call that zeroes a tensor's border, if it has one. */
+void clear_border(Emit *e, const Value *v);
+/* The calls of the groups from..to of e->graph: those with skip[i] == invert, or all without `skip`. */
+Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert);
+/* All functions that were emitted. */
+void render_functions(Emit *e, Ct *out);
+void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len);
 
 #endif

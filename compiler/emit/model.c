@@ -1,4 +1,4 @@
-/* model.c - the skeleton of an emitted model: memory map, functions, passes, the description that the runtime reads. */
+/* model.c - the skeleton of an emitted trainer: memory map, functions, passes, the description that the runtime reads. */
 #include "emit.h"
 
 #include "../config.h"
@@ -95,21 +95,26 @@ const char *group_comment(Emit *e, const Group *g)
 
 /* ---- passes ---- */
 
+void clear_border(Emit *e, const Value *v)
+{
+    const Layout *l = &v->layout;
+    if (l->top || l->left || l->bottom || l->right) {
+        ct_line(e->calls, "nt_clear_border((int)n, %s, %lld, %lld, %lld, %lld, %lld, %d, %d, %d, %d);", address_of(e, v, 0),
+                (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)v->shape.h, (long long)v->shape.w, l->top,
+                l->left, l->bottom, l->right);
+    }
+}
+
 /* Borders and untouched padding must be zero before a group writes the inside of a tensor for the first time. */
 static void clear_before(Emit *e, int step)
 {
     Graph *g = e->graph;
     for (int i = 0; i < g->n_values; i++) {
         const Value *v = g->values[i];
-        const Layout *l = &v->layout;
         if (v->kind != VALUE_TENSOR || !v->stored || v->base || v->in_place_of || v->first != step || v == g->input) {
             continue;
         }
-        if (l->top || l->left || l->bottom || l->right) {
-            ct_line(e->calls, "nt_clear_border((int)n, %s, %lld, %lld, %lld, %lld, %lld, %d, %d, %d, %d);", address_of(e, v, 0),
-                    (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)v->shape.h, (long long)v->shape.w, l->top,
-                    l->left, l->bottom, l->right);
-        }
+        clear_border(e, v);
     }
 }
 
@@ -166,11 +171,7 @@ static void emit_load_input(Emit *e)
     e->group = NULL;
     e->part = 0;
     e->comment = arena_printf(e->arena, "input: %s, dense, into the input tensor", shape_text(e->arena, x->shape));
-    if (l->top || l->left || l->bottom || l->right) {
-        ct_line(e->calls, "nt_clear_border((int)n, %s, %lld, %lld, %lld, %lld, %lld, %d, %d, %d, %d);", address_of(e, x, 0),
-                (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)x->shape.h, (long long)x->shape.w, l->top, l->left,
-                l->bottom, l->right);
-    }
+    clear_border(e, x);
     emit_kernel(e, "load_input");
     emit_int(e, "H", x->shape.h);
     emit_int(e, "W", x->shape.w);
@@ -184,7 +185,7 @@ static void emit_load_input(Emit *e)
 }
 
 /* The body of a pass: pointers, then one call a group. only: 0 all groups but those of the input's gradient, 1 these. */
-static Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
+Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
 {
     Ct *calls = ct_new(e->arena);
     e->calls = calls;
@@ -248,7 +249,7 @@ static int by_offset(const void *x, const void *y)
     return a->first != b->first ? a->first - b->first : a->id - b->id;
 }
 
-static void memory_map(Emit *e, Ct *out, const char *what)
+void memory_map(Emit *e, Ct *out, const char *what)
 {
     Graph *g = e->graph;
     if (g->sample_elements > INT_MAX || g->fixed_elements > INT_MAX) {
@@ -284,9 +285,10 @@ static void memory_map(Emit *e, Ct *out, const char *what)
     }
 }
 
-static void parameter_map(Emit *e, Ct *out)
+void parameter_map(Emit *e, Ct *out, bool training)
 {
-    ct_comment(out, "Parameters, packed: offsets in elements. Those that decay come first, statistics last.");
+    ct_comment(out, training ? "Parameters, packed: offsets in elements. Those that decay come first, statistics last."
+                             : "Parameters, packed: offsets in elements.");
     Ct *table = ct_table(out, "enum");
     int64_t end = 0, trainable = 0;
     for (int i = 0; i < e->net->n_params; i++) {
@@ -300,7 +302,9 @@ static void parameter_map(Emit *e, Ct *out)
             trainable = p->offset + p->elements;
         }
     }
-    ct_line(table, "P_TRAINABLE = %lld,", (long long)trainable);
+    if (training) {
+        ct_line(table, "P_TRAINABLE = %lld,", (long long)trainable);
+    }
     ct_line(table, "P_ALL = %lld", (long long)end);
     ct_blank(out);
 }
@@ -358,7 +362,7 @@ static Ct *update_body(Emit *e)
 
 /* ---- descriptions ---- */
 
-static const char *c_string(Arena *a, const char *s)
+const char *c_string(Arena *a, const char *s)
 {
     Str out = {0};
     str_addc(&out, '"');
@@ -366,7 +370,7 @@ static const char *c_string(Arena *a, const char *s)
         unsigned char ch = (unsigned char)*s;
         if (ch == '"' || ch == '\\') {
             str_printf(&out, "\\%c", ch);
-        } else if (ch < 32 || ch > 126 || ch == '?') {
+        } else if (ch < 32 || ch > 126 || strchr("?@^", ch)) {
             str_printf(&out, "\\%03o", ch);
         } else {
             str_addc(&out, (char)ch);
@@ -445,7 +449,7 @@ static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
     }
 }
 
-static const char *real_list(Emit *e, Ct *out, const char *name, const double *x, int n)
+const char *real_list(Emit *e, Ct *out, const char *name, const double *x, int n)
 {
     if (n == 0 || !x) {
         return "NULL";
@@ -623,39 +627,50 @@ static void describe_model(Emit *e, Ct *out, Graph *train, Graph *infer, int n_l
 
 /* ---- files ---- */
 
-static void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len)
+void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len)
 {
     out->files = vec_grow(a, out->files, out->n, &out->cap, sizeof *out->files);
     out->files[out->n++] = (OutputFile){name, arena_strndup(a, text, len), len};
 }
 
-/* Puts a function's name for @ and its capitals for ^. */
-static void render_function(Emit *e, const EmittedFunction *f, Ct *out)
+const char *put_name(Arena *a, const char *text, const char *name)
 {
-    Str text = {0};
-    const char *upper = c_upper(e->arena, f->name);
-    for (const char *p = f->text; *p; p++) {
+    Str out = {0};
+    const char *upper = c_upper(a, name);
+    for (const char *p = text; *p; p++) {
         if (*p == '@') {
-            str_add(&text, f->name);
+            str_add(&out, name);
         } else if (*p == '^' && p[1] == '_') {
-            str_add(&text, upper);
+            str_add(&out, upper);
         } else {
-            str_addc(&text, *p);
+            str_addc(&out, *p);
         }
     }
-    const char *comment = f->comment ? f->comment : f->name;
-    ct_comment(out, "%s%s%s", comment, f->users ? "\nalso: " : "", f->users ? f->users : "");
-    ct_raw(out, text.data);
-    ct_blank(out);
-    str_free(&text);
+    const char *done = arena_strndup(a, out.data ? out.data : "", out.len);
+    str_free(&out);
+    return done;
 }
 
-void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, bool library, Output *output)
+static void render_function(Emit *e, const EmittedFunction *f, Ct *out)
+{
+    const char *comment = f->comment ? f->comment : f->name;
+    ct_comment(out, "%s%s%s", comment, f->users ? "\nalso: " : "", f->users ? f->users : "");
+    ct_raw(out, put_name(e->arena, f->text, f->name));
+    ct_blank(out);
+}
+
+void render_functions(Emit *e, Ct *out)
+{
+    for (int i = 0; i < e->n_functions; i++) {
+        render_function(e, &e->functions[i], out);
+    }
+}
+
+void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, Output *output)
 {
     Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
-    (void)library;
     Ct *passes = ct_new(arena), *maps = ct_new(arena);
-    parameter_map(e, maps);
+    parameter_map(e, maps, true);
 
     e->graph = train;
     e->space = "T";
@@ -738,9 +753,7 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     ct_directive(file, "include <math.h>");
     ct_blank(file);
     ct_append(file, maps);
-    for (int i = 0; i < e->n_functions; i++) {
-        render_function(e, &e->functions[i], file);
-    }
+    render_functions(e, file);
     ct_append(file, passes);
     ct_append(file, tables);
     Str text = {0};
