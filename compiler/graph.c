@@ -117,6 +117,14 @@ Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const cha
     return v;
 }
 
+Value *value_root(Value *v)
+{
+    while (v->base) {
+        v = v->base;
+    }
+    return v;
+}
+
 void graph_count_uses(Graph *g)
 {
     for (int i = 0; i < g->n_values; i++) {

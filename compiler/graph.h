@@ -221,6 +221,8 @@ void node_output(Graph *g, Node *n, Value *v);
 Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in, Shape shape, const char *name);
 /* A slice of channels [from, from+count) of a tensor: no node, no copy. */
 Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const char *name);
+/* The tensor that a slice is part of; the value itself if it is none. */
+Value *value_root(Value *v);
 /* The value as the language sees the layer's input: a volume that was flattened is copied into a plain vector. */
 Value *graph_as_written(Graph *g, Shape shape, Value *v);
 /* Counts the readers of each value among nodes that are not dead. */

@@ -2,6 +2,7 @@
  * the input), conv_dw (gradient of weights and, on the way, of the bias). */
 #include "bias.h"
 #include "product.h"
+#include "window.h"
 
 #include "../emit/rules.h"
 #include "../interp.h"
@@ -35,19 +36,6 @@ static const AttrDef conv_attrs[] = {
     {0},
 };
 
-/* Output extent of one dimension; 0 if the window does not fit. With `same`, *pad_before is set. */
-static int64_t extent(int64_t in, int64_t k, int64_t stride, int64_t dilation, bool same, int64_t pad, int64_t *pad_before)
-{
-    int64_t window = (k - 1) * dilation + 1;
-    *pad_before = pad;
-    if (same) {
-        int64_t out = (in + stride - 1) / stride, total = (out - 1) * stride + window - in;
-        *pad_before = total > 0 ? total / 2 : 0;
-        return out;
-    }
-    return in + 2 * pad < window ? 0 : (in + 2 * pad - window) / stride + 1;
-}
-
 static bool conv_shape(LayerCtx *cx)
 {
     Layer *l = cx->layer;
@@ -70,8 +58,8 @@ static bool conv_shape(LayerCtx *cx)
     *g = (Geometry){.in_h = in.h, .in_w = in.w, .in_c = in.c, .out_c = a->channels, .kh = a->size.h, .kw = a->size.w,
                     .stride_h = a->stride.h, .stride_w = a->stride.w, .dilation_h = a->dilation.h, .dilation_w = a->dilation.w,
                     .groups = a->groups};
-    g->out_h = extent(in.h, g->kh, g->stride_h, g->dilation_h, a->pad.same, a->pad.h, &g->pad_top);
-    g->out_w = extent(in.w, g->kw, g->stride_w, g->dilation_w, a->pad.same, a->pad.w, &g->pad_left);
+    g->out_h = window_count(in.h, g->kh, g->stride_h, g->dilation_h, a->pad.same, a->pad.h, &g->pad_top);
+    g->out_w = window_count(in.w, g->kw, g->stride_w, g->dilation_w, a->pad.same, a->pad.w, &g->pad_left);
     if (g->out_h < 1 || g->out_w < 1) {
         Diag *d = layer_error(cx, "size", "%s reads %s and asks for a %lldx%lld window%s: it does not fit", l->name,
                               shape_text(cx->arena, in), (long long)g->kh, (long long)g->kw,

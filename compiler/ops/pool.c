@@ -2,6 +2,7 @@
 #include "../emit/rules.h"
 #include "../interp.h"
 #include "../op.h"
+#include "window.h"
 
 #include <math.h>
 
@@ -22,17 +23,6 @@ static const AttrDef pool_attrs[] = {
      .doc = "padding around the input, less than the window; `same`: as many as keep ceil(extent / stride)"},
     {0},
 };
-
-static int64_t extent(int64_t in, int64_t k, int64_t stride, bool same, int64_t pad, int64_t *before)
-{
-    *before = pad;
-    if (same) {
-        int64_t out = (in + stride - 1) / stride, total = (out - 1) * stride + k - in;
-        *before = total > 0 ? total / 2 : 0;
-        return out;
-    }
-    return in + 2 * pad < k ? 0 : (in + 2 * pad - k) / stride + 1;
-}
 
 static bool pool_shape(LayerCtx *cx)
 {
@@ -61,8 +51,8 @@ static bool pool_shape(LayerCtx *cx)
         diag_help(cx->diags, d, "pad must be smaller than the window");
         return false;
     }
-    a->out_h = extent(in.h, a->size.h, a->stride.h, a->pad.same, a->pad.h, &a->pad_top);
-    a->out_w = extent(in.w, a->size.w, a->stride.w, a->pad.same, a->pad.w, &a->pad_left);
+    a->out_h = window_count(in.h, a->size.h, a->stride.h, 1, a->pad.same, a->pad.h, &a->pad_top);
+    a->out_w = window_count(in.w, a->size.w, a->stride.w, 1, a->pad.same, a->pad.w, &a->pad_left);
     if (a->out_h < 1 || a->out_w < 1) {
         Diag *d = layer_error(cx, "size", "%s reads %s and asks for a %lldx%lld window: it does not fit", l->name,
                               shape_text(cx->arena, in), (long long)a->size.h, (long long)a->size.w);

@@ -30,14 +30,6 @@ void layout_params(Net *net, const Target *t)
     }
 }
 
-static Value *root_of(Value *v)
-{
-    while (v->base) {
-        v = v->base;
-    }
-    return v;
-}
-
 /* A concat's branches write straight into its result where their channels begin and end on whole vectors. Later concats first, so that
  * nested ones find where the outer one lies. */
 static void place_branches(Graph *g, const Target *t)
@@ -57,7 +49,7 @@ static void place_branches(Graph *g, const Target *t)
                 once &= n->in[j] != x;
             }
             if (aligned && once) {
-                x->base = root_of(y);
+                x->base = value_root(y);
                 x->base_channel = from + y->base_channel;
             }
             from += x->shape.c;
@@ -67,7 +59,7 @@ static void place_branches(Graph *g, const Target *t)
 
 static void want_halo(Value *v, int top, int left, int bottom, int right)
 {
-    Layout *l = &root_of(v)->layout;
+    Layout *l = &value_root(v)->layout;
     l->top = top > l->top ? top : l->top;
     l->left = left > l->left ? left : l->left;
     l->bottom = bottom > l->bottom ? bottom : l->bottom;
@@ -136,7 +128,7 @@ void pass_layout(Graph *g, const Target *t)
     for (int i = 0; i < g->n_values; i++) {
         Value *v = g->values[i];
         if (v->base) {
-            v->layout = root_of(v)->layout;
+            v->layout = value_root(v)->layout;
             v->layout.channels = round_up(v->shape.c, t->vl);
         }
     }

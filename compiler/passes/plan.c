@@ -9,20 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Value *root_of(Value *v)
-{
-    while (v->base) {
-        v = v->base;
-    }
-    return v;
-}
-
 /* Values that share memory by being computed in place: the first of the chain. */
 static Value *buffer_of(Value *v)
 {
-    v = root_of(v);
+    v = value_root(v);
     while (v->in_place_of) {
-        v = root_of(v->in_place_of);
+        v = value_root(v->in_place_of);
     }
     return v;
 }
@@ -44,7 +36,7 @@ static int64_t size_of(const Value *v)
 
 static void extend(Value *v, int step)
 {
-    Value *root = root_of(v);
+    Value *root = value_root(v);
     if (step < root->first) {
         root->first = step;
     }
@@ -71,7 +63,7 @@ static void find_lifetimes(Graph *g)
         for (int k = 0; k < n->n_in; k++) {
             Value *v = n->in[k];
             if (is_planned(v) && (!v->def || v->def->group != n->group || v->base)) {
-                v->stored = root_of(v)->stored = true;
+                v->stored = value_root(v)->stored = true;
                 extend(v, n->group);
             }
         }
@@ -91,7 +83,7 @@ static void find_lifetimes(Graph *g)
             continue;
         }
         if (v->keep) {
-            v->stored = root_of(v)->stored = true;
+            v->stored = value_root(v)->stored = true;
             extend(v, g->n_groups);
         }
         if (v == g->input) {
@@ -113,7 +105,7 @@ static bool same_layout(const Layout *a, const Layout *b)
 static bool anchor_reads(const Group *group, const Value *v)
 {
     for (int k = 0; group->anchor && k < group->anchor->n_in; k++) {
-        if (root_of(group->anchor->in[k]) == v) {
+        if (value_root(group->anchor->in[k]) == v) {
             return true;
         }
     }
