@@ -1,17 +1,17 @@
-/* autodiff.c - derives the backward pass: a walk over the forward nodes in reverse, each node's own rule building the nodes
- * of its gradient. No operator is a special case here.
+/* autodiff.c - derives the backward pass: a walk over the forward nodes in reverse, each node's own rule building the
+ * nodes of its gradient. No operator is a special case here.
  *
- * Pre: the forward part and the loss nodes are built. Post: every parameter that the losses depend on has its gradient in
- * graph->param_grads, computed by nodes of PHASE_BACKWARD. */
+ * Pre: the forward part and the loss nodes are built. Post: every parameter that the losses depend on has its gradient
+ * in graph->param_grads, computed by nodes of PHASE_BACKWARD. */
 #include "op.h"
 
 #include <string.h>
 
 struct Autodiff {
     Graph *g;
-    Value **grad;  /* by value id: the sum of the contributions so far */
-    int n;         /* values when the walk began */
-    bool *wanted;  /* by value id: depends on a parameter (or is the input whose gradient is asked for) */
+    Value **grad; /* by value id: the sum of the contributions so far */
+    int n;        /* values when the walk began */
+    bool *wanted; /* by value id: depends on a parameter (or is the input whose gradient is asked for) */
 };
 
 extern const OpDef op_add;

@@ -167,8 +167,8 @@ static void add_operators(Str *out, const char *kind, const char *heading)
 
 static void add_optimizers(Str *out)
 {
-    str_add(out, "## Optimizers\n\nWith `w` a weight, `g` its gradient after clipping plus `weight_decay * w`, and `lr` the "
-                 "rate of the step.\n\n");
+    str_add(out, "## Optimizers\n\nWith `w` a weight, `g` its gradient after clipping plus `weight_decay * w`, and "
+                 "`lr` the rate of the step.\n\n");
     for (int i = 0; optimizer_registry[i]; i++) {
         const OptimizerDef *o = optimizer_registry[i];
         str_printf(out, "### %s\n\n", o->name);
@@ -184,8 +184,9 @@ static void add_optimizers(Str *out)
 
 static void add_inits(Str *out)
 {
-    str_add(out, "## Initialisers\n\nWith n = fan in, the inputs of one output (height * width * input channels of a group), and "
-                 "m = fan out. They are\nfor `init=` of an operator and for the init section.\n\n| initialiser | values |\n|---|---|\n");
+    str_add(out, "## Initialisers\n\nWith n = fan in, the inputs of one output (height * width * input channels of a "
+                 "group), and m = fan out. They are\nfor `init=` of an operator and for the init section.\n\n"
+                 "| initialiser | values |\n|---|---|\n");
     for (const InitDef *d = init_registry; d->name; d++) {
         bool taking = d->argument != NULL;
         str_printf(out, "| `%s%s%s%s`", d->name, taking ? "(" : "", taking ? d->argument : "", taking ? ")" : "");
@@ -222,7 +223,8 @@ static void add_settings(Str *out, const SettingDef *settings)
         }
         str_add(out, "\n");
         if (rows.len > 0) {
-            str_printf(out, "| %s | argument | takes | default | range | |\n|---|---|---|---|---|---|\n%s\n", s->noun, rows.data);
+            str_printf(out, "| %s | argument | takes | default | range | |\n|---|---|---|---|---|---|\n%s\n", s->noun,
+                       rows.data);
         }
         str_free(&rows);
     }
@@ -230,9 +232,10 @@ static void add_settings(Str *out, const SettingDef *settings)
 
 static void operators_markdown(Str *out)
 {
-    str_add(out, "# Operators and settings\n\nMade from the definitions in compiler/ by `netc doc operators`; do not edit. The language "
-                 "itself is in [reference.md](reference.md).\n\nx is what an operator reads, y what it gives, g the gradient of the loss "
-                 "to y.\n\n");
+    str_add(out, "# Operators and settings\n\n"
+                 "Made from the definitions in compiler/ by `netc doc operators`; do not edit. The language itself is in "
+                 "[reference.md](reference.md).\n\n"
+                 "x is what an operator reads, y what it gives, g the gradient of the loss to y.\n\n");
     add_operators(out, "layer", "Layers");
     add_operators(out, "activation", "Activations");
     add_operators(out, "merge", "Merges");

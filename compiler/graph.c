@@ -94,7 +94,8 @@ void node_output(Graph *g, Node *n, Value *v)
     v->def = n;
 }
 
-Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in, Shape shape, const char *name)
+Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in, Shape shape,
+                   const char *name)
 {
     Node *n = graph_node(g, op, attrs, in, n_in);
     Value *v = graph_tensor(g, shape, name);
@@ -186,7 +187,8 @@ Graph *graph_build(Net *net, bool training, bool input_gradient)
         g->outputs[i] = graph_as_written(g, l->out, l->value);
         if (l->reads > 0 || g->outputs[i] == g->input) {
             /* others read it and may want it between zeros or among other channels: results lie plainly */
-            g->outputs[i] = graph_apply(g, &op_copy, NULL, &g->outputs[i], 1, l->out, arena_printf(g->arena, "%s_result", l->name));
+            g->outputs[i] = graph_apply(g, &op_copy, NULL, &g->outputs[i], 1, l->out,
+                                        arena_printf(g->arena, "%s_result", l->name));
         }
         g->outputs[i]->keep = true;
     }

@@ -32,8 +32,8 @@ static bool in_range(Sema *s, const char *owner, const AttrDef *a, double x, con
         d = diag_error(s->diags, v->loc, "%s of %s must be at least %.10g, and this is %s", a->name, owner, a->min,
                        val_text(s->arena, v));
     } else {
-        d = diag_error(s->diags, v->loc, "%s of %s must lie between %.10g and %.10g, and this is %s", a->name, owner, a->min,
-                       a->max, val_text(s->arena, v));
+        d = diag_error(s->diags, v->loc, "%s of %s must lie between %.10g and %.10g, and this is %s", a->name, owner,
+                       a->min, a->max, val_text(s->arena, v));
     }
     sema_note_calls(s, d, s->frame);
     return false;
@@ -43,8 +43,8 @@ static bool wrong_type(Sema *s, const char *owner, const AttrDef *a, const Val *
 {
     Diag *d;
     if (v->kind == VAL_NAME) {
-        d = diag_error(s->diags, v->loc, "%s of %s must be %s, and '%s' is not a constant known here", a->name, owner, wanted,
-                       v->text);
+        d = diag_error(s->diags, v->loc, "%s of %s must be %s, and '%s' is not a constant known here", a->name, owner,
+                       wanted, v->text);
     } else {
         d = diag_error(s->diags, v->loc, "%s of %s must be %s, and this is %s: %s", a->name, owner, wanted,
                        val_kind_text(v), val_text(s->arena, v));
@@ -54,7 +54,8 @@ static bool wrong_type(Sema *s, const char *owner, const AttrDef *a, const Val *
         Str left = {0}, right = {0};
         expr_format(v->expr->left, &left);
         expr_format(v->expr->right, &right);
-        diag_note(s->diags, d, v->expr->loc, "%s / %s does not come out even: it is %.10g", left.data, right.data, v->real);
+        diag_note(s->diags, d, v->expr->loc, "%s / %s does not come out even: it is %.10g", left.data, right.data,
+                  v->real);
         str_free(&left);
         str_free(&right);
     }
@@ -62,7 +63,8 @@ static bool wrong_type(Sema *s, const char *owner, const AttrDef *a, const Val *
     return false;
 }
 
-static bool set_size2(Sema *s, const char *owner, const AttrDef *a, const Val *v, int64_t *h, int64_t *w, const char *wanted)
+static bool set_size2(Sema *s, const char *owner, const AttrDef *a, const Val *v, int64_t *h, int64_t *w,
+                      const char *wanted)
 {
     if (v->kind == VAL_INT) {
         *h = *w = v->integer;
@@ -128,8 +130,8 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         if (v->kind == VAL_SIZE && v->n_dims == 3) {
             memcpy(d, v->dims, sizeof d);
-        } else if (v->kind == VAL_LIST && v->n_items == 3 && v->items[0].kind == VAL_INT && v->items[1].kind == VAL_INT &&
-                   v->items[2].kind == VAL_INT) {
+        } else if (v->kind == VAL_LIST && v->n_items == 3 && v->items[0].kind == VAL_INT &&
+                   v->items[1].kind == VAL_INT && v->items[2].kind == VAL_INT) {
             for (int i = 0; i < 3; i++) {
                 d[i] = v->items[i].integer;
             }
@@ -169,8 +171,7 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         return false;
     }
-    case ATTR_INIT:
-        return sema_init(s, v, field(out, a));
+    case ATTR_INIT: return sema_init(s, v, field(out, a));
     case ATTR_STRING:
         if (v->kind != VAL_STRING) {
             return wrong_type(s, owner, a, v, "a string in quotes");
@@ -235,7 +236,8 @@ static const char *listed(Sema *s, const char *const *names, int n, const char *
     return list;
 }
 
-/* Names of the arguments that users can give; NULL for the hidden ones and, with `keywords`, for the positional ones. */
+/* Names of the arguments that users can give; NULL for the hidden ones and, with `keywords`, for the positional ones.
+ */
 static const char **attr_names(Sema *s, const AttrDef *attrs, int n, bool keywords)
 {
     const char **names = arena_array(s->arena, (size_t)n + 1, sizeof *names);
@@ -343,7 +345,8 @@ bool sema_attrs_val(Sema *s, const char *owner, const AttrDef *attrs, void *out,
             continue;
         }
         if (given[at]) {
-            Diag *d = diag_error(s->diags, name ? call->name_locs[k] : v->loc, "%s of %s is given twice", attrs[at].name, owner);
+            Diag *d = diag_error(s->diags, name ? call->name_locs[k] : v->loc, "%s of %s is given twice",
+                                 attrs[at].name, owner);
             diag_note(s->diags, d, locs[at], "first given here");
             ok = false;
             continue;

@@ -1,7 +1,7 @@
 /* expand.c - walks the bodies, expands blocks and repeats, makes the layers and names their parameters.
  *
- * A result that could not be made is NULL from then on ("poisoned"): what reads it is skipped in silence, so that one mistake is
- * one message; arguments are still checked. */
+ * A result that could not be made is NULL from then on ("poisoned"): what reads it is skipped in silence, so that one
+ * mistake is one message; arguments are still checked. */
 #include "sema.h"
 
 #include <stdlib.h>
@@ -19,8 +19,8 @@ struct NameCount {
     NameCount *next;
 };
 typedef struct NameScope {
-    const char *prefix;   /* "" or "layer1.0" */
-    bool numbered;        /* inside a labelled seq */
+    const char *prefix; /* "" or "layer1.0" */
+    bool numbered;      /* inside a labelled seq */
     int next_number;
     NameCount *counts;
 } NameScope;
@@ -40,10 +40,10 @@ struct LabelScope {
 };
 
 typedef struct Body {
-    Scope *scope;         /* constants and parameters */
+    Scope *scope; /* constants and parameters */
     NameScope *names;
     LabelScope *labels;
-    bool in_merge;        /* the statements are branches */
+    bool in_merge; /* the statements are branches */
     bool is_network;
 } Body;
 
@@ -145,8 +145,8 @@ NetParam *layer_param(LayerCtx *cx, const char *suffix, ParamRole role, int64_t 
     return p;
 }
 
-NetParam *layer_param_panels(LayerCtx *cx, const char *suffix, int64_t out, int64_t in, int64_t kh, int64_t kw, int groups,
-                             bool dense, InitSpec init)
+NetParam *layer_param_panels(LayerCtx *cx, const char *suffix, int64_t out, int64_t in, int64_t kh, int64_t kw,
+                             int groups, bool dense, InitSpec init)
 {
     NetParam *p = add_param(cx, suffix, PARAM_WEIGHT, init);
     p->panels = true;
@@ -168,7 +168,8 @@ static bool size_fits(LayerCtx *cx)
     const Layer *l = cx->layer;
     int64_t n = 0, limit = INT64_C(1) << 31;
     if (!checked_mul(l->out.h, l->out.w, &n) || !checked_mul(n, l->out.c, &n) || n >= limit) {
-        Diag *d = layer_error(cx, NULL, "%s gives %s: more than 2^31 values a sample", l->name, shape_text(cx->arena, l->out));
+        Diag *d = layer_error(cx, NULL, "%s gives %s: more than 2^31 values a sample", l->name,
+                              shape_text(cx->arena, l->out));
         diag_help(cx->diags, d, "use fewer channels, a larger stride or pooling");
         return false;
     }
@@ -176,8 +177,8 @@ static bool size_fits(LayerCtx *cx)
         const NetParam *p = l->params[i];
         int64_t m = p->out;
         if (!checked_mul(m, p->in, &m) || !checked_mul(m, p->kh, &m) || !checked_mul(m, p->kw, &m) || m >= limit) {
-            layer_error(cx, NULL, "%s has %lld*%lld*%lld*%lld values: more than 2^31", p->name, (long long)p->out, (long long)p->in,
-                        (long long)p->kh, (long long)p->kw);
+            layer_error(cx, NULL, "%s has %lld*%lld*%lld*%lld values: more than 2^31", p->name, (long long)p->out,
+                        (long long)p->in, (long long)p->kh, (long long)p->kw);
             return false;
         }
     }
@@ -245,14 +246,15 @@ void *layer_default_attrs(LayerCtx *cx, const OpDef *op)
 
 /* ---- elements ---- */
 
-typedef struct Place {    /* where in which statement an element stands */
+typedef struct Place { /* where in which statement an element stands */
     const Stmt *stmt;
     int index;
-    const char *path;     /* its name, made by element_path */
+    const char *path; /* its name, made by element_path */
     int chain;
 } Place;
 
-/* Names an element that counts as one operator; structural elements without a label are transparent and do not come here. */
+/* Names an element that counts as one operator; structural elements without a label are transparent and do not come
+ * here. */
 static const char *element_path(Sema *s, Body *b, const Stmt *st, int index, const char *op)
 {
     NameScope *ns = b->names;
@@ -343,8 +345,8 @@ static int block_slot(Sema *s, const Item *item, const Arg *a, int *next)
     return -1;
 }
 
-/* The values of a block's parameters for a call, as a scope around which there are only constants. Arguments are evaluated
- * where the call stands, defaults where the block does, with the parameters to the left. NULL: reported. */
+/* The values of a block's parameters for a call, as a scope around which there are only constants. Arguments are
+ * evaluated where the call stands, defaults where the block does, with the parameters to the left. NULL: reported. */
 static Scope *bind_parameters(Sema *s, const Body *b, const Element *e, const Item *item)
 {
     Scope *scope = arena_alloc(s->arena, sizeof *scope);
@@ -358,7 +360,8 @@ static Scope *bind_parameters(Sema *s, const Body *b, const Element *e, const It
         if (slot < 0) {
             ok = false;
         } else if (slots[slot].state == BIND_DONE) {
-            diag_error(s->diags, a->loc, "parameter '%s' of block '%s' is given twice", item->params[slot].name, item->name);
+            diag_error(s->diags, a->loc, "parameter '%s' of block '%s' is given twice", item->params[slot].name,
+                       item->name);
             ok = false;
         } else {
             slots[slot].state = BIND_DONE;
@@ -394,7 +397,8 @@ static Layer *expand_block(Sema *s, Body *b, const Place *at, const Element *e, 
     }
     if (def->busy || s->depth >= MAX_DEPTH) {
         Diag *d = diag_error(s->diags, e->name_loc,
-                             def->busy ? "block '%s' calls itself" : "block calls nested too deeply at '%s'", item->name);
+                             def->busy ? "block '%s' calls itself" : "block calls nested too deeply at '%s'",
+                             item->name);
         sema_note_calls(s, d, s->frame);
         return NULL;
     }
@@ -419,7 +423,13 @@ static Layer *expand_block(Sema *s, Body *b, const Place *at, const Element *e, 
 static Layer *expand_repeat(Sema *s, Body *b, const Place *at, const Element *e, Layer *input)
 {
     static const AttrDef attrs[] = {
-        {.name = "times", .type = ATTR_INT, .offset = 0, .positional = true, .required = true, .min = 1, .max = MAX_REPEAT,
+        {.name = "times",
+         .type = ATTR_INT,
+         .offset = 0,
+         .positional = true,
+         .required = true,
+         .min = 1,
+         .max = MAX_REPEAT,
          .doc = "the number of rounds"},
         {0},
     };
@@ -446,8 +456,8 @@ static Layer *expand_repeat(Sema *s, Body *b, const Place *at, const Element *e,
 }
 
 /* Fills an operator's layer and makes it. inputs may hold NULL: poisoned, then only the arguments are checked. */
-static Layer *expand_op(Sema *s, Body *b, const Place *at, const Element *e, const OpDef *op, Layer **inputs, int n_inputs,
-                        const Arg *args, int n_args)
+static Layer *expand_op(Sema *s, Body *b, const Place *at, const Element *e, const OpDef *op, Layer **inputs,
+                        int n_inputs, const Arg *args, int n_args)
 {
     Layer *l = arena_alloc(s->arena, sizeof *l);
     l->op = op;
@@ -516,8 +526,10 @@ static Layer *expand_merge(Sema *s, Body *b, const Place *at, const Element *e, 
         }
     }
     if (n < 2) {
-        Diag *d = diag_error(s->diags, e->loc, "'%s' joins at least two branches, and there %s %d", e->name, n == 1 ? "is" : "are", n);
-        diag_help(s->diags, d, "write %s { branch  branch } or %s(label, label); `identity` is a branch that passes its input on",
+        Diag *d = diag_error(s->diags, e->loc, "'%s' joins at least two branches, and there %s %d", e->name,
+                             n == 1 ? "is" : "are", n);
+        diag_help(s->diags, d,
+                  "write %s { branch  branch } or %s(label, label); `identity` is a branch that passes its input on",
                   e->name, e->name);
         return NULL;
     }
@@ -791,7 +803,8 @@ static const char *folder_of(Arena *a, const char *path)
 
 static void add_used_file(Sema *s, const Item *use, const char *from)
 {
-    const char *path = use->name[0] == '/' ? use->name : arena_printf(s->arena, "%s%s", folder_of(s->arena, from), use->name);
+    const char *path = use->name[0] == '/' ? use->name
+                                           : arena_printf(s->arena, "%s%s", folder_of(s->arena, from), use->name);
     for (int i = 0; i < s->diags->n_sources; i++) {
         if (strcmp(s->diags->sources[i].path, path) == 0) {
             return; /* each file once: `use` may be circular */
@@ -844,13 +857,15 @@ static void add_block(Sema *s, const Item *item)
         taken |= strcmp(structural_words[i], item->name) == 0;
     }
     if (taken) {
-        diag_error(s->diags, item->name_loc, "a block cannot be called '%s': there is an operator of that name", item->name);
+        diag_error(s->diags, item->name_loc, "a block cannot be called '%s': there is an operator of that name",
+                   item->name);
         return;
     }
     for (int i = 0; i < item->n_params; i++) {
         for (int k = 0; k < i; k++) {
             if (strcmp(item->params[i].name, item->params[k].name) == 0) {
-                diag_error(s->diags, item->params[i].loc, "block '%s' has two parameters '%s'", item->name, item->params[i].name);
+                diag_error(s->diags, item->params[i].loc, "block '%s' has two parameters '%s'", item->name,
+                           item->params[i].name);
             }
         }
     }
@@ -865,15 +880,9 @@ static void add_items(Sema *s, const Ast *ast, bool main_file, const Item **netw
     for (int i = 0; i < ast->n_items; i++) {
         const Item *item = &ast->items[i];
         switch (item->kind) {
-        case ITEM_USE:
-            add_used_file(s, item, s->diags->sources[ast->file].path);
-            break;
-        case ITEM_LET:
-            add_let(s, item);
-            break;
-        case ITEM_BLOCK:
-            add_block(s, item);
-            break;
+        case ITEM_USE: add_used_file(s, item, s->diags->sources[ast->file].path); break;
+        case ITEM_LET: add_let(s, item); break;
+        case ITEM_BLOCK: add_block(s, item); break;
         case ITEM_NETWORK:
             if (!main_file) {
                 Diag *d = diag_error(s->diags, item->name_loc, "a file brought in by use holds a network");
@@ -887,7 +896,8 @@ static void add_items(Sema *s, const Ast *ast, bool main_file, const Item **netw
             break;
         case ITEM_SECTION:
             if (!main_file) {
-                diag_error(s->diags, item->name_loc, "'%s' belongs in the model file, not in one brought in by use", item->name);
+                diag_error(s->diags, item->name_loc, "'%s' belongs in the model file, not in one brought in by use",
+                           item->name);
             }
             break;
         }
