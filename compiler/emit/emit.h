@@ -107,6 +107,7 @@ void emit_map(Emit *e);
 /* Declarations and arguments of the tail's pointers, each with a leading comma. */
 const char *pointer_declarations(Emit *e);
 const char *pointer_arguments(Emit *e);
+const char *pointer_names(Emit *e); /* between the kernel's own functions */
 /* One line about a group, for its function. */
 const char *group_comment(Emit *e, const Group *g);
 

@@ -264,23 +264,12 @@ static const char *replace_names(Emit *e, const char *text)
         while (word_char(p[len])) {
             len++;
         }
-        if (strncmp(p, "K_ARGS", len) == 0 && len == 6) {
+        bool args = len == 6 && strncmp(p, "K_ARGS", 6) == 0;
+        if (args || (len == 6 && strncmp(p, "K_PASS", 6) == 0)) {
             while (out.len > 0 && out.data[out.len - 1] == ' ') {
                 out.data[--out.len] = '\0';
             }
-            str_add(&out, pointer_declarations(e));
-        } else if (strncmp(p, "K_PASS", len) == 0 && len == 6) {
-            const char *passed = "";
-            while (out.len > 0 && out.data[out.len - 1] == ' ') {
-                out.data[--out.len] = '\0';
-            }
-            if (*pointer_declarations(e) && strncmp(pointer_declarations(e), ", const nt_pass", 15) == 0) {
-                passed = ", pass";
-            }
-            for (int i = 0; i < e->n_pointers; i++) {
-                passed = arena_printf(e->arena, "%s, %s", passed, e->pointers[i].name);
-            }
-            str_add(&out, passed);
+            str_add(&out, args ? pointer_declarations(e) : pointer_names(e));
         } else if (strncmp(p, "K_", 2) == 0) {
             const Constant *c = find_constant(e, p + 2, len - 2);
             if (!c) {

@@ -288,6 +288,15 @@ const char *pointer_declarations(Emit *e)
     return text;
 }
 
+const char *pointer_names(Emit *e)
+{
+    const char *text = uses_pass(e) ? ", pass" : "";
+    for (int i = 0; i < e->n_pointers; i++) {
+        text = arena_printf(e->arena, "%s, %s", text, e->pointers[i].name);
+    }
+    return text;
+}
+
 const char *pointer_arguments(Emit *e)
 {
     const char *text = uses_pass(e) ? ", p" : "";
