@@ -49,7 +49,7 @@ bool compile_front(Compilation *c, const Options *o)
     }
     char *kept = arena_strndup(&c->arena, text, len);
     free(text);
-    Define defines[64];
+    Define defines[DEFINES_MAX];
     int file = diag_add_source(&c->diags, o->file, kept, (uint32_t)len);
     if (!parse_defines(c, defines)) {
         return false;

@@ -5,11 +5,12 @@
 #include "passes/passes.h"
 #include "sema/sema.h"
 
+enum { DEFINES_MAX = 64 }; /* constants set on the command line */
+
 /* Options that commands share. */
 typedef struct Options {
     const char *file;
-    Define defines[64];
-    const char *define_texts[64];
+    const char *define_texts[DEFINES_MAX]; /* "name=value" */
     int n_defines;
     const char *target, *output, *format, *kind, *weights;
     const char *dump; /* the stage whose result is printed, or NULL */

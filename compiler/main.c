@@ -172,8 +172,8 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         } else if (strcmp(name, "-o") == 0) {
             o->output = value;
         } else {
-            if (o->n_defines == 64) {
-                return bad_usage("more than 64 constants by -D%s", "");
+            if (o->n_defines == DEFINES_MAX) {
+                return bad_usage("-D %s: too many constants", value);
             }
             o->define_texts[o->n_defines++] = value;
         }
