@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { BATCH = 3 };
-static const double step = 1e-5, tolerance = 1e-6;
+static const double step = 1e-6, tolerance = 1e-6;
 
 /* Uniform in [-1, 1), the same everywhere: a linear congruential generator is random enough to avoid ties. */
 static double next_random(uint64_t *state)
