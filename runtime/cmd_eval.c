@@ -209,12 +209,6 @@ int nt_cmd_eval(const nt_context *context, int argc, char **argv)
     int threads = nt_threads(model, o.threads, nt_batch(model, o.batch));
     unsigned parts = strcmp(o.part, "test") == 0 ? NT_PART_TEST : NT_PART_TRAIN;
     nt_data_request request = nt_engine_request(model, o.data, parts, o.seed);
-    nt_data_config config = *model->data;
-    if (parts == NT_PART_TEST) { /* no training part: nothing to split off */
-        config.validation_share = 0;
-        config.validation_count = 0;
-    }
-    request.config = &config;
     int status = NT_OK;
     if (!nt_data_load(&request, &data, &error))
         status = nt_report(&error, NT_FAILED);

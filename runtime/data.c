@@ -142,7 +142,9 @@ static bool finish_data(const nt_data_request *q, nt_loaded *loaded, nt_data *ou
     out->test_part = loaded->test;
     loaded->train = loaded->test = (nt_part){0};
     out->test = (nt_split){.count = out->test_part.count, .part = out->test_part};
-    if (!name_classes(q, loaded, out, err) || !split_validation(q, out, err))
+    if (!name_classes(q, loaded, out, err))
+        return false;
+    if ((q->parts & NT_PART_TRAIN) && !split_validation(q, out, err)) /* nothing to split off the test part */
         return false;
     return out->train.count == 0 || nt_normalizer_estimate(&out->normalizer, &out->train, err);
 }
