@@ -184,7 +184,7 @@ static void emit_load_input(Emit *e)
     emit_end(e);
 }
 
-/* The body of a pass: pointers, then one call a group. only: 0 all groups but those of the input's gradient, 1 these. */
+/* The calls of groups from..to-1: those that `skip` does not name, or, inverted, those that it does. NULL names none. */
 Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
 {
     Ct *calls = ct_new(e->arena);
@@ -197,19 +197,17 @@ Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
     return calls;
 }
 
-static void pass_pointers(Emit *e, Ct *at, bool grads, bool fixed)
+/* What the calls of a pass are made of; unused ones are (void)ed rather than worked out. */
+static void pass_pointers(const Emit *e, Ct *at, bool grads)
 {
-    (void)e;
     ct_line(at, "const size_t n = (size_t)p->n;");
     ct_line(at, "real *const a = p->arena, *const w = p->params;");
     if (grads) {
         ct_line(at, "real *const d = p->grads;");
         ct_line(at, "(void)d;");
     }
-    if (fixed) {
-        ct_line(at, "real *const f = a + n * %s_SAMPLE;", e->space);
-        ct_line(at, "(void)f;");
-    }
+    ct_line(at, "real *const f = a + n * %s_SAMPLE;", e->space);
+    ct_line(at, "(void)f;");
     ct_line(at, "(void)w;");
 }
 
@@ -232,7 +230,7 @@ static void emit_pass(Emit *e, Ct *out, const char *head, const char *comment, C
     }
     ct_comment(out, "%s", comment);
     Ct *f = ct_function(out, "%s", head);
-    pass_pointers(e, f, grads, true);
+    pass_pointers(e, f, grads);
     ct_blank(f);
     ct_append(f, body);
     ct_blank(out);
@@ -575,7 +573,7 @@ static uint64_t architecture_hash(const Net *net)
     return h;
 }
 
-static void describe_model(Emit *e, Ct *out, Graph *train, Graph *infer, int n_layers)
+static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers)
 {
     const Net *net = e->net;
     Arena *a = e->arena;
@@ -622,7 +620,6 @@ static void describe_model(Emit *e, Ct *out, Graph *train, Graph *infer, int n_l
         ct_line(t, ".layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = %d,", n_layers);
     }
     ct_line(t, ".data = &data_config, .train_config = &train_config,");
-    (void)infer;
 }
 
 /* ---- files ---- */
@@ -666,48 +663,54 @@ void render_functions(Emit *e, Ct *out)
     }
 }
 
-void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, Output *output)
+/* ---- the trainer's files ---- */
+
+static void start_graph(Emit *e, Graph *g, Ct *maps)
 {
-    Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
-    Ct *passes = ct_new(arena), *maps = ct_new(arena);
-    parameter_map(e, maps, true);
+    e->graph = g;
+    e->space = g->training ? "T" : "I";
+    memory_map(e, maps, g->training ? "training" : "inference");
+}
 
-    e->graph = train;
-    e->space = "T";
-    memory_map(e, maps, "training");
-    bool *skip = input_gradient_only(e);
-    Ct *load = ct_new(arena);
-    e->calls = load;
+/* The call that loads the input, as the first of a pass. */
+static Ct *load_body(Emit *e)
+{
+    Ct *calls = ct_new(e->arena);
+    e->calls = calls;
     emit_load_input(e);
-    Ct *forward = ct_new(arena);
-    ct_line(forward, "(void)update_statistics;");
-    ct_append(forward, load);
-    ct_append(forward, pass_body(e, 0, train->forward_groups, NULL, false));
-    int loss_end = train->forward_groups;
-    while (loss_end < train->n_groups && train->groups[loss_end]->anchor && train->groups[loss_end]->anchor->phase == PHASE_LOSS) {
-        loss_end++;
+    return calls;
+}
+
+static void training_passes(Emit *e, Graph *g, Ct *passes)
+{
+    int losses = g->forward_groups, backward = losses;
+    while (backward < g->n_groups && g->groups[backward]->anchor && g->groups[backward]->anchor->phase == PHASE_LOSS) {
+        backward++;
     }
-    Ct *losses = ct_new(arena);
-    ct_append(losses, pass_body(e, train->forward_groups, loss_end, NULL, false));
-    emit_pass(e, passes, "static void run_forward(const nt_pass *p, int update_statistics)",
-              "Forward in training mode, then the losses and their gradients.", forward, true);
-    Ct *loss_pass = ct_new(arena);
-    ct_append(loss_pass, losses);
-    emit_pass(e, passes, "static void run_losses(const nt_pass *p)", "Each head's loss and the gradient to it.", loss_pass, true);
+    const bool *skip = input_gradient_only(e);
+    Ct *forward = ct_new(e->arena);
+    ct_line(forward, "(void)update_statistics;");
+    ct_append(forward, load_body(e));
+    ct_append(forward, pass_body(e, 0, losses, NULL, false));
+    Ct *heads = pass_body(e, losses, backward, NULL, false);
+    emit_pass(e, passes, "static void run_forward(const nt_pass *p, int update_statistics)", "Forward in training mode.", forward,
+              true);
+    emit_pass(e, passes, "static void run_losses(const nt_pass *p)", "Each head's loss and the gradient to it.", heads, true);
     emit_pass(e, passes, "static void run_backward(const nt_pass *p)", "Gradients of all parameters.",
-              pass_body(e, loss_end, train->n_groups, skip, false), true);
+              pass_body(e, backward, g->n_groups, skip, false), true);
     emit_pass(e, passes, "static void run_input_gradient(const nt_pass *p)", "What only the gradient of the input needs.",
-              pass_body(e, loss_end, train->n_groups, skip, true), true);
+              pass_body(e, backward, g->n_groups, skip, true), true);
+}
 
-    e->graph = infer;
-    e->space = "I";
-    memory_map(e, maps, "inference");
-    Ct *inference = ct_new(arena);
-    e->calls = inference;
-    emit_load_input(e);
-    ct_append(inference, pass_body(e, 0, infer->n_groups, NULL, false));
-    emit_pass(e, passes, "static void infer(nt_pass *p)", "Forward at inference: running statistics, no dropout.", inference, false);
+static void inference_pass(Emit *e, Graph *g, Ct *passes)
+{
+    Ct *body = load_body(e);
+    ct_append(body, pass_body(e, 0, g->n_groups, NULL, false));
+    emit_pass(e, passes, "static void infer(nt_pass *p)", "Forward at inference: running statistics, no dropout.", body, false);
+}
 
+static void update_pass(Emit *e, Ct *passes)
+{
     Ct *update = update_body(e);
     ct_comment(passes, "One step of the optimizer.");
     Ct *f = ct_function(passes, "static void update(nt_pass *p)");
@@ -717,35 +720,63 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
         ct_line(f, "(void)p;");
     }
     ct_blank(passes);
-    ct_comment(passes, "The loss alone: running statistics stay as they are.");
-    f = ct_function(passes, "static void loss(nt_pass *p)");
-    ct_line(f, "run_forward(p, 0);");
-    ct_line(f, "nt_clear_losses(p);");
-    ct_line(f, "run_losses(p);");
-    ct_blank(passes);
-    ct_comment(passes, "Forward, losses, backward.");
-    f = ct_function(passes, "static void train(nt_pass *p)");
-    ct_line(f, "run_forward(p, 1);");
-    ct_line(f, "nt_clear_losses(p);");
-    ct_line(f, "run_losses(p);");
-    ct_line(f, "run_backward(p);");
-    ct_blank(passes);
-    ct_comment(passes, "The same with the gradient of the input.");
-    f = ct_function(passes, "static void gradient(nt_pass *p)");
-    ct_line(f, "loss(p);");
-    ct_line(f, "run_backward(p);");
-    ct_line(f, "run_input_gradient(p);");
-    ct_blank(passes);
+}
 
-    Ct *tables = ct_new(arena);
+/* The functions that the runtime calls, made of those above. */
+static void entry_points(Ct *passes)
+{
+    ct_raw(passes, "/* The loss alone: running statistics stay as they are. */\n"
+                   "static void loss(nt_pass *p)\n{\n"
+                   "    run_forward(p, 0);\n    nt_clear_losses(p);\n    run_losses(p);\n}\n\n"
+                   "/* Forward, losses, backward. */\n"
+                   "static void train(nt_pass *p)\n{\n"
+                   "    run_forward(p, 1);\n    nt_clear_losses(p);\n    run_losses(p);\n    run_backward(p);\n}\n\n"
+                   "/* The same with the gradient of the input. */\n"
+                   "static void gradient(nt_pass *p)\n{\n"
+                   "    loss(p);\n    run_backward(p);\n    run_input_gradient(p);\n}\n\n");
+}
+
+static void add_tree(Emit *e, Output *out, const char *name, const Ct *tree)
+{
+    Str text = {0};
+    ct_render(tree, 0, &text);
+    add_file(e->arena, out, name, text.data, text.len);
+    str_free(&text);
+}
+
+static void add_main(Emit *e, Output *out, const char *name)
+{
+    Ct *file = ct_new(e->arena);
+    ct_comment(file, "The trainer of %s. Made by netc; do not edit.", e->net->name);
+    ct_directive(file, "include \"runtime/trainer.h\"");
+    ct_blank(file);
+    ct_line(file, "extern const nt_model %s_model, %s_double_model;", name, name);
+    ct_blank(file);
+    Ct *f = ct_function(file, "int main(int argc, char **argv)");
+    ct_line(f, "return nt_trainer_main(&%s_model, &%s_double_model, argc, argv);", name, name);
+    add_tree(e, out, arena_printf(e->arena, "%s_main.c", name), file);
+}
+
+void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, Output *output)
+{
+    Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
+    const char *name = c_name(arena, net->name);
+    Ct *passes = ct_new(arena), *maps = ct_new(arena), *tables = ct_new(arena), *file = ct_new(arena);
+    parameter_map(e, maps, true);
+    start_graph(e, train, maps);
+    training_passes(e, train, passes);
+    start_graph(e, infer, maps);
+    inference_pass(e, infer, passes);
+    update_pass(e, passes);
+    entry_points(passes);
+
     describe_params(e, tables);
     describe_heads(e, tables, train, infer);
     describe_data(e, tables);
     describe_training(e, tables);
     int n_layers = describe_layers(e, tables, train);
-    describe_model(e, tables, train, infer, n_layers);
+    describe_model(e, tables, train, n_layers);
 
-    Ct *file = ct_new(arena);
     ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
                shape_text(arena, net->outputs[0]->out), net->file, target->name);
     ct_directive(file, "include \"runtime/emitted.h\"");
@@ -756,17 +787,6 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     render_functions(e, file);
     ct_append(file, passes);
     ct_append(file, tables);
-    Str text = {0};
-    ct_render(file, 0, &text);
-    add_file(arena, output, arena_printf(arena, "%s.c", c_name(arena, net->name)), text.data, text.len);
-    str_free(&text);
-
-    const char *name = c_name(arena, net->name);
-    str_printf(&text,
-               "/* The trainer of %s. Made by netc; do not edit. */\n#include \"runtime/trainer.h\"\n\nextern const nt_model %s_model, "
-               "%s_double_model;\n\nint main(int argc, char **argv)\n{\n    return nt_trainer_main(&%s_model, &%s_double_model, argc, "
-               "argv);\n}\n",
-               net->name, name, name, name, name);
-    add_file(arena, output, arena_printf(arena, "%s_main.c", name), text.data, text.len);
-    str_free(&text);
+    add_tree(e, output, arena_printf(arena, "%s.c", name), file);
+    add_main(e, output, name);
 }
