@@ -63,6 +63,18 @@ static bool wrong_type(Sema *s, const char *owner, const AttrDef *a, const Val *
     return false;
 }
 
+/* "size, stride, pad": those of n names that are not NULL, each with `after` behind it. */
+static const char *listed(Sema *s, const char *const *names, int n, const char *after)
+{
+    const char *list = "";
+    for (int i = 0; i < n; i++) {
+        if (names[i]) {
+            list = arena_printf(s->arena, "%s%s%s%s", list, *list ? ", " : "", names[i], after);
+        }
+    }
+    return list;
+}
+
 static bool set_size2(Sema *s, const char *owner, const AttrDef *a, const Val *v, int64_t *h, int64_t *w,
                       const char *wanted)
 {
@@ -78,6 +90,72 @@ static bool set_size2(Sema *s, const char *owner, const AttrDef *a, const Val *v
         return wrong_type(s, owner, a, v, wanted);
     }
     return in_range(s, owner, a, (double)*h, v) && (*h == *w || in_range(s, owner, a, (double)*w, v));
+}
+
+static bool set_shape(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    Shape *p = field(out, a);
+    int64_t d[3];
+    if (v->kind == VAL_INT) {
+        *p = (Shape){1, 1, v->integer, true};
+        return in_range(s, owner, a, (double)v->integer, v);
+    }
+    if (v->kind == VAL_SIZE && v->n_dims == 3) {
+        memcpy(d, v->dims, sizeof d);
+    } else if (v->kind == VAL_LIST && v->n_items == 3 && v->items[0].kind == VAL_INT && v->items[1].kind == VAL_INT &&
+               v->items[2].kind == VAL_INT) {
+        for (int i = 0; i < 3; i++) {
+            d[i] = v->items[i].integer;
+        }
+    } else {
+        return wrong_type(s, owner, a, v, "a shape: HxWxC such as 28x28x1, a list [h, w, c], or a number");
+    }
+    *p = (Shape){d[0], d[1], d[2], false};
+    for (int i = 0; i < 3; i++) {
+        if (!in_range(s, owner, a, (double)d[i], v)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool set_choice(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    int n = 0;
+    for (; a->choices[n]; n++) {
+        if ((v->kind == VAL_NAME || v->kind == VAL_STRING) && strcmp(a->choices[n], v->text) == 0) {
+            *(int *)field(out, a) = n;
+            return true;
+        }
+    }
+    Diag *d = diag_error(s->diags, v->loc, "%s of %s is one of %s, and this is %s", a->name, owner,
+                         listed(s, a->choices, n, ""), val_text(s->arena, v));
+    const char *near = v->kind == VAL_NAME ? did_you_mean(v->text, a->choices, n) : NULL;
+    if (near) {
+        diag_help(s->diags, d, "did you mean '%s'?", near);
+    }
+    return false;
+}
+
+static bool set_reals(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    if (v->kind != VAL_LIST) {
+        return wrong_type(s, owner, a, v, "a list of numbers");
+    }
+    Reals *p = field(out, a);
+    p->n = v->n_items;
+    p->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *p->items);
+    for (int i = 0; i < v->n_items; i++) {
+        const Val *item = &v->items[i];
+        if (!val_is_number(item)) {
+            return wrong_type(s, owner, a, item, "a list of numbers");
+        }
+        if (!in_range(s, owner, a, item->real, item)) {
+            return false;
+        }
+        p->items[i] = item->real;
+    }
+    return true;
 }
 
 static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
@@ -121,56 +199,8 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         return set_size2(s, owner, a, v, &p->h, &p->w, "a number, a size HxW, or `same`");
     }
-    case ATTR_SHAPE: {
-        Shape *p = field(out, a);
-        int64_t d[3] = {1, 1, 1};
-        if (v->kind == VAL_INT) {
-            *p = (Shape){1, 1, v->integer, true};
-            return in_range(s, owner, a, (double)v->integer, v);
-        }
-        if (v->kind == VAL_SIZE && v->n_dims == 3) {
-            memcpy(d, v->dims, sizeof d);
-        } else if (v->kind == VAL_LIST && v->n_items == 3 && v->items[0].kind == VAL_INT &&
-                   v->items[1].kind == VAL_INT && v->items[2].kind == VAL_INT) {
-            for (int i = 0; i < 3; i++) {
-                d[i] = v->items[i].integer;
-            }
-        } else {
-            return wrong_type(s, owner, a, v, "a shape: HxWxC such as 28x28x1, a list [h, w, c], or a number");
-        }
-        *p = (Shape){d[0], d[1], d[2], false};
-        for (int i = 0; i < 3; i++) {
-            if (!in_range(s, owner, a, (double)d[i], v)) {
-                return false;
-            }
-        }
-        return true;
-    }
-    case ATTR_CHOICE: {
-        int n = 0;
-        while (a->choices[n]) {
-            n++;
-        }
-        if (v->kind == VAL_NAME || v->kind == VAL_STRING) {
-            for (int i = 0; i < n; i++) {
-                if (strcmp(a->choices[i], v->text) == 0) {
-                    *(int *)field(out, a) = i;
-                    return true;
-                }
-            }
-        }
-        const char *list = "";
-        for (int i = 0; i < n; i++) {
-            list = arena_printf(s->arena, "%s%s%s", list, i ? ", " : "", a->choices[i]);
-        }
-        Diag *d = diag_error(s->diags, v->loc, "%s of %s is one of %s, and this is %s", a->name, owner, list,
-                             val_text(s->arena, v));
-        const char *near = v->kind == VAL_NAME ? did_you_mean(v->text, a->choices, n) : NULL;
-        if (near) {
-            diag_help(s->diags, d, "did you mean '%s'?", near);
-        }
-        return false;
-    }
+    case ATTR_SHAPE: return set_shape(s, owner, a, out, v);
+    case ATTR_CHOICE: return set_choice(s, owner, a, out, v);
     case ATTR_INIT: return sema_init(s, v, field(out, a));
     case ATTR_STRING:
         if (v->kind != VAL_STRING) {
@@ -187,25 +217,7 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
             return wrong_type(s, owner, a, v, "a column: its name, or its number counted from 0");
         }
         return true;
-    case ATTR_REALS: {
-        if (v->kind != VAL_LIST) {
-            return wrong_type(s, owner, a, v, "a list of numbers");
-        }
-        Reals *p = field(out, a);
-        p->n = v->n_items;
-        p->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *p->items);
-        for (int i = 0; i < v->n_items; i++) {
-            const Val *item = &v->items[i];
-            if (!val_is_number(item)) {
-                return wrong_type(s, owner, a, item, "a list of numbers");
-            }
-            if (!in_range(s, owner, a, item->real, item)) {
-                return false;
-            }
-            p->items[i] = item->real;
-        }
-        return true;
-    }
+    case ATTR_REALS: return set_reals(s, owner, a, out, v);
     }
     return false;
 }
@@ -222,18 +234,6 @@ static void set_default(Sema *s, const char *owner, const AttrDef *a, void *out)
     Val v = sema_eval(s, NULL, e);
     set_attr(s, owner, a, out, &v);
     s->diags->n_sources--;
-}
-
-/* "size, stride, pad": those of n names that are not NULL, each with `after` behind it. */
-static const char *listed(Sema *s, const char *const *names, int n, const char *after)
-{
-    const char *list = "";
-    for (int i = 0; i < n; i++) {
-        if (names[i]) {
-            list = arena_printf(s->arena, "%s%s%s%s", list, *list ? ", " : "", names[i], after);
-        }
-    }
-    return list;
 }
 
 /* Names of the arguments that users can give; NULL for the hidden ones and, with `keywords`, for the positional ones.
