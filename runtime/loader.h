@@ -67,7 +67,7 @@ static inline const char *nt_loaded_text(int status)
 typedef struct nt_stored {
     const char *name;
     int n_dims, dims[4];             /* of the tensor on disk */
-    int out, in, window;             /* output channels of all groups, input channels of one; a vector has 1, 1 */
+    int out, in, window;             /* output channels of all groups, or values of a vector; input channels of one group */
     int groups, panel, out_padded;   /* panel 0: a vector, which lies in memory as on disk */
     size_t offset;                   /* of its first value in memory */
 } nt_stored;

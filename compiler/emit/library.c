@@ -46,8 +46,7 @@ static void add_tree(const Library *lib, const char *file, const Ct *tree)
 
 static nt_stored stored_form(const NetParam *p)
 {
-    nt_stored s = {.name = p->name, .n_dims = 1, .dims = {(int)p->out}, .out = (int)p->out, .in = 1, .window = 1, .groups = 1,
-                   .offset = (size_t)p->offset};
+    nt_stored s = {.name = p->name, .n_dims = 1, .dims = {(int)p->out}, .out = (int)p->out, .offset = (size_t)p->offset};
     if (p->panels) {
         s.in = (int)p->in;
         s.window = (int)(p->kh * p->kw);
@@ -366,12 +365,16 @@ static void emit_loader(const Library *lib)
         Ct *table = ct_table(file, "static const nt_stored stored[] =");
         for (int i = 0; i < net->n_params; i++) {
             const nt_stored s = stored_form(net->params[i]);
-            const char *dims = "";
+            const char *name = c_string(e->arena, s.name), *dims = "";
             for (int k = 0; k < s.n_dims; k++) {
                 dims = arena_printf(e->arena, "%s%s%d", dims, k ? ", " : "", s.dims[k]);
             }
-            ct_line(table, "{.name = %s, .n_dims = %d, .dims = {%s}, .out = %d, .in = %d, .window = %d,", c_string(e->arena, s.name),
-                    s.n_dims, dims, s.out, s.in, s.window);
+            if (s.panel == 0) {
+                ct_line(table, "{.name = %s, .n_dims = 1, .dims = {%s}, .out = %d, .offset = %zu},", name, dims, s.out, s.offset);
+                continue;
+            }
+            ct_line(table, "{.name = %s, .n_dims = %d, .dims = {%s}, .out = %d, .in = %d, .window = %d,", name, s.n_dims, dims, s.out, s.in,
+                    s.window);
             ct_line(table, " .groups = %d, .panel = %d, .out_padded = %d, .offset = %zu},", s.groups, s.panel, s.out_padded, s.offset);
         }
         ct_blank(file);
@@ -612,8 +615,9 @@ static void emit_example(const Library *lib)
 }
 
 static const char makefile[] =
-    "# Builds the inference library of @ and its example, which `make run%s INPUT=a.f32` runs; without INPUT, on zeros.\n"
-    "# `make OPENMP=` builds for one thread. The files also compile by themselves: these flags only make them fast.\n"
+    "# Builds the inference library of @ and its example.\n"
+    "#   make run%s INPUT=a.f32   runs the example; without INPUT, on zeros\n"
+    "#   make OPENMP=   builds for one thread\n"
     "CC ?= cc\n"
     "OPENMP = -fopenmp\n"
     "CFLAGS = -std=c11 -O3 -fPIC %s%s%s -Wall -Wextra -Wpedantic\n"

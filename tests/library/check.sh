@@ -1,0 +1,188 @@
+#!/bin/sh
+# check.sh NETC - inference libraries: they say what the trainer's `predict` says, loaded and with weights compiled in, on any number
+# of threads; hostile weights end with a status; the sources have no warnings, are the same each time, and ask for nothing but the C
+# library, its mathematics and OpenMP.
+set -eu
+netc=$(realpath "$1")
+cd "$(dirname "$0")"
+nets=$PWD/../torch/nets
+fixtures=$PWD/../torch/fixtures
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cc=${CC:-cc}
+flags='-std=c11 -Wall -Wextra -Wpedantic -Werror'
+export NETC_CFLAGS=-O1
+failed=0
+
+fail() {
+    echo "FAIL $*"
+    failed=1
+}
+
+# user NAME SOURCE OUT FLAGS ...: a user of the library NAME; for it, the network is called `net`.
+user() {
+    name=$1 source=$2 out=$3
+    upper=$(echo "$name" | tr a-z A-Z)
+    shift 3
+    set -- "$@" "-DNETWORK_H=\"$name.h\""
+    for word in model status load load_file message run pretrained; do
+        set -- "$@" "-Dnet_$word=${name}_$word"
+    done
+    for word in INPUT INPUT_H INPUT_W INPUT_C OUTPUT ALIGNMENT MODEL_BYTES WORKSPACE_BYTES LOADED CUT_SHORT NOT_SAFETENSORS CANNOT_READ \
+        PARAMETER_MISSING PARAMETER_UNKNOWN PARAMETER_TWICE PARAMETER_SHAPE PARAMETER_TYPE CONSTANTS_INVALID; do
+        set -- "$@" "-DNET_$word=${upper}_$word"
+    done
+    # shellcheck disable=SC2086 # flags are words
+    "$cc" $flags -fopenmp -o "$out" "$source" "$@" -lm
+}
+
+# close MODE FILE JSON: the numbers of FILE against those of predict, 1e-5 apart at most.
+close() {
+    sed 's/.*"\(probabilities\|output\)":\[\([^]]*\)\].*/\2/; s/,/ /g' "$3" | paste -d ' ' "$2" - |
+        awk -v what="$1" '{
+                n = NF / 2
+                for (i = 1; i <= n; i++) {
+                    d = $i - $(n + i)
+                    worst = d > worst ? d : -d > worst ? -d : worst
+                    all++
+                }
+            }
+            END {
+                printf "%-44s %4d values, at most %.1e apart\n", what, all, worst
+                exit !(all > 0 && worst < 1e-5)
+            }' || fail "$1: not what predict says"
+}
+
+# compare NAME MODE WEIGHTS TARGET LABEL
+compare() {
+    lib=$work/$1.$4
+    "$netc" build "$nets/$1.net" -o "$lib" --kind library --target "$4"
+    user "$1" use.c "$lib/use" -O1 -I"$lib" "$lib/lib$1.a"
+    "$lib/use" input "$lib/in.npy" 3
+    "$work/$1" predict --weights "$3" --format json "$lib/in.npy" >"$lib/predicted"
+    "$lib/use" "$2" "$3" "$lib/in.npy" >"$lib/values"
+    if [ "$2" = run ]; then # hexadecimal floats, for others to compare bit by bit
+        awk '{ for (i = 1; i <= NF; i++) printf "%s%s", $i, i < NF ? " " : "\n" }' "$lib/values" | to_decimal >"$lib/decimal"
+    else
+        cp "$lib/values" "$lib/decimal"
+    fi
+    close "$1 $4 $5" "$lib/decimal" "$lib/predicted"
+
+    OMP_NUM_THREADS=1 "$lib/use" run "$3" "$lib/in.npy" >"$lib/one"
+    OMP_NUM_THREADS=4 "$lib/use" run "$3" "$lib/in.npy" >"$lib/four"
+    cmp "$lib/one" "$lib/four" || fail "$1: threads change the results"
+
+    # As an archive, with the weights inside.
+    "$netc" build "$nets/$1.net" -o "$lib/own/in.a" --kind library --target "$4" --weights "$3"
+    user "$1" use.c "$lib/own/use" -O1 -DPRETRAINED -I"$lib/own" "$lib/own/in.a"
+    "$lib/own/use" run - "$lib/in.npy" >"$lib/inside"
+    cmp "$lib/one" "$lib/inside" || fail "$1: weights that are compiled in give other results"
+    symbols "$lib/lib$1.a" "$1"
+    symbols "$lib/own/in.a" "$1"
+}
+
+to_decimal() {
+    while read -r line; do
+        # shellcheck disable=SC2086 # words
+        printf '%.9g ' $line
+        echo
+    done
+}
+
+# symbols ARCHIVE NAME: what it asks others for, and what it shows.
+symbols() {
+    nm -u "$1" | awk 'NF == 2 { print $2 }' | sort -u >"$1.asks"
+    if grep -Evx "$2_[a-z_]*|(GOMP|omp|__kmpc)_[a-z_]*|mem(cpy|set|move)|f(open|read|close|error)|malloc|realloc|free|ldexp|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__mem(cpy|set)_chk|(exp|log|log1p|expm1|tanh|erf|sqrt|pow|fmax|fmin|fma)f" "$1.asks"; then
+        fail "$(basename "$1") asks for more than the C library"
+    fi
+    if nm --defined-only -g "$1" | awk 'NF == 3 { print $3 }' | grep -v "^$2_"; then
+        fail "$(basename "$1") shows names that are not the network's"
+    fi
+}
+
+"$cc" -std=c11 -O1 -o "$work/annotate" annotate.c
+for name in mini_lenet5 mini_resnet20 softmax mse; do
+    "$netc" build "$nets/$name.net" -o "$work/$name"
+    case $name in
+    softmax | mse) mode=run ;; # what it gives is what predict prints
+    *) mode=softmax ;;
+    esac
+    weights=$fixtures/$name.weights.safetensors
+    compare $name $mode "$weights" generic ''
+    compare $name $mode "$weights" native ''
+done
+
+# The constants of the weights file are applied: one a channel, one a value.
+for constants in '3 3 1.0' '432 0 1.0' '0 3 0.5'; do
+    # shellcheck disable=SC2086 # words
+    "$work/annotate" "$fixtures/mini_resnet20.weights.safetensors" "$work/annotated" $constants
+    compare mini_resnet20 softmax "$work/annotated" native "means, stds, scale: $constants"
+done
+
+# Hostile weights, under the sanitizers where the compiler has them.
+"$netc" emit "$nets/mini_lenet5.net" -o "$work/hostile" --kind library --target generic
+if user mini_lenet5 hostile.c "$work/hostile/run" -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -I"$work/hostile" \
+    "$work/hostile/mini_lenet5.c" "$work/hostile/mini_lenet5_load.c"; then
+    "$work/hostile/run" "$fixtures/mini_lenet5.weights.safetensors" || fail "hostile weights"
+else
+    fail "hostile.c cannot be compiled"
+fi
+
+# Weights that are not the network's are refused, with the place.
+head -c 3000 "$fixtures/mini_lenet5.weights.safetensors" >"$work/short"
+for weights in "$work/short" "$fixtures/softmax.weights.safetensors" "$work/none"; do
+    status=0
+    "$netc" emit "$nets/mini_lenet5.net" -o "$work/refused" --kind library --weights "$weights" 2>"$work/log" || status=$?
+    if [ $status -ne 1 ] || ! grep -qF "$weights" "$work/log"; then
+        cat "$work/log"
+        fail "$weights as weights of mini_lenet5: status $status"
+    fi
+done
+status=0
+"$netc" emit "$nets/mini_lenet5.net" -o "$work/refused" --weights "$work/short" 2>"$work/log" || status=$?
+[ $status -eq 2 ] || fail "--weights with a trainer: status $status"
+
+# Sources: the same bytes each time, no warnings with or without OpenMP, for C++ too; the example runs.
+compilers=0
+for name in mini_lenet5 mini_resnet20 mini_googlenet; do
+    weights=$fixtures/$name.weights.safetensors
+    for target in generic avx2; do
+        one=$work/one two=$work/elsewhere/two
+        "$netc" emit "$nets/$name.net" -o "$one" --kind library --target $target
+        "$netc" emit "$nets/$name.net" -o "$one" --kind library --target $target --weights "$weights"
+        (
+            cd "$work"
+            "$netc" emit "$nets/$name.net" -o elsewhere/two --kind library --target $target
+            "$netc" emit "$nets/$name.net" -o elsewhere/two --kind library --target $target --weights "$weights"
+        )
+        diff -rq "$one" "$two" || fail "$name for $target: two emissions differ"
+        if grep -rnF -e "$work" -e "$PWD" "$one"; then
+            fail "$name for $target: a path in the sources"
+        fi
+        isa=
+        [ $target = generic ] || isa='-march=haswell -DNT_TARGET_AVX2'
+        for compiler in gcc clang clang-14; do
+            command -v $compiler >/dev/null || continue
+            compilers=$((compilers + 1))
+            for openmp in '' -fopenmp; do
+                for source in "$one/$name.c" "$one/${name}_weights.c" "$one/${name}_example.c"; do
+                    # shellcheck disable=SC2086 # flags are words
+                    $compiler $flags $isa $openmp -fsyntax-only "$source" || fail "$compiler $isa $openmp $(basename "$source")"
+                done
+            done
+        done
+        rm -rf "$one" "$two"
+    done
+done
+[ $compilers -gt 0 ] || fail "there is neither gcc nor clang"
+
+"$netc" emit "$nets/mini_lenet5.net" -o "$work/example" --kind library
+make -s -C "$work/example" CC="$cc" OPENMP= CFLAGS="$flags -O1"
+tail -c +129 "$work/mini_lenet5.generic/in.npy" >"$work/in.f32"
+make -s -C "$work/example" run CC="$cc" WEIGHTS="$fixtures/mini_lenet5.weights.safetensors" INPUT="$work/in.f32" | tail -n 3 >"$work/shown"
+to_decimal <"$work/mini_lenet5.generic/one" | sed 's/ $//' | cmp - "$work/shown" || fail "the example prints other values"
+echo '#include "mini_lenet5.h"' >"$work/example/user.cc"
+if command -v c++ >/dev/null; then
+    c++ -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/example/user.cc" || fail "the header in C++"
+fi
+exit $failed
