@@ -115,13 +115,12 @@ static Val eval_binary(Sema *s, Scope *scope, const Expr *e)
     }
     if (!val_is_number(&l) || !val_is_number(&r)) {
         const Val *bad = val_is_number(&l) ? &r : &l;
-        /* sums of losses are taken apart by the train section, so the tree is kept */
-        if (bad->kind == VAL_CALL || bad->kind == VAL_NAME) {
-            if (bad->kind == VAL_NAME && e->op != '+' && e->op != '*') {
-                diag_error(s->diags, bad->loc, "'%s' is not a constant: '%c' needs numbers on both sides", bad->text, e->op);
-                return none(e->loc);
-            }
-            return (Val){.kind = VAL_CALL, .loc = e->loc, .text = "?", .expr = e};
+        if (bad->kind == VAL_CALL || (bad->kind == VAL_NAME && s->in_section)) {
+            return (Val){.kind = VAL_CALL, .loc = e->loc, .text = "?", .expr = e}; /* a sum of losses: the section takes it apart */
+        }
+        if (bad->kind == VAL_NAME) {
+            diag_error(s->diags, bad->loc, "'%c' needs numbers on both sides, and '%s' is not a constant known here", e->op, bad->text);
+            return none(e->loc);
         }
         diag_error(s->diags, bad->loc, "'%c' needs numbers on both sides, and this is %s", e->op, val_kind_text(bad));
         return none(e->loc);

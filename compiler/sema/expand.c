@@ -107,6 +107,9 @@ Diag *layer_error(LayerCtx *cx, const char *attr, const char *format, ...)
 void layer_note_input(LayerCtx *cx, Diag *d, int input)
 {
     const Layer *from = cx->layer->inputs[input];
+    while (from->op->elt && from->n_inputs == 1) {
+        from = from->inputs[0]; /* what is element-wise left the shape as it found it */
+    }
     const char *why = from->op->why ? from->op->why(cx->arena, from) : NULL;
     diag_note(cx->diags, d, from->loc, "%s gives %s%s%s", from->name, shape_text(cx->arena, from->out), why ? ": " : "",
               why ? why : "");
@@ -374,7 +377,7 @@ static Scope *bind_parameters(Sema *s, const Body *b, const Element *e, const It
         if (slots[i].state != BIND_DONE && p->default_value) {
             slots[i].val = sema_eval(s, scope, p->default_value);
             ok &= slots[i].val.kind != VAL_NONE;
-        } else if (slots[i].state != BIND_DONE) {
+        } else if (slots[i].state != BIND_DONE && ok) { /* a misspelt name has been reported already */
             Diag *d = diag_error(s->diags, e->loc, "block '%s' needs '%s'", item->name, p->name);
             diag_note(s->diags, d, p->loc, "'%s' has no default", p->name);
             sema_note_calls(s, d, s->frame);
@@ -973,6 +976,7 @@ Net *sema_network(Arena *a, Diags *d, Ast *ast, const Define *defines, int n_def
         check_names(&s);
         check_reads(&s);
     }
+    s.in_section = true;
     sema_sections(&s, ast, globals);
     return d->errors == 0 ? net : NULL;
 }
