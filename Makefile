@@ -100,11 +100,11 @@ VARIANT_double := -DNT_DOUBLE
 VARIANT_avx2 := -mavx2 -mfma -DNT_TARGET_AVX2
 KERNEL_TESTS := $(foreach v,$(KERNEL_VARIANTS),$(patsubst %.c,$(BUILD)/%.$(v),$(wildcard tests/kernels/test_*.c)))
 RUNTIME_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/runtime/test_*.c))
-COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/frontend/test_*.c tests/sema/test_*.c))
+COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard $(addprefix tests/,frontend/test_*.c sema/test_*.c interp/test_*.c)))
 PROGRAMS := $(KERNEL_TESTS) $(RUNTIME_TESTS) $(COMPILER_TESTS)
 HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
 
-CHECKS := $(wildcard tests/checks/*.sh tests/report/run.sh)
+CHECKS := $(wildcard $(addprefix tests/,checks/*.sh report/run.sh report/memory.sh docs/check.sh))
 GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
 TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
 EXAMPLES := $(wildcard examples/*.net)
@@ -169,8 +169,68 @@ bless: test-programs
 	@BLESS=1 BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(GOLDENS)
 	@tests/report/run.sh $(BUILD)/netc --bless
 
+# ---- fuzzing: needs clang ----
+
+FUZZ := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c tests/frontend/fuzz_*.c))
+FUZZ_TIME ?= 60
+FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_POSIX_C_SOURCE=200809L
+FUZZ_SOURCES := $(filter-out compiler/main.c,$(COMPILER)) $(addprefix $(BUILD)/gen/,net.tab.c net.lex.c ops.c embedded.c) $(RUNTIME)
+FUZZ_OBJ := $(patsubst $(BUILD)/%,%,$(FUZZ_SOURCES:.c=.o))
+FUZZ_OBJ := $(FUZZ_OBJ:%=build/fuzz/%)
+
+build/fuzz/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/net.tab.h
+	@mkdir -p $(@D)
+	@echo '  CLANG $<'
+	@$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -DNETC_VERSION='"$(VERSION)"' -Icompiler -I$(BUILD)/gen -MMD -MP -c -o $@ $<
+build/fuzz/%.o: %.c $(BUILD)/gen/net.tab.h
+	@mkdir -p $(@D)
+	@echo '  CLANG $<'
+	@$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -DNETC_VERSION='"$(VERSION)"' -Icompiler -I$(BUILD)/gen -MMD -MP -c -o $@ $<
+build/fuzz/libnetc.a: $(FUZZ_OBJ)
+	@rm -f $@ && $(AR) rcs $@ $^
+$(FUZZ:%=build/fuzz/%): build/fuzz/%: tests/%.c build/fuzz/libnetc.a
+	@mkdir -p $(@D)
+	@echo '  CLANG $<'
+	@$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -Icompiler -MMD -MP -MF $@.d -o $@ $< build/fuzz/libnetc.a $(RUNTIME_LIBS)
+
+## make fuzz         every fuzz target for FUZZ_TIME seconds (60); FUZZ=fuzz/fuzz_check only that one
+fuzz: $(FUZZ:%=build/fuzz/%)
+	@for target in $(FUZZ); do scripts/fuzz.sh build/fuzz/$$target $(FUZZ_TIME) || exit 1; done
+
+# ---- for people ----
+
+## make demo         trains LeNet-5 on Fashion-MNIST, measures it, shows some predictions
+demo:
+	@scripts/deps.sh demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh $(BUILD)/netc $(BUILD)/demo
+
+## make bench        trainers against PyTorch, if PYTHON has it
+BENCH := mlp_mnist lenet5 resnet20_cifar vgg_cifar
+bench: $(BENCH:%=$(BUILD)/bench/%)
+	$(PYTHON) tests/bench/run.py $(foreach m,$(BENCH),$(m)=$(BUILD)/bench/$(m))
+$(BUILD)/bench/%: examples/%.net all
+	@mkdir -p $(@D)
+	@echo '  NETC $<'
+	@$(BUILD)/netc build $< -o $@
+
+## make install      to PREFIX (/usr/local), under DESTDIR
+LIBRARY := $(DESTDIR)$(PREFIX)/lib/netc
+SHARE := $(DESTDIR)$(PREFIX)/share/netc
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIBRARY) $(SHARE)/examples/blocks
+	install $(BUILD)/netc $(DESTDIR)$(PREFIX)/bin/netc
+	install -m 644 $(BUILD)/libnetc-runtime.a $(LIBRARY)
+	install -m 644 $(wildcard examples/*.net) $(SHARE)/examples
+	install -m 644 $(wildcard examples/blocks/*.net) $(SHARE)/examples/blocks
+
+## make uninstall
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/netc
+	rm -rf $(LIBRARY) $(SHARE)
+
 ## make clean
 clean:
 	rm -rf build netc
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) build/fuzz -name '*.d' 2>/dev/null)
