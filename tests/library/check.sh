@@ -56,8 +56,10 @@ close() {
 # compare NAME MODE WEIGHTS TARGET LABEL
 compare() {
     lib=$work/$1.$4
-    "$netc" build "$nets/$1.net" -o "$lib" --kind library --target "$4"
-    user "$1" use.c "$lib/use" -O1 -I"$lib" "$lib/lib$1.a"
+    if [ ! -d "$lib" ]; then
+        "$netc" build "$nets/$1.net" -o "$lib" --kind library --target "$4"
+        user "$1" use.c "$lib/use" -O1 -I"$lib" "$lib/lib$1.a"
+    fi
     "$lib/use" input "$lib/in.npy" 3
     "$work/$1" predict --weights "$3" --format json "$lib/in.npy" >"$lib/predicted"
     "$lib/use" "$2" "$3" "$lib/in.npy" >"$lib/values"
@@ -92,7 +94,7 @@ to_decimal() {
 # symbols ARCHIVE NAME: what it asks others for, and what it shows.
 symbols() {
     nm -u "$1" | awk 'NF == 2 { print $2 }' | sort -u >"$1.asks"
-    if grep -Evx "$2_[a-z_]*|(GOMP|omp|__kmpc)_[a-z_]*|mem(cpy|set|move)|f(open|read|close|error)|malloc|realloc|free|ldexp|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__mem(cpy|set)_chk|(exp|log|log1p|expm1|tanh|erf|sqrt|pow|fmax|fmin|fma)f" "$1.asks"; then
+    if grep -Evx "$2_[a-z_]*|(GOMP|omp|__kmpc)_[a-z_0-9]*|mem(cpy|set|move)|f(open|read|close|error)|malloc|realloc|free|ldexp|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__mem(cpy|set)_chk|(exp|log|log1p|expm1|tanh|erf|sqrt|pow|fmax|fmin|fma)f" "$1.asks"; then
         fail "$(basename "$1") asks for more than the C library"
     fi
     if nm --defined-only -g "$1" | awk 'NF == 3 { print $3 }' | grep -v "^$2_"; then
@@ -108,8 +110,8 @@ for name in mini_lenet5 mini_resnet20 softmax mse; do
     *) mode=softmax ;;
     esac
     weights=$fixtures/$name.weights.safetensors
-    compare $name $mode "$weights" generic ''
     compare $name $mode "$weights" native ''
+    [ $name != mini_resnet20 ] || compare $name $mode "$weights" generic ''
 done
 
 # The constants of the weights file are applied: one a channel, one a value.
@@ -177,10 +179,10 @@ done
 [ $compilers -gt 0 ] || fail "there is neither gcc nor clang"
 
 "$netc" emit "$nets/mini_lenet5.net" -o "$work/example" --kind library
-make -s -C "$work/example" CC="$cc" OPENMP= CFLAGS="$flags -O1"
-tail -c +129 "$work/mini_lenet5.generic/in.npy" >"$work/in.f32"
-make -s -C "$work/example" run CC="$cc" WEIGHTS="$fixtures/mini_lenet5.weights.safetensors" INPUT="$work/in.f32" | tail -n 3 >"$work/shown"
-to_decimal <"$work/mini_lenet5.generic/one" | sed 's/ $//' | cmp - "$work/shown" || fail "the example prints other values"
+make -s -C "$work/example" CC="$cc -Werror" OPENMP=
+tail -c +129 "$work/mini_lenet5.native/in.npy" >"$work/in.f32"
+make -s -C "$work/example" run WEIGHTS="$fixtures/mini_lenet5.weights.safetensors" INPUT="$work/in.f32" | tail -n 3 >"$work/shown"
+to_decimal <"$work/mini_lenet5.native/one" | sed 's/ $//' | cmp - "$work/shown" || fail "the example prints other values"
 echo '#include "mini_lenet5.h"' >"$work/example/user.cc"
 if command -v c++ >/dev/null; then
     c++ -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/example/user.cc" || fail "the header in C++"

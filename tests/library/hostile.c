@@ -176,7 +176,28 @@ static void damaged(bytes file)
     expect_edited(file, "{", "{\"__metadata__\":[],", NET_NOT_SAFETENSORS, NULL);
 }
 
-/* constants(JSON) is the file with these preprocessing constants. */
+/* Files that end with their header, whatever it is in the middle of. */
+static void headers_alone(void)
+{
+    static const char *const headers[] = {
+        "{", "{\"", "{\"a", "{\"a\\", "{\"a\\u00", "{\"a\"", "{\"a\":", "{\"a\":{", "{\"a\":{\"shape\":[", "{\"a\":{\"shape\":[1",
+        "{\"a\":{\"shape\":[1]", "{\"a\":{\"dtype\":\"F32", "{\"__metadata__\":{", "{\"__metadata__\":{\"netc.preprocessing\":\"{\\\"mean\\\":[1",
+        "  ", "\"", "{} x", "{}}",
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        unsigned char text[256] = {0};
+        memcpy(text + 8, headers[i], strlen(headers[i]));
+        bytes b = bytes_of(text, 8 + strlen(headers[i]));
+        set_header_length(b, strlen(headers[i]));
+        expect(b, NET_NOT_SAFETENSORS, NULL, headers[i]);
+        free(b.at);
+    }
+    bytes none = bytes_of("\2\0\0\0\0\0\0\0{}", 10);
+    expect(none, NET_PARAMETER_MISSING, "c1.weight", "no tensors");
+    free(none.at);
+}
+
+/* The file with these preprocessing constants. */
 static void expect_constants(bytes file, const char *json, net_status wanted, float factor, float shift)
 {
     char text[1024];
@@ -290,6 +311,7 @@ int main(int argc, char **argv)
     }
     cut_short(file);
     damaged(file);
+    headers_alone();
     constants(file);
     other_types();
     random_damage(file, 20000);
