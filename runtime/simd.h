@@ -10,6 +10,8 @@
  *   v_load(p) v_store(p, v)  VL elements from or to any address (of a real)
  *   v_load_n(p, k)           the first k (0..VL) elements, the other lanes zero; touches no memory past them
  *   v_store_n(p, v, k)       the first k lanes only
+ *   v_stream(p, v)           v_store to a multiple of a vector's size, past the caches: for whole lines of large arrays
+ *                            that are read much later. Before other threads may read, v_stream_end().
  *   v_zero() v_set1(a)
  *   v_iota()                 0, 1, 2, ... VL-1
  *   v_add v_sub v_mul v_div v_neg v_abs v_sqrt

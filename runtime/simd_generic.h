@@ -33,6 +33,15 @@ static inline void v_store(real *p, vf v)
     memcpy(p, v.lane, sizeof v.lane);
 }
 
+static inline void v_stream(real *p, vf v)
+{
+    v_store(p, v);
+}
+
+static inline void v_stream_end(void)
+{
+}
+
 static inline vf v_set1(real a)
 {
     vf v;

@@ -7,7 +7,8 @@
  *   forward           rows = K_CI,      channels = K_CO
  *   K_BACKWARD = 1    rows = K_CO_REAL, channels = K_CI padded to VL, zero for those that pad
  * [group of K_PG panels of K_U_NR channels][part of K_KB rows][position][panel of the group][row of the part][width],
- * every last one as small as what is left. In all that is (K_T + 2)^2 * rows * channels elements. */
+ * every last one as small as what is left. In all that is (K_T + 2)^2 * rows * channels elements, the first at a
+ * multiple of a vector's size. What the second-level cache cannot keep is written past it, in half the time. */
 #include "../simd.h"
 #ifndef K_T
 #define K_T 4 /* output pixels of a tile's side, 2 or 4 */
@@ -65,7 +66,7 @@ static void k_main(const real *restrict w, real *restrict u)
 {
     const int side = K_T + 2, rows = K_BACKWARD ? K_CO_REAL : K_CI;
     const int channels = K_BACKWARD ? (K_CI + VL - 1) / VL * VL : K_CO, panels = (channels + K_U_NR - 1) / K_U_NR;
-    const int chunks = (rows + VL - 1) / VL;
+    const int chunks = (rows + VL - 1) / VL, large = 1 << 18;
     vf g[9][VL], lines[3][K_T + 2], t[K_T + 2];
     _Alignas(64) real block[(K_T + 2) * (K_T + 2)][VL * K_U_NR]; /* [position][row][channel of the panel] */
 #pragma omp for schedule(static)
@@ -90,9 +91,15 @@ static void k_main(const real *restrict w, real *restrict u)
         int group_width = channels - group < K_PG * K_U_NR ? channels - group : K_PG * K_U_NR;
         real *to = u + (ptrdiff_t)side * side * ((ptrdiff_t)rows * group + (ptrdiff_t)group_width * (row / K_KB * K_KB))
                    + (channel - group) * part_rows + row % K_KB * width;
-        for (int position = 0; position < side * side; position++)
-            for (int i = 0; i < block_rows * width; i += VL)
-                v_store(to + (ptrdiff_t)position * group_width * part_rows + i, v_load(block[position] + i));
+        for (int position = 0; position < side * side; position++, to += group_width * part_rows) {
+            for (int i = 0; i < block_rows * width; i += VL) {
+                if ((ptrdiff_t)side * side * rows * channels > large)
+                    v_stream(to + i, v_load(block[position] + i));
+                else
+                    v_store(to + i, v_load(block[position] + i));
+            }
+        }
+        v_stream_end();
     }
 }
 /* kernel } */

@@ -192,6 +192,11 @@ static void test_lanes(void **state)
         for (int i = 0; i <= VL; i++)
             assert_true(out[i] == (i < k ? a[i] : -7));
     }
+    _Alignas(VL * sizeof(real)) real streamed[2 * VL] = {0};
+    v_stream(streamed + VL, v_load(a));
+    v_stream_end();
+    for (int i = 0; i < VL; i++)
+        assert_true(streamed[i] == 0 && streamed[VL + i] == a[i]);
     vf x = v_load(a), y = v_load(b), z = v_set1(3);
     real add[VL], sub[VL], mul[VL], quotient[VL], fma_[VL], fnma[VL], most[VL], least[VL], minus[VL], size[VL];
     v_store(add, v_add(x, y));

@@ -29,6 +29,15 @@ static const double rounding = DBL_EPSILON / 2;
 static const double rounding = FLT_EPSILON / 2;
 #endif
 
+/* Room for U, which begins at a multiple of a vector's size. */
+static real *new_u(size_t elements)
+{
+    size_t unit = VL * sizeof(real);
+    real *u = aligned_alloc(unit, (elements * sizeof(real) + unit - 1) / unit * unit);
+    assert_non_null(u);
+    return u;
+}
+
 static layer random_winograd(int largest)
 {
     layer l = {.n = random_int(1, 3), .groups = 1, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
@@ -99,7 +108,7 @@ static job new_job(const layer *l, int t, int backward, int gapless)
     K_CO = l->co_padded;
     K_CO_REAL = l->co;
     real *panels = new_panels(l, K_NR, 1);
-    j.u = allocate((size_t)((t + 2) * (t + 2) * ci * co) * sizeof(real));
+    j.u = new_u((size_t)((t + 2) * (t + 2) * ci * co));
     k_weights(panels, j.u);
     K_CI = ci;
     K_CO = co;
@@ -204,6 +213,21 @@ static void test_to_input(void **state)
     check_direction(1);
 }
 
+/* Weights whose transform is written past the caches. */
+static void test_large(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        layer l = {.n = 2, .h = 5, .w = 6, .ci = 150, .co = 119, .groups = 1, .kh = 3, .kw = 3, .ph = 1, .pw = 1};
+        l.sh = l.sw = l.dh = l.dw = 1;
+        finish_layer(&l);
+        int t = i % 2 ? 2 : 4;
+        job j = new_job(&l, t, i / 2, 0);
+        check_job(&l, &j, bounds[t]);
+        free_job(&j);
+    }
+}
+
 /* Neither the number of threads nor the other samples of the batch change a single bit. */
 static void test_same_bits(void **state)
 {
@@ -242,7 +266,7 @@ static void test_weights_same_bits(void **state)
         K_CO_REAL = l.co;
         size_t elements = (size_t)((K_T + 2) * (K_T + 2) * (K_BACKWARD ? l.co * l.ci_padded : l.ci * l.co_padded));
         real *w = new_panels(&l, K_NR, 1);
-        real *u = allocate(elements * sizeof(real)), *again = allocate(elements * sizeof(real));
+        real *u = new_u(elements), *again = new_u(elements);
         for (size_t k = 0; k < elements; k++)
             u[k] = again[k] = (real)NAN;
         k_weights(w, u);
@@ -262,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_to_input),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_weights_same_bits),
     };
