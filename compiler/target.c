@@ -87,3 +87,13 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
     }
     return tile;
 }
+
+WinogradTile target_winograd(const Target *t, int64_t channels, int64_t rows)
+{
+    int nr = target_panel(t, channels);
+    WinogradTile tile = {.mr = tile_rows(t, nr)};
+    tile.tb = 4 * tile.mr;
+    tile.kb = (int)limit(64, t->vl, round_up(rows, t->vl));
+    tile.pg = (int)limit(8, 1, (channels + nr - 1) / nr);
+    return tile;
+}

@@ -2,8 +2,10 @@
  * the input), conv_dw (gradient of weights and, on the way, of the bias). */
 #include "bias.h"
 #include "product.h"
+#include "winograd.h"
 #include "window.h"
 
+#include "../config.h"
 #include "../emit/rules.h"
 #include "../interp.h"
 #include "../target.h"
@@ -13,7 +15,7 @@ typedef struct ConvAttrs {
     Size2 size, stride, dilation;
     Pad pad;
     int64_t groups;
-    bool bias;
+    bool bias, exact;
     InitSpec init;
     Geometry geo; /* set by the shape rule */
 } ConvAttrs;
@@ -57,7 +59,7 @@ static bool conv_shape(LayerCtx *cx)
     Geometry *g = &a->geo;
     *g = (Geometry){.in_h = in.h, .in_w = in.w, .in_c = in.c, .out_c = a->channels, .kh = a->size.h, .kw = a->size.w,
                     .stride_h = a->stride.h, .stride_w = a->stride.w, .dilation_h = a->dilation.h, .dilation_w = a->dilation.w,
-                    .groups = a->groups};
+                    .groups = a->groups, .exact = a->exact};
     g->out_h = window_count(in.h, g->kh, g->stride_h, g->dilation_h, a->pad.same, a->pad.h, &g->pad_top);
     g->out_w = window_count(in.w, g->kw, g->stride_w, g->dilation_w, a->pad.same, a->pad.w, &g->pad_left);
     if (g->out_h < 1 || g->out_w < 1) {
@@ -110,7 +112,10 @@ extern const OpDef op_conv, op_conv_dx, op_conv_dw;
 Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias)
 {
     Value *in[2] = {x, graph_param(g, weight)};
-    Value *y = graph_apply(g, &op_conv, geo, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
+    Geometry *own = arena_alloc(g->arena, sizeof *own); /* training and inference choose for themselves */
+    *own = *geo;
+    own->winograd = winograd_tile(geo, g->training ? g->net->config->batch : 1);
+    Value *y = graph_apply(g, &op_conv, own, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
     if (!bias) {
         return y;
     }
@@ -273,6 +278,10 @@ static void conv_emit(Emit *e, Node *n)
     const Geometry *g = n->attrs;
     Value *x = n->in[0];
     const NetParam *w = n->in[1]->param;
+    if (g->winograd) {
+        winograd_emit(e, n, x, n->in[1], false);
+        return;
+    }
     emit_kernel(e, "igemm");
     emit_forward_window(e, g, x, names);
     ProductShape p = forward_product_shape(g, w);
@@ -286,15 +295,25 @@ static void conv_emit(Emit *e, Node *n)
     emit_end(e);
 }
 
+static int64_t conv_work(const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    return g->winograd ? winograd_work(g, t, false) : 0;
+}
+
 static const char *describe_product(Arena *a, const ProductShape *p, const Target *t)
 {
     ProductTile tile = target_product(t, p);
-    return arena_printf(a, "tile %dx%d, blocks of %d pixels and %d of %lld products", tile.mr, tile.nr, tile.mb, tile.kb, (long long)p->k);
+    return arena_printf(a, "implicit GEMM, direct, tile %dx%d, blocks of %d pixels and %d of %lld products", tile.mr, tile.nr, tile.mb, tile.kb, (long long)p->k);
 }
 
 static const char *conv_describe(Arena *a, const Node *n, const Target *t)
 {
-    ProductShape p = forward_product_shape(n->attrs, n->in[1]->param);
+    const Geometry *g = n->attrs;
+    if (g->winograd) {
+        return winograd_describe(a, g, t, false);
+    }
+    ProductShape p = forward_product_shape(g, n->in[1]->param);
     return describe_product(a, &p, t);
 }
 
@@ -411,6 +430,9 @@ static int64_t dx_channels(const Geometry *g, const Target *t)
 static int64_t conv_dx_work(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
+    if (g->winograd) {
+        return winograd_work(g, t, true);
+    }
     return is_dense(g) ? 0 : g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
 }
 
@@ -418,7 +440,7 @@ static ProductShape dense_dx_shape(const Geometry *g, const Target *t)
 {
     int64_t channels = round_up(g->in_c, t->vl);
     return (ProductShape){.out = channels, .nr = target_panel(t, channels), .pixels = 1, .k = g->out_c, .groups = 1, .run = g->out_c,
-                          .input_pixel = g->out_c};
+                          .input_pixel = g->out_c, .turned = true};
 }
 
 /* Of the phase of rows a, a + stride.. and columns b, b + stride.., which `taps` windows reach. */
@@ -466,6 +488,10 @@ static void conv_dx_emit(Emit *e, Node *n)
     const Geometry *g = n->attrs;
     if (is_dense(g)) {
         dense_dx_emit(e, n);
+        return;
+    }
+    if (g->winograd) {
+        winograd_emit(e, n, n->in[0], n->in[1], true);
         return;
     }
     Value *dy = n->in[0];
@@ -530,6 +556,9 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     if (is_dense(g)) {
         ProductShape p = dense_dx_shape(g, t);
         return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t));
+    }
+    if (g->winograd) {
+        return winograd_describe(a, g, t, true);
     }
     Phases phases = make_phases(a, g);
     ProductShape p = conv_dx_shape(g, t, phases.begin[1], 0, 0);
@@ -626,9 +655,10 @@ const OpDef op_conv = {
     .gradient = conv_gradient,
     .halo = conv_halo,
     .dense_pixels = reads_any_pixels,
+    .work = conv_work,
     .emit = conv_emit,
     .eval = conv_eval,
-    .algorithm = "implicit GEMM, direct",
+    .algorithm = "product",
     .describe = conv_describe,
 };
 
@@ -639,7 +669,7 @@ const OpDef op_conv_dx = {
     .work = conv_dx_work,
     .emit = conv_dx_emit,
     .eval = conv_dx_eval,
-    .algorithm = "implicit GEMM over the output's gradient, one product a stride phase",
+    .algorithm = "product over the output's gradient",
     .describe = conv_dx_describe,
 };
 

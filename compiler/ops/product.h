@@ -11,6 +11,8 @@ typedef struct Geometry {
     int64_t kh, kw, stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_left;
     int64_t groups;
+    bool exact;                  /* sums in direct order only */
+    int winograd;                /* side of the output tiles, 0: direct; set when the graph is built */
 } Geometry;
 
 /* Adds product and, with `bias`, the node that adds it; returns the result. */

@@ -129,8 +129,8 @@ static void define(FILE *f, const char *name, int value)
 
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    static const char *const names[] = {"main",    "tile", "next",    "limit", "turn", "turn_line", "pitch", "forth",
-                                        "tile_in", "in",   "product", "out",   "back", "line",      "load"};
+    static const char *const names[] = {"main", "tile",    "next", "limit", "turn",  "turn_line", "pitch", "forth", "tile_in",
+                                        "in",   "product", "out",  "back",  "line",      "load"};
     enum { COUNT = sizeof names / sizeof names[0] };
     for (int i = 0; i < COUNT; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);

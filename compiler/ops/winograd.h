@@ -1,0 +1,21 @@
+/* winograd.h - 3x3 convolutions of stride 1 with fewer products: the choice, and the emission of runtime/kernels/winograd.k.c. */
+#ifndef NETC_OPS_WINOGRAD_H
+#define NETC_OPS_WINOGRAD_H
+
+#include "product.h"
+
+#include "../emit/rules.h"
+
+/* Side of the output tiles, 2 or 4, or 0 where the direct product is the better one. `samples` is a likely batch: the weights
+ * are transformed once for all of them. */
+int winograd_tile(const Geometry *g, int64_t samples);
+
+/* Elements of the transformed weights; `backward`: of those for the gradient to the input. */
+int64_t winograd_work(const Geometry *g, const Target *t, bool backward);
+
+/* The transform of the weights (value w) into n->work, and the product of `from` (x, or with `backward` the gradient dy). */
+void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward);
+
+const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool backward);
+
+#endif
