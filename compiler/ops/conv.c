@@ -34,6 +34,9 @@ static const AttrDef conv_attrs[] = {
     {.name = "groups", .type = ATTR_INT, .offset = offsetof(ConvAttrs, groups), .standard = "1", .min = 1, .max = 1 << 20,
      .doc = "splits input and output channels into groups that do not mix"},
     {.name = "bias", .type = ATTR_BOOL, .offset = offsetof(ConvAttrs, bias), .standard = "yes", .doc = "add a learnt value a channel"},
+    {.name = "exact", .type = ATTR_BOOL, .offset = offsetof(ConvAttrs, exact), .standard = "no",
+     .doc = "sums in direct order only; else a 3x3 window of stride 1 may go through Winograd's filtering, whose results differ in the "
+            "sixth digit of the largest"},
     {.name = "init", .type = ATTR_INIT, .offset = offsetof(ConvAttrs, init), .doc = "initialiser of the weights; if not given, the init section's"},
     {0},
 };
