@@ -34,6 +34,10 @@ all: $(BUILD)/netc $(BUILD)/libnetc-runtime.a
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
+## make deps         installs the Debian packages of build, tests and demo; without root it says which
+deps:
+	@scripts/deps.sh test
+
 ## make              build/netc, build/libnetc-runtime.a, and a link ./netc
 $(BUILD)/netc: $(COMPILER_OBJ)
 	@echo '  LD $@'
@@ -157,7 +161,8 @@ test-programs: all $(PROGRAMS) $(HELPERS)
 
 ## make test         all tests; CASES='tests/sema/a.err ...' only those, VERBOSE=1 shows what passed,
 ##                   NETC_DATA is the folder of mnist/ and fashion-mnist/, SANITIZE=1 looks for errors of memory instead
-test: test-programs
+test: deps
+	@$(MAKE) --no-print-directory test-programs
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(CASES)
 
 ## make asan         the same as make test SANITIZE=1
