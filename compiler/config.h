@@ -12,6 +12,7 @@ struct OptimizerDef {
     const struct AttrDef *attrs;      /* of an OptimizerAttrs */
     const char *kernel;      /* file of runtime/kernels, without .k.c */
     int state_slots;
+    bool counts_steps;       /* its kernel takes the number of the step, from 1 */
 };
 
 typedef struct OptimizerAttrs {

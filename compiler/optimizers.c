@@ -126,6 +126,7 @@ static const OptimizerDef adam = {
     .attrs = adam_attrs,
     .kernel = "adam",
     .state_slots = 2,
+    .counts_steps = true,
 };
 
 const OptimizerDef *const optimizer_registry[] = {&sgd, &momentum, &nesterov, &adam, NULL};

@@ -350,7 +350,7 @@ static Ct *update_body(Emit *e)
         emit_arg_text(e, "(real)p->clip_value");
         bool decays = part == 0 && c->opt.weight_decay > 0;
         emit_arg_text(e, decays ? arena_printf(e->arena, "(real)(%s * p->decay_scale)", c_real(e->arena, c->opt.weight_decay)) : "0");
-        if (strcmp(kernel, "adam") == 0) {
+        if (c->optimizer->counts_steps) {
             emit_arg_text(e, "p->update_step");
         }
         emit_end(e);
