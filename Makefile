@@ -108,7 +108,7 @@ COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard $(addprefix tests/,fronte
 PROGRAMS := $(KERNEL_TESTS) $(RUNTIME_TESTS) $(COMPILER_TESTS)
 HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
 
-CHECKS := $(wildcard $(addprefix tests/,checks/*.sh report/run.sh report/memory.sh docs/check.sh))
+CHECKS := $(wildcard $(addprefix tests/,checks/*.sh library/check.sh report/run.sh report/memory.sh docs/check.sh))
 GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
 TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
 EXAMPLES := $(wildcard examples/*.net)

@@ -1,0 +1,3327 @@
+/* lenet5 - 28x28x1 -> 10. Made by netc from lenet5.net for avx2; do not edit. */
+#include "runtime/emitted.h"
+
+#include <math.h>
+
+/* Parameters, packed: offsets in elements. Those that decay come first, statistics last. */
+enum {
+    P_C1_WEIGHT = 0,
+    P_C1_BIAS = 62512,
+    P_C3_WEIGHT = 208,
+    P_C3_BIAS = 62528,
+    P_C5_WEIGHT = 2608,
+    P_C5_BIAS = 62544,
+    P_F6_WEIGHT = 50608,
+    P_F6_BIAS = 62672,
+    P_OUT_WEIGHT = 61168,
+    P_OUT_BIAS = 62768,
+    P_TRAINABLE = 62784,
+    P_ALL = 62784
+};
+
+/* Memory map of training: offsets in elements, times the batch. What shares a place is never alive at the same step;
+ * steps are the groups in order of execution. */
+enum {
+    T18_S4 = 0, /* 5x5x16, steps 3..12 */
+    T40_D_C3 = 0, /* 10x10x16, steps 14..16 */
+    T45_D_C1 = 0, /* 28x28x6, steps 17..19 */
+    T21_C5_TANH = 400, /* 1x1x120, steps 4..13 */
+    T35_D_C5 = 400, /* 1x1x120, steps 11..13, in place */
+    T24_F6_TANH = 528, /* 84, steps 5..11 */
+    T31_D_F6 = 528, /* 84, steps 9..11, in place */
+    T27_D_OUT = 624, /* 10, steps 7..9 */
+    T17_C3_TANH = 5184, /* 10x10x16, steps 2..14 */
+    T38_D_S4 = 6784, /* 5x5x16, steps 13..14 */
+    T13_C1_TANH = 8192, /* 28x28x6, steps 0..17 */
+    T48_D_INPUT = 8192, /* 28x28x1, steps 19..19 */
+    T14_S2 = 14464, /* 14x14x6, steps 1..15 */
+    T43_D_S2 = 14464, /* 14x14x6, steps 16..17 */
+    T10_INPUT = 16032, /* 28x28x1, steps 0..18 */
+    T26_OUT = 17056, /* 10, steps 6..19 */
+    T_SAMPLE = 17072
+};
+
+/* Vectors and workspaces of training that do not grow with the batch: offsets behind the samples. */
+enum {
+    T49_D_C3_WEIGHT_WORK = 0, /* 77312 values, steps 15..15 */
+    T50_D_S2_WORK = 0, /* 3200 values, steps 16..16 */
+    T51_D_C1_WEIGHT_WORK = 0, /* 6656 values, steps 18..18 */
+    T52_D_INPUT_WORK = 0, /* 1200 values, steps 19..19 */
+    T_FIXED = 77312
+};
+
+/* Memory map of inference: offsets in elements, times the batch. What shares a place is never alive at the same
+ * step; steps are the groups in order of execution. */
+enum {
+    I13_C1_TANH = 0, /* 28x28x6, steps 0..1 */
+    I17_C3_TANH = 0, /* 10x10x16, steps 2..3 */
+    I21_C5_TANH = 0, /* 1x1x120, steps 4..5 */
+    I26_OUT = 0, /* 10, steps 6..6 */
+    I24_F6_TANH = 128, /* 84, steps 5..6 */
+    I18_S4 = 1600, /* 5x5x16, steps 3..4 */
+    I10_INPUT = 6272, /* 28x28x1, steps 0..0 */
+    I14_S2 = 6272, /* 14x14x6, steps 1..2 */
+    I_SAMPLE = 7840
+};
+
+/* Vectors and workspaces of inference that do not grow with the batch: offsets behind the samples. */
+enum {
+    I_FIXED = 0
+};
+
+/* input: 28x28x1, dense, into the input tensor */
+static void load_input(int n, const real *restrict input, real *restrict x)
+{
+    enum { H = 28, W = 28, C = 1, P = 1, X_S = 1024, X_R = 32 };
+#pragma omp for schedule(static)
+    for (int row = 0; row < n * H; row++) {
+        const real *from = input + (size_t)row * W * C;
+        real *to = x + (size_t)(row / H) * X_S + (size_t)(row % H) * X_R;
+        if (P == C) {
+            memcpy(to, from, sizeof *to * W * C);
+            continue;
+        }
+        for (int w = 0; w < W; w++) {
+            for (int c = 0; c < P; c++) {
+                to[w * P + c] = c < C ? from[w * C + c] : 0;
+            }
+        }
+    }
+}
+
+/* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
+ * also: c1_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c1_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    static const int TAP[] = {0, 32, 64, 96, 128};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c1_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c1_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c1_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c1_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c1_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c1_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c1_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c1_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c1_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 5, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c1_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c1_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 25, TURN = 0 };
+    static const int TAP[] = {0, 32, 64, 96, 128};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c1_forward_limit(pixels, block, blocks), count = c1_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c1_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c1_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c1_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c1_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const vf v3 = v_tanh(v2);
+                                const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v3);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* s2: avgpool   28x28x6 -> 14x14x6   lenet5.net:7
+ * also: s2_infer */
+/* Sums of `vectors` (1..4) times VL channels over rows x columns pixels from `p` on. */
+static inline void s2_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
+{
+    enum { X_R = 224, X_P = 8 };
+    for (int v = 0; v < vectors; v++)
+        sum[v] = v_zero();
+    for (int r = 0; r < rows; r++) {
+        vf line[4];
+        for (int v = 0; v < vectors; v++)
+            line[v] = v_load(p + r * X_R + v * VL);
+        for (int q = 1; q < columns; q++)
+            for (int v = 0; v < vectors; v++)
+                line[v] = v_add(line[v], v_load(p + r * X_R + q * X_P + v * VL));
+        for (int v = 0; v < vectors; v++)
+            sum[v] = v_add(sum[v], line[v]);
+    }
+}
+
+static void s2_forward(int n, const real *restrict x, real *restrict result)
+{
+    enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
+           CP = 8, X_S = 6272, X_R = 224, X_P = 8 };
+    /* As many vectors at a time as divide the channels evenly. */
+    const int vectors = CP % (4 * VL) == 0 ? 4 : CP % (3 * VL) == 0 ? 3 : CP % (2 * VL) == 0 ? 2 : 1;
+    const int pieces = OUT_H * OUT_W == 1 ? CP / (vectors * VL) : 1, width = CP / pieces;
+#pragma omp for schedule(static)
+    for (int piece = 0; piece < n * OUT_H * pieces; piece++) {
+        const int i = piece / pieces / OUT_H, oh = piece / pieces % OUT_H, from = piece % pieces * width;
+        const int h0 = oh * SH - PT, kh0 = h0 < 0 ? -h0 : 0, kh1 = h0 + KH > IN_H ? IN_H - h0 : KH;
+        for (int ow = 0; ow < OUT_W; ow++) {
+            const int w0 = ow * SW - PL, kw0 = w0 < 0 ? -w0 : 0, kw1 = w0 + KW > IN_W ? IN_W - w0 : KW;
+            const real *p = x + (size_t)i * X_S + (h0 + kh0) * X_R + (w0 + kw0) * X_P;
+            for (int c = from; c < from + width; c += vectors * VL) {
+                vf sum[4];
+                if (kh1 - kh0 == KH && kw1 - kw0 == KW)
+                    s2_forward_window(p + c, KH, KW, vectors, sum);
+                else
+                    s2_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
+                for (int v = 0; v < vectors; v++) {
+                    const vf mean = v_mul(sum[v], v_set1((real)1 / (KH * KW)));
+                    {
+                        const vf v0 = mean;
+                        const size_t place = (size_t)(i) * 1568 + (size_t)(oh) * 112 + (size_t)(ow) * 8 + (size_t)(c + v * VL);
+                        v_store(result + place, v0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
+ * also: c3_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c3_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
+        344, 352, 360, 368, 448, 456, 464, 472, 480};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c3_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c3_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c3_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c3_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c3_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c3_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c3_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c3_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c3_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 6, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c3_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c3_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
+           CO = 16, NR = 16, MR = 6, MB = 192, KB = 150, TURN = 0 };
+    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
+        344, 352, 360, 368, 448, 456, 464, 472, 480};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c3_forward_limit(pixels, block, blocks), count = c3_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c3_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c3_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c3_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c3_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const vf v3 = v_tanh(v2);
+                                const size_t place = (size_t)(sample) * 1600 + (size_t)(row) * 160 + (size_t)(column) * 16 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v3);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* s4: avgpool   10x10x16 -> 5x5x16   lenet5.net:9
+ * also: s4_infer */
+/* Sums of `vectors` (1..4) times VL channels over rows x columns pixels from `p` on. */
+static inline void s4_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
+{
+    enum { X_R = 160, X_P = 16 };
+    for (int v = 0; v < vectors; v++)
+        sum[v] = v_zero();
+    for (int r = 0; r < rows; r++) {
+        vf line[4];
+        for (int v = 0; v < vectors; v++)
+            line[v] = v_load(p + r * X_R + v * VL);
+        for (int q = 1; q < columns; q++)
+            for (int v = 0; v < vectors; v++)
+                line[v] = v_add(line[v], v_load(p + r * X_R + q * X_P + v * VL));
+        for (int v = 0; v < vectors; v++)
+            sum[v] = v_add(sum[v], line[v]);
+    }
+}
+
+static void s4_forward(int n, const real *restrict x, real *restrict result)
+{
+    enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
+           X_S = 1600, X_R = 160, X_P = 16 };
+    /* As many vectors at a time as divide the channels evenly. */
+    const int vectors = CP % (4 * VL) == 0 ? 4 : CP % (3 * VL) == 0 ? 3 : CP % (2 * VL) == 0 ? 2 : 1;
+    const int pieces = OUT_H * OUT_W == 1 ? CP / (vectors * VL) : 1, width = CP / pieces;
+#pragma omp for schedule(static)
+    for (int piece = 0; piece < n * OUT_H * pieces; piece++) {
+        const int i = piece / pieces / OUT_H, oh = piece / pieces % OUT_H, from = piece % pieces * width;
+        const int h0 = oh * SH - PT, kh0 = h0 < 0 ? -h0 : 0, kh1 = h0 + KH > IN_H ? IN_H - h0 : KH;
+        for (int ow = 0; ow < OUT_W; ow++) {
+            const int w0 = ow * SW - PL, kw0 = w0 < 0 ? -w0 : 0, kw1 = w0 + KW > IN_W ? IN_W - w0 : KW;
+            const real *p = x + (size_t)i * X_S + (h0 + kh0) * X_R + (w0 + kw0) * X_P;
+            for (int c = from; c < from + width; c += vectors * VL) {
+                vf sum[4];
+                if (kh1 - kh0 == KH && kw1 - kw0 == KW)
+                    s4_forward_window(p + c, KH, KW, vectors, sum);
+                else
+                    s4_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
+                for (int v = 0; v < vectors; v++) {
+                    const vf mean = v_mul(sum[v], v_set1((real)1 / (KH * KW)));
+                    {
+                        const vf v0 = mean;
+                        const size_t place = (size_t)(i) * 400 + (size_t)(oh) * 80 + (size_t)(ow) * 16 + (size_t)(c + v * VL);
+                        v_store(result + place, v0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* c5: conv + bias + tanh   5x5x16 -> 1x1x120   48.0 kMAC   lenet5.net:10
+ * also: c5_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c5_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c5_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c5_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c5_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c5_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c5_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c5_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c5_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c5_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c5_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 400, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c5_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c5_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
+           CO = 120, NR = 16, MR = 6, MB = 192, KB = 136, TURN = 0 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c5_forward_limit(pixels, block, blocks), count = c5_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c5_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c5_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c5_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c5_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const vf v3 = v_tanh(v2);
+                                const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v3);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* f6: conv + bias + tanh   1x1x120 -> 84   10.1 kMAC   lenet5.net:11
+ * also: f6_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void f6_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int f6_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        f6_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        f6_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        f6_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        f6_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    f6_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void f6_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that f6_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t f6_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 120, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int f6_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void f6_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
+           CO = 88, NR = 16, MR = 6, MB = 192, KB = 120, TURN = 0 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = f6_forward_limit(pixels, block, blocks), count = f6_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    f6_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = f6_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = f6_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? f6_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const vf v3 = v_tanh(v2);
+                                const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v3);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* out: conv + bias   84 -> 10   0.8 kMAC   lenet5.net:12
+ * also: out_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void out_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int out_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        out_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        out_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        out_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        out_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    out_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void out_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that out_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t out_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 84, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int out_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
+           CO = 16, NR = 16, MR = 6, MB = 192, KB = 84, TURN = 0 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = out_forward_limit(pixels, block, blocks), count = out_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    out_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = out_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = out_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? out_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v2);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* out: cross_entropy   10 -> 10   lenet5.net:12 */
+/* VL values from channel `c` on, with `other` in the lanes beyond the last channel. */
+static inline vf out_cross_entropy_masked(vf v, int c, vf other)
+{
+    enum { C = 10 };
+    return c + VL <= C ? v : v_select(v_lt(v_iota(), v_set1((real)(C - c))), v, other);
+}
+
+static void out_cross_entropy(int n, const real *restrict x, const int32_t *restrict labels, real *restrict loss_sample, real *restrict result)
+{
+    enum { H = 1, W = 1, C = 10, CP = 16, X_S = 16, X_R = 16, X_P = 16, WITH_GRAD = 1 };
+    const real mean_scale = (real)(1.0 / ((double)n * H * W));
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        double loss = 0;
+        real e[CP];
+        for (int q = 0; q < H * W; q++) {
+            const int h = q / W, w = q % W, label = labels[i * H * W + q];
+            const real *pixel = x + (size_t)i * X_S + h * X_R + w * X_P;
+            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero();
+            for (int c = 0; c < CP; c += VL)
+                top = v_max(top, out_cross_entropy_masked(v_load(pixel + c), c, top));
+            top = v_set1(v_hmax(top));
+            for (int c = 0; c < CP; c += VL) {
+                const vf d = v_sub(v_load(pixel + c), top), v = out_cross_entropy_masked(v_exp(d), c, v_zero());
+                if (WITH_GRAD)
+                    v_store(e + c, v);
+                sum = v_add(sum, v);
+                if (0.0 > 0)
+                    total = v_add(total, out_cross_entropy_masked(d, c, v_zero()));
+            }
+            const real norm = v_sum(sum), m = v_hmax(top);
+            loss += log((double)norm) - (1 - 0.0) * (pixel[label] - m);
+            if (0.0 > 0)
+                loss -= 0.0 / C * v_sum(total);
+            if (WITH_GRAD) {
+                const vf scale = v_set1(mean_scale / norm), off = v_set1(mean_scale * (real)(0.0 / C));
+                const vf hit = v_set1(mean_scale * (real)(1 - 0.0));
+                for (int c = 0; c < CP; c += VL) {
+                    const vf target = v_select(v_eq(v_iota(), v_set1((real)(label - c))), hit, v_zero());
+                    const vf p = v_mul(v_load(e + c), scale);
+                    const vf v = out_cross_entropy_masked(v_sub(p, v_add(target, off)), c, v_zero());
+                    {
+                        const vf v0 = v;
+                        const size_t place = (size_t)(i) * 16 + (size_t)(c);
+                        v_store(result + place, v0);
+                    }
+                }
+            }
+        }
+        loss_sample[i] += (real)(1.0 / (H * W) * loss);
+    }
+}
+
+/* out: conv_dw   0.8 kMAC   lenet5.net:12 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void out_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 84, NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that out_conv_dw_any has. */
+static inline int out_conv_dw_rows(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void out_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        out_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        out_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        out_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        out_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        out_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
+           DY_S = 16, DY_R = 16, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MB = 192, PB = 1, KS = 24, CHUNKS = 1,
+           BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int out_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < out_conv_dw_end; k += tile) {
+                tile = out_conv_dw_rows(out_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        out_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        out_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void out_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int out_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        out_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        out_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        out_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        out_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    out_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void out_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 84 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that out_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t out_conv_dx_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 10, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 84 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int out_conv_dx_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 10,
+           CO = 88, NR = 16, MR = 6, MB = 192, KB = 16, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = out_conv_dx_limit(pixels, block, blocks), count = out_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    out_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = out_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = out_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? out_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
+                                const vf v1 = v_load(other + place);
+                                const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                                v_store(other + place, v2);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* f6: conv_dw   10.1 kMAC   lenet5.net:11 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void f6_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 120, NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that f6_conv_dw_any has. */
+static inline int f6_conv_dw_rows(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void f6_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        f6_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        f6_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        f6_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        f6_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        f6_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
+           DY_S = 96, DY_R = 88, DY_P = 88, DY_G = 0, CO = 88, NR = 16, MB = 192, PB = 4, KS = 18, CHUNKS = 1,
+           BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int f6_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < f6_conv_dw_end; k += tile) {
+                tile = f6_conv_dw_rows(f6_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        f6_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        f6_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* f6: conv_dx + tanh_dx   84 -> 1x1x120   10.1 kMAC   lenet5.net:11 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void f6_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int f6_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        f6_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        f6_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        f6_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        f6_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    f6_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void f6_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 88, TURN_CI = 120 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that f6_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t f6_conv_dx_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 84, NR = 16, TURN_NR = 16, TURN_CO = 88, TURN_CI = 120 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int f6_conv_dx_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
+           CO = 120, NR = 16, MR = 6, MB = 192, KB = 88, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = f6_conv_dx_limit(pixels, block, blocks), count = f6_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    f6_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = f6_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = f6_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? f6_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
+                                const vf v1 = v_load(other + place);
+                                const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                                v_store(other + place, v2);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* c5: conv_dw   48.0 kMAC   lenet5.net:10 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void c5_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 400, NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c5_conv_dw_any has. */
+static inline int c5_conv_dw_rows(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void c5_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        c5_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        c5_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        c5_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        c5_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        c5_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
+           DY_S = 128, DY_R = 120, DY_P = 120, DY_G = 0, CO = 120, NR = 16, MB = 81, PB = 4, KS = 18,
+           CHUNKS = 1, BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int c5_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < c5_conv_dw_end; k += tile) {
+                tile = c5_conv_dw_rows(c5_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        c5_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        c5_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* c5: conv_dx   1x1x120 -> 5x5x16   48.0 kMAC   lenet5.net:10 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c5_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c5_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c5_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c5_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c5_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c5_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c5_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c5_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 25, TURN_NR = 16, TURN_CO = 120, TURN_CI = 16 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c5_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c5_conv_dx_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 25, RUN = 120, NR = 16, TURN_NR = 16, TURN_CO = 120, TURN_CI = 16 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c5_conv_dx_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 25, TAPS = 1, RUN = 120,
+           CO = 16, NR = 16, MR = 6, MB = 192, KB = 120, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c5_conv_dx_limit(pixels, block, blocks), count = c5_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c5_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c5_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c5_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c5_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
+                                v_store(result + place, v0);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* s4: avgpool_dx + tanh_dx   5x5x16 -> 10x10x16   lenet5.net:9 */
+/* Sum of rows x columns windows of a sample from (oh, ow) on; there may be none. */
+static inline vf s4_avgpool_dx_windows(const real *dy, int oh, int ow, int rows, int columns)
+{
+    enum { DY_R = 80, DY_P = 16 };
+    vf g = v_zero();
+    for (int r = 0; r < rows; r++)
+        for (int q = 0; q < columns; q++)
+            g = v_add(g, v_load(dy + (oh + r) * DY_R + (ow + q) * DY_P));
+    return g;
+}
+
+static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
+{
+    enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
+           DY_S = 400 };
+    const int most_rows = (KH + SH - 1) / SH, most_columns = (KW + SW - 1) / SW;
+#pragma omp for schedule(static)
+    for (int line = 0; line < n * IN_H; line++) {
+        const int i = line / IN_H, h = line % IN_H, th = h + PT;
+        const real *dyi = dy + (size_t)i * DY_S;
+        /* The windows that hold row h: oh*SH <= th < oh*SH + KH. */
+        const int oh = th < KH ? 0 : (th - KH) / SH + 1, oh_end = th / SH < OUT_H ? th / SH + 1 : OUT_H;
+        for (int w = 0; w < IN_W; w++) {
+            const int tw = w + PL, ow = tw < KW ? 0 : (tw - KW) / SW + 1;
+            const int ow_end = tw / SW < OUT_W ? tw / SW + 1 : OUT_W;
+            const int rows = oh_end - oh, columns = ow_end - ow;
+            for (int c = 0; c < CP; c += VL) {
+                /* The usual number of windows as a constant. */
+                const int usual = rows == most_rows && columns == most_columns;
+                const vf sum = usual ? s4_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
+                                     : s4_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
+                const vf g = v_mul(sum, v_set1((real)1 / (KH * KW)));
+                {
+                    const vf v0 = g;
+                    const size_t place = (size_t)(i) * 1600 + (size_t)(h) * 160 + (size_t)(w) * 16 + (size_t)(c);
+                    const vf v1 = v_load(other + place);
+                    const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                    const size_t place2 = (size_t)(i) * 5184 + (size_t)(h) * 288 + (size_t)(w) * 16 + (size_t)(c);
+                    v_store(result + place2, v2);
+                }
+            }
+        }
+    }
+}
+
+/* c3: conv_dw   0.2 MMAC   lenet5.net:8 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void c3_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 6, NR = 16, MR = 6 };
+    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
+        344, 352, 360, 368, 448, 456, 464, 472, 480};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c3_conv_dw_any has. */
+static inline int c3_conv_dw_rows(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void c3_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        c3_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        c3_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        c3_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        c3_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        c3_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
+           DY_S = 5184, DY_R = 288, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MB = 192, PB = 1, KS = 150,
+           CHUNKS = 32, BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int c3_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < c3_conv_dw_end; k += tile) {
+                tile = c3_conv_dw_rows(c3_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        c3_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        c3_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
+static void c3_conv_dx(const real *restrict w, real *restrict out)
+{
+    enum { GROUPS = 1, TAPS = 25, CI = 6, CO = 16, CO_REAL = 16, NR = 16, DX_NR = 8 };
+    static const int BEGIN[] = {0, 25};
+    static const int ORDER[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        16, 17, 18, 19, 20, 21, 22, 23, 24};
+    const int channels = (CI + VL - 1) / VL * VL, panels = (channels + DX_NR - 1) / DX_NR;
+#pragma omp for schedule(static)
+    for (int item = 0; item < TAPS * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, position = item / panels / GROUPS, phase = 0;
+        while (position >= BEGIN[phase + 1])
+            phase++;
+        int phase_taps = BEGIN[phase + 1] - BEGIN[phase], c = panel * DX_NR;
+        int width = channels - c < DX_NR ? channels - c : DX_NR;
+        real *to = out
+                   + (ptrdiff_t)CO_REAL
+                         * (BEGIN[phase] * GROUPS * channels + phase_taps * (group * channels + c)
+                            + (position - BEGIN[phase]) * width);
+        for (int co = 0; co < CO_REAL; co += VL, to += VL * width) {
+            int first = co / NR * NR, from_width = CO - first < NR ? CO - first : NR;
+            const real *from = w + (ptrdiff_t)TAPS * CI * (group * CO + first)
+                               + (ptrdiff_t)ORDER[position] * CI * from_width + (co - first);
+            for (int j = 0; j < width; j += VL) {
+                vf square[VL];
+                for (int i = 0; i < VL; i++)
+                    square[i] = c + j + i < CI ? v_load(from + (ptrdiff_t)(c + j + i) * from_width) : v_zero();
+                v_transpose(square);
+                for (int i = 0; i < VL; i++)
+                    if (co + i < CO_REAL)
+                        v_store(to + i * width + j, square[i]);
+            }
+        }
+    }
+}
+
+/* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c3_conv_dx_2_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
+        -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c3_conv_dx_2_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c3_conv_dx_2_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c3_conv_dx_2_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c3_conv_dx_2_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c3_conv_dx_2_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c3_conv_dx_2_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c3_conv_dx_2_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c3_conv_dx_2_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c3_conv_dx_2_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 16, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c3_conv_dx_2_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
+{
+    enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 25,
+           RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256, KB = 208, TURN = 0 };
+    static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
+        -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c3_conv_dx_2_limit(pixels, block, blocks), count = c3_conv_dx_2_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c3_conv_dx_2_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c3_conv_dx_2_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c3_conv_dx_2_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c3_conv_dx_2_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 1568 + (size_t)(row) * 112 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v0);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* s2: avgpool_dx + tanh_dx   14x14x6 -> 28x28x6   lenet5.net:7 */
+/* Sum of rows x columns windows of a sample from (oh, ow) on; there may be none. */
+static inline vf s2_avgpool_dx_windows(const real *dy, int oh, int ow, int rows, int columns)
+{
+    enum { DY_R = 112, DY_P = 8 };
+    vf g = v_zero();
+    for (int r = 0; r < rows; r++)
+        for (int q = 0; q < columns; q++)
+            g = v_add(g, v_load(dy + (oh + r) * DY_R + (ow + q) * DY_P));
+    return g;
+}
+
+static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
+{
+    enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
+           CP = 8, DY_S = 1568 };
+    const int most_rows = (KH + SH - 1) / SH, most_columns = (KW + SW - 1) / SW;
+#pragma omp for schedule(static)
+    for (int line = 0; line < n * IN_H; line++) {
+        const int i = line / IN_H, h = line % IN_H, th = h + PT;
+        const real *dyi = dy + (size_t)i * DY_S;
+        /* The windows that hold row h: oh*SH <= th < oh*SH + KH. */
+        const int oh = th < KH ? 0 : (th - KH) / SH + 1, oh_end = th / SH < OUT_H ? th / SH + 1 : OUT_H;
+        for (int w = 0; w < IN_W; w++) {
+            const int tw = w + PL, ow = tw < KW ? 0 : (tw - KW) / SW + 1;
+            const int ow_end = tw / SW < OUT_W ? tw / SW + 1 : OUT_W;
+            const int rows = oh_end - oh, columns = ow_end - ow;
+            for (int c = 0; c < CP; c += VL) {
+                /* The usual number of windows as a constant. */
+                const int usual = rows == most_rows && columns == most_columns;
+                const vf sum = usual ? s2_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
+                                     : s2_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
+                const vf g = v_mul(sum, v_set1((real)1 / (KH * KW)));
+                {
+                    const vf v0 = g;
+                    const size_t place = (size_t)(i) * 6272 + (size_t)(h) * 224 + (size_t)(w) * 8 + (size_t)(c);
+                    const vf v1 = v_load(other + place);
+                    const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                    const size_t place2 = (size_t)(i) * 8192 + (size_t)(h) * 256 + (size_t)(w) * 8 + (size_t)(c);
+                    v_store(result + place2, v2);
+                }
+            }
+        }
+    }
+}
+
+/* c1: conv_dw   0.1 MMAC   lenet5.net:6 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void c1_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 5, NR = 8, MR = 8 };
+    static const int TAP[] = {0, 32, 64, 96, 128};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c1_conv_dw_any has. */
+static inline int c1_conv_dw_rows(int left)
+{
+    enum { MR = 8 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void c1_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 8 };
+    if (rows == MR)
+        c1_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        c1_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        c1_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        c1_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        c1_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
+           DY_S = 8192, DY_R = 256, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MB = 192, PB = 1, KS = 25, CHUNKS = 32,
+           BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int c1_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < c1_conv_dw_end; k += tile) {
+                tile = c1_conv_dw_rows(c1_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        c1_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        c1_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
+static void c1_conv_dx(const real *restrict w, real *restrict out)
+{
+    enum { GROUPS = 1, TAPS = 25, CI = 1, CO = 8, CO_REAL = 6, NR = 8, DX_NR = 8 };
+    static const int BEGIN[] = {0, 25};
+    static const int ORDER[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        16, 17, 18, 19, 20, 21, 22, 23, 24};
+    const int channels = (CI + VL - 1) / VL * VL, panels = (channels + DX_NR - 1) / DX_NR;
+#pragma omp for schedule(static)
+    for (int item = 0; item < TAPS * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, position = item / panels / GROUPS, phase = 0;
+        while (position >= BEGIN[phase + 1])
+            phase++;
+        int phase_taps = BEGIN[phase + 1] - BEGIN[phase], c = panel * DX_NR;
+        int width = channels - c < DX_NR ? channels - c : DX_NR;
+        real *to = out
+                   + (ptrdiff_t)CO_REAL
+                         * (BEGIN[phase] * GROUPS * channels + phase_taps * (group * channels + c)
+                            + (position - BEGIN[phase]) * width);
+        for (int co = 0; co < CO_REAL; co += VL, to += VL * width) {
+            int first = co / NR * NR, from_width = CO - first < NR ? CO - first : NR;
+            const real *from = w + (ptrdiff_t)TAPS * CI * (group * CO + first)
+                               + (ptrdiff_t)ORDER[position] * CI * from_width + (co - first);
+            for (int j = 0; j < width; j += VL) {
+                vf square[VL];
+                for (int i = 0; i < VL; i++)
+                    square[i] = c + j + i < CI ? v_load(from + (ptrdiff_t)(c + j + i) * from_width) : v_zero();
+                v_transpose(square);
+                for (int i = 0; i < VL; i++)
+                    if (co + i < CO_REAL)
+                        v_store(to + i * width + j, square[i]);
+            }
+        }
+    }
+}
+
+/* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void c1_conv_dx_2_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    static const int TAP[] = {528, 520, 512, 504, 496, 272, 264, 256, 248, 240, 16, 8, 0, -8, -16, -240,
+        -248, -256, -264, -272, -496, -504, -512, -520, -528};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int c1_conv_dx_2_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        c1_conv_dx_2_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        c1_conv_dx_2_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        c1_conv_dx_2_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        c1_conv_dx_2_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    c1_conv_dx_2_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void c1_conv_dx_2_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that c1_conv_dx_2_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t c1_conv_dx_2_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 6, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int c1_conv_dx_2_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 150, TURN = 0 };
+    static const int TAP[] = {528, 520, 512, 504, 496, 272, 264, 256, 248, 240, 16, 8, 0, -8, -16, -240,
+        -248, -256, -264, -272, -496, -504, -512, -520, -528};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = c1_conv_dx_2_limit(pixels, block, blocks), count = c1_conv_dx_2_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    c1_conv_dx_2_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = c1_conv_dx_2_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = c1_conv_dx_2_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? c1_conv_dx_2_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v0);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* nesterov: one step over a range of the parameters */
+static inline vf nesterov_get(const real *p, int lanes)
+{
+    return lanes == VL ? v_load(p) : v_load_n(p, lanes);
+}
+
+static inline void nesterov_put(real *p, vf v, int lanes)
+{
+    if (lanes == VL)
+        v_store(p, v);
+    else
+        v_store_n(p, v, lanes);
+}
+
+/* One step of `lanes` (1..VL) elements. */
+static inline void nesterov_step(real *w, const real *grad, real *velocity, int lanes, vf lr, vf scale, vf limit, vf decay)
+{
+    const vf old = nesterov_get(w, lanes);
+    const vf g = v_fma(decay, old, v_max(v_neg(limit), v_min(limit, v_mul(scale, nesterov_get(grad, lanes)))));
+    const vf momentum = v_set1((real)0.9), u = v_fma(momentum, nesterov_get(velocity, lanes), g);
+    nesterov_put(velocity, u, lanes);
+    nesterov_put(w, v_fnma(lr, v_fma(momentum, u, g), old), lanes);
+}
+
+static void nesterov(size_t begin, size_t end, real *restrict w, const real *restrict grad, real *restrict velocity,
+                   real lr, real clip_scale, real clip_value, real decay)
+{
+    const size_t size = 4096, chunks = (end - begin + size - 1) / size;
+    const vf rate = v_set1(lr), scale = v_set1(clip_scale), weight_decay = v_set1(decay);
+    const vf limit = v_set1(clip_value > 0 ? clip_value : (real)INFINITY);
+#pragma omp for schedule(static)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const size_t from = begin + chunk * size, to = end - from < size ? end : from + size;
+        size_t at = from;
+        for (; to - at >= VL; at += VL)
+            nesterov_step(w + at, grad + at, velocity + at, VL, rate, scale, limit, weight_decay);
+        if (at < to)
+            nesterov_step(w + at, grad + at, velocity + at, (int)(to - at), rate, scale, limit, weight_decay);
+    }
+}
+
+/* Forward in training mode. */
+static void run_forward(const nt_pass *p, int update_statistics)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    (void)update_statistics;
+    nt_clear_border((int)n, a + n * T10_INPUT + 66, 1024, 32, 1, 28, 28, 2, 2, 2, 2);
+    load_input((int)n, p->input, a + n * T10_INPUT + 66);
+    c1_forward((int)n, a + n * T10_INPUT, w + P_C1_WEIGHT, w + P_C1_BIAS, a + n * T13_C1_TANH);
+    s2_forward((int)n, a + n * T13_C1_TANH, a + n * T14_S2);
+    c3_forward((int)n, a + n * T14_S2, w + P_C3_WEIGHT, w + P_C3_BIAS, a + n * T17_C3_TANH);
+    s4_forward((int)n, a + n * T17_C3_TANH, a + n * T18_S4);
+    c5_forward((int)n, a + n * T18_S4, w + P_C5_WEIGHT, w + P_C5_BIAS, a + n * T21_C5_TANH);
+    f6_forward((int)n, a + n * T21_C5_TANH, w + P_F6_WEIGHT, w + P_F6_BIAS, a + n * T24_F6_TANH);
+    out_forward((int)n, a + n * T24_F6_TANH, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * T26_OUT);
+}
+
+/* Each head's loss and the gradient to it. */
+static void run_losses(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    out_cross_entropy((int)n, a + n * T26_OUT, p->labels, p->loss_sample, a + n * T27_D_OUT);
+}
+
+/* Gradients of all parameters. */
+static void run_backward(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    out_conv_dw((int)n, a + n * T24_F6_TANH, a + n * T27_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
+    out_conv_dx((int)n, a + n * T27_D_OUT, w + P_OUT_WEIGHT, a + n * T24_F6_TANH);
+    f6_conv_dw((int)n, a + n * T21_C5_TANH, a + n * T31_D_F6, d + P_F6_WEIGHT, d + P_F6_BIAS, NULL);
+    f6_conv_dx((int)n, a + n * T31_D_F6, w + P_F6_WEIGHT, a + n * T21_C5_TANH);
+    c5_conv_dw((int)n, a + n * T18_S4, a + n * T35_D_C5, d + P_C5_WEIGHT, d + P_C5_BIAS, NULL);
+    c5_conv_dx((int)n, a + n * T35_D_C5, w + P_C5_WEIGHT, a + n * T38_D_S4);
+    nt_clear_border((int)n, a + n * T40_D_C3 + 1216, 5184, 288, 16, 10, 10, 4, 4, 4, 4);
+    s4_avgpool_dx((int)n, a + n * T38_D_S4, a + n * T17_C3_TANH, a + n * T40_D_C3 + 1216);
+    c3_conv_dw((int)n, a + n * T14_S2, a + n * T40_D_C3 + 1216, d + P_C3_WEIGHT, d + P_C3_BIAS, f + T49_D_C3_WEIGHT_WORK);
+    c3_conv_dx(w + P_C3_WEIGHT, f + T50_D_S2_WORK);
+    c3_conv_dx_2((int)n, a + n * T40_D_C3 + 1216, f + T50_D_S2_WORK, a + n * T43_D_S2);
+    nt_clear_border((int)n, a + n * T45_D_C1 + 528, 8192, 256, 8, 28, 28, 2, 2, 2, 2);
+    s2_avgpool_dx((int)n, a + n * T43_D_S2, a + n * T13_C1_TANH, a + n * T45_D_C1 + 528);
+    c1_conv_dw((int)n, a + n * T10_INPUT, a + n * T45_D_C1 + 528, d + P_C1_WEIGHT, d + P_C1_BIAS, f + T51_D_C1_WEIGHT_WORK);
+}
+
+/* What only the gradient of the input needs. */
+static void run_input_gradient(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    c1_conv_dx(w + P_C1_WEIGHT, f + T52_D_INPUT_WORK);
+    c1_conv_dx_2((int)n, a + n * T45_D_C1 + 528, f + T52_D_INPUT_WORK, a + n * T48_D_INPUT);
+}
+
+/* Forward at inference: running statistics, no dropout. */
+static void infer(nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const f = a + n * I_SAMPLE;
+    (void)f;
+    (void)w;
+
+    nt_clear_border((int)n, a + n * I10_INPUT + 66, 1024, 32, 1, 28, 28, 2, 2, 2, 2);
+    load_input((int)n, p->input, a + n * I10_INPUT + 66);
+    c1_forward((int)n, a + n * I10_INPUT, w + P_C1_WEIGHT, w + P_C1_BIAS, a + n * I13_C1_TANH);
+    s2_forward((int)n, a + n * I13_C1_TANH, a + n * I14_S2);
+    c3_forward((int)n, a + n * I14_S2, w + P_C3_WEIGHT, w + P_C3_BIAS, a + n * I17_C3_TANH);
+    s4_forward((int)n, a + n * I17_C3_TANH, a + n * I18_S4);
+    c5_forward((int)n, a + n * I18_S4, w + P_C5_WEIGHT, w + P_C5_BIAS, a + n * I21_C5_TANH);
+    f6_forward((int)n, a + n * I21_C5_TANH, w + P_F6_WEIGHT, w + P_F6_BIAS, a + n * I24_F6_TANH);
+    out_forward((int)n, a + n * I24_F6_TANH, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * I26_OUT);
+}
+
+/* One step of the optimizer. */
+static void update(nt_pass *p)
+{
+    nesterov(0, 62512, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+    nesterov(62512, 62784, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+}
+
+/* The loss alone: running statistics stay as they are. */
+static void loss(nt_pass *p)
+{
+    run_forward(p, 0);
+    nt_clear_losses(p);
+    run_losses(p);
+}
+
+/* Forward, losses, backward. */
+static void train(nt_pass *p)
+{
+    run_forward(p, 1);
+    nt_clear_losses(p);
+    run_losses(p);
+    run_backward(p);
+}
+
+/* The same with the gradient of the input. */
+static void gradient(nt_pass *p)
+{
+    loss(p);
+    run_backward(p);
+    run_input_gradient(p);
+}
+
+static const nt_param params[] = {
+    {.name = "c1.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {6, 1, 5, 5}, .n_disk_dims = 4,
+     .out = 6, .in = 1, .kh = 5, .kw = 5, .groups = 1, .panel = 8, .out_padded = 8,
+     .offset = P_C1_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 0.2, .init_stream = 0, .decay = 1},
+    {.name = "c1.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {6}, .n_disk_dims = 1,
+     .out = 6, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 8,
+     .offset = P_C1_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1, .decay = 0},
+    {.name = "c3.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {16, 6, 5, 5}, .n_disk_dims = 4,
+     .out = 16, .in = 6, .kh = 5, .kw = 5, .groups = 1, .panel = 16, .out_padded = 16,
+     .offset = P_C3_WEIGHT, .elements = 2400, .init = NT_INIT_NORMAL, .init_a = 0.08164965809277261, .init_stream = 2, .decay = 1},
+    {.name = "c3.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {16}, .n_disk_dims = 1,
+     .out = 16, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 16,
+     .offset = P_C3_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3, .decay = 0},
+    {.name = "c5.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {120, 16, 5, 5}, .n_disk_dims = 4,
+     .out = 120, .in = 16, .kh = 5, .kw = 5, .groups = 1, .panel = 16, .out_padded = 120,
+     .offset = P_C5_WEIGHT, .elements = 48000, .init = NT_INIT_NORMAL, .init_a = 0.05, .init_stream = 4, .decay = 1},
+    {.name = "c5.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {120}, .n_disk_dims = 1,
+     .out = 120, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 120,
+     .offset = P_C5_BIAS, .elements = 128, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 5, .decay = 0},
+    {.name = "f6.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {84, 120}, .n_disk_dims = 2,
+     .out = 84, .in = 120, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 88,
+     .offset = P_F6_WEIGHT, .elements = 10560, .init = NT_INIT_NORMAL, .init_a = 0.09128709291752768, .init_stream = 6, .decay = 1},
+    {.name = "f6.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {84}, .n_disk_dims = 1,
+     .out = 84, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 88,
+     .offset = P_F6_BIAS, .elements = 96, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 7, .decay = 0},
+    {.name = "out.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {10, 84}, .n_disk_dims = 2,
+     .out = 10, .in = 84, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 16,
+     .offset = P_OUT_WEIGHT, .elements = 1344, .init = NT_INIT_NORMAL, .init_a = 0.10910894511799618, .init_stream = 8, .decay = 1},
+    {.name = "out.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {10}, .n_disk_dims = 1,
+     .out = 10, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 16,
+     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 9, .decay = 0},
+};
+
+static const nt_head heads[] = {
+    {.name = "out", .h = 1, .w = 1, .c = 10, .offset = T26_OUT, .infer_offset = I26_OUT,
+     .stride_sample = 16, .stride_row = 16, .stride_pixel = 16, .loss = 0, .probabilities = 0},
+};
+
+static const nt_loss losses[] = {
+    {.kind = NT_LOSS_CROSS_ENTROPY, .head = 0, .weight = 1.0},
+};
+
+static const nt_augment augment[] = {
+    {.kind = NT_AUG_SHIFT, .amount = 1},
+};
+static const nt_data_config data_config = {
+    .source = NT_SOURCE_IDX,
+    .path = "data/mnist",
+    .validation_share = 0.1, .validation_count = 0,
+    .normalize = NT_NORM_STANDARDIZE, .norm_scale = 0.0, .given_mean = NULL, .given_std = NULL, .n_given = 0,
+    .augment = augment, .n_augment = 1,
+    .classes = NULL, .n_classes = 0,
+};
+
+static const nt_train_config train_config = {
+    .optimizer = "nesterov", .lr = 0.05, .weight_decay = 0.0,
+    .schedule = NT_SCHED_COSINE, .schedule_per_step = 1, .step_every = 0.0, .step_factor = 0.0,
+    .piece_at = NULL, .piece_lr = NULL, .n_pieces = 0, .cosine_final = 0.0,
+    .batch = 32, .epochs = 10, .clip = NT_CLIP_NONE, .clip_at = 0.0, .patience = 0, .seed = 1u,
+    .metric_accuracy = 1, .top_k = 0,
+};
+
+static const char *const layer_names[] = {
+    "c1.tanh",
+    "s2",
+    "c3.tanh",
+    "s4",
+    "c5.tanh",
+    "f6.tanh",
+    "out",
+};
+static const size_t layer_offsets[] = {
+    T13_C1_TANH,
+    T14_S2,
+    T17_C3_TANH,
+    T18_S4,
+    T21_C5_TANH,
+    T24_F6_TANH,
+    T26_OUT,
+};
+static const size_t layer_elements[] = {
+    6272,
+    1568,
+    1600,
+    400,
+    128,
+    96,
+    16,
+};
+
+#ifdef NT_DOUBLE
+#define MODEL lenet5_double_model
+#else
+#define MODEL lenet5_model
+#endif
+extern const nt_model MODEL;
+const nt_model MODEL = {
+    .abi = NT_ABI, .name = "lenet5", .file = "lenet5.net", .target = "avx2", .hash = "4a983d8fca3af4ab",
+    .input_h = 28, .input_w = 28, .input_c = 1,
+    .params = params, .n_params = 10, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
+    .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
+    .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,
+    .parameters = 61706, .macs_forward = 4.1652e+05, .flops_step = 2.26392e+06,
+    .input_grad = T48_D_INPUT, .input_grad_stride_sample = 6272, .input_grad_stride_row = 224,
+    .input_grad_stride_pixel = 8,
+    .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
+    .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 7,
+    .data = &data_config, .train_config = &train_config,
+};

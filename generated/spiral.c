@@ -1,0 +1,1390 @@
+/* spiral - 2 -> 3. Made by netc from spiral.net for avx2; do not edit. */
+#include "runtime/emitted.h"
+
+#include <math.h>
+
+/* Parameters, packed: offsets in elements. Those that decay come first, statistics last. */
+enum {
+    P_HIDDEN_WEIGHT = 0,
+    P_HIDDEN_BIAS = 1008,
+    P_OUT_WEIGHT = 208,
+    P_OUT_BIAS = 1120,
+    P_TRAINABLE = 1136,
+    P_ALL = 1136
+};
+
+/* Memory map of training: offsets in elements, times the batch. What shares a place is never alive at the same step;
+ * steps are the groups in order of execution. */
+enum {
+    T7_HIDDEN_RELU = 0, /* 100, steps 0..6 */
+    T14_D_HIDDEN = 0, /* 100, steps 4..6, in place */
+    T4_INPUT = 112, /* 2, steps 0..5 */
+    T17_D_INPUT = 112, /* 2, steps 6..6 */
+    T9_OUT = 128, /* 3, steps 1..6 */
+    T10_D_OUT = 144, /* 3, steps 2..4 */
+    T_SAMPLE = 160
+};
+
+/* Vectors and workspaces of training that do not grow with the batch: offsets behind the samples. */
+enum {
+    T_FIXED = 0
+};
+
+/* Memory map of inference: offsets in elements, times the batch. What shares a place is never alive at the same
+ * step; steps are the groups in order of execution. */
+enum {
+    I7_HIDDEN_RELU = 0, /* 100, steps 0..1 */
+    I4_INPUT = 112, /* 2, steps 0..0 */
+    I9_OUT = 112, /* 3, steps 1..1 */
+    I_SAMPLE = 128
+};
+
+/* Vectors and workspaces of inference that do not grow with the batch: offsets behind the samples. */
+enum {
+    I_FIXED = 0
+};
+
+/* input: 2, dense, into the input tensor */
+static void load_input(int n, const real *restrict input, real *restrict x)
+{
+    enum { H = 1, W = 1, C = 2, P = 2, X_S = 16, X_R = 2 };
+#pragma omp for schedule(static)
+    for (int row = 0; row < n * H; row++) {
+        const real *from = input + (size_t)row * W * C;
+        real *to = x + (size_t)(row / H) * X_S + (size_t)(row % H) * X_R;
+        if (P == C) {
+            memcpy(to, from, sizeof *to * W * C);
+            continue;
+        }
+        for (int w = 0; w < W; w++) {
+            for (int c = 0; c < P; c++) {
+                to[w * P + c] = c < C ? from[w * C + c] : 0;
+            }
+        }
+    }
+}
+
+/* hidden: conv + bias + relu   2 -> 100   0.2 kMAC   spiral.net:6
+ * also: hidden_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void hidden_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int hidden_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        hidden_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        hidden_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        hidden_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        hidden_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    hidden_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void hidden_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that hidden_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t hidden_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 2, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int hidden_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void hidden_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2,
+           CO = 104, NR = 16, MR = 6, MB = 192, KB = 2, TURN = 0 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = hidden_forward_limit(pixels, block, blocks), count = hidden_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    hidden_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = hidden_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = hidden_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? hidden_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const vf v3 = v_max(v_zero(), v2);
+                                const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v3);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* out: conv + bias   100 -> 3   0.3 kMAC   spiral.net:7
+ * also: out_infer */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void out_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int out_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        out_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        out_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        out_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        out_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    out_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void out_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that out_forward_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t out_forward_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 100, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int out_forward_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 100, TURN = 0 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = out_forward_limit(pixels, block, blocks), count = out_forward_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    out_forward_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = out_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = out_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? out_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const vf v1 = v_load(bias + group * CO + channel + j);
+                                const vf v2 = v_add(v0, v1);
+                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v2);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* out: cross_entropy   3 -> 3   spiral.net:7 */
+/* VL values from channel `c` on, with `other` in the lanes beyond the last channel. */
+static inline vf out_cross_entropy_masked(vf v, int c, vf other)
+{
+    enum { C = 3 };
+    return c + VL <= C ? v : v_select(v_lt(v_iota(), v_set1((real)(C - c))), v, other);
+}
+
+static void out_cross_entropy(int n, const real *restrict x, const int32_t *restrict labels, real *restrict loss_sample, real *restrict result)
+{
+    enum { H = 1, W = 1, C = 3, CP = 8, X_S = 16, X_R = 8, X_P = 8, WITH_GRAD = 1 };
+    const real mean_scale = (real)(1.0 / ((double)n * H * W));
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        double loss = 0;
+        real e[CP];
+        for (int q = 0; q < H * W; q++) {
+            const int h = q / W, w = q % W, label = labels[i * H * W + q];
+            const real *pixel = x + (size_t)i * X_S + h * X_R + w * X_P;
+            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero();
+            for (int c = 0; c < CP; c += VL)
+                top = v_max(top, out_cross_entropy_masked(v_load(pixel + c), c, top));
+            top = v_set1(v_hmax(top));
+            for (int c = 0; c < CP; c += VL) {
+                const vf d = v_sub(v_load(pixel + c), top), v = out_cross_entropy_masked(v_exp(d), c, v_zero());
+                if (WITH_GRAD)
+                    v_store(e + c, v);
+                sum = v_add(sum, v);
+                if (0.0 > 0)
+                    total = v_add(total, out_cross_entropy_masked(d, c, v_zero()));
+            }
+            const real norm = v_sum(sum), m = v_hmax(top);
+            loss += log((double)norm) - (1 - 0.0) * (pixel[label] - m);
+            if (0.0 > 0)
+                loss -= 0.0 / C * v_sum(total);
+            if (WITH_GRAD) {
+                const vf scale = v_set1(mean_scale / norm), off = v_set1(mean_scale * (real)(0.0 / C));
+                const vf hit = v_set1(mean_scale * (real)(1 - 0.0));
+                for (int c = 0; c < CP; c += VL) {
+                    const vf target = v_select(v_eq(v_iota(), v_set1((real)(label - c))), hit, v_zero());
+                    const vf p = v_mul(v_load(e + c), scale);
+                    const vf v = out_cross_entropy_masked(v_sub(p, v_add(target, off)), c, v_zero());
+                    {
+                        const vf v0 = v;
+                        const size_t place = (size_t)(i) * 16 + (size_t)(c);
+                        v_store(result + place, v0);
+                    }
+                }
+            }
+        }
+        loss_sample[i] += (real)(1.0 / (H * W) * loss);
+    }
+}
+
+/* out: conv_dw   0.3 kMAC   spiral.net:7 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void out_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 100, NR = 8, MR = 8 };
+    static const int TAP[] = {0};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that out_conv_dw_any has. */
+static inline int out_conv_dw_rows(int left)
+{
+    enum { MR = 8 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void out_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 8 };
+    if (rows == MR)
+        out_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        out_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        out_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        out_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        out_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
+           DY_S = 16, DY_R = 8, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MB = 192, PB = 1, KS = 32, CHUNKS = 1,
+           BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int out_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < out_conv_dw_end; k += tile) {
+                tile = out_conv_dw_rows(out_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        out_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        out_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void out_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int out_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        out_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        out_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        out_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        out_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    out_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void out_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that out_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t out_conv_dx_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 3, NR = 16, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int out_conv_dx_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 3,
+           CO = 104, NR = 16, MR = 6, MB = 192, KB = 8, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = out_conv_dx_limit(pixels, block, blocks), count = out_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    out_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = out_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = out_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? out_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                                const vf v1 = v_load(other + place);
+                                const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
+                                v_store(other + place, v2);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* hidden: conv_dw   0.2 kMAC   spiral.net:6 */
+/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
+ * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void hidden_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict dy, int k, real *restrict dw)
+{
+    enum { RUN = 2, NR = 16, MR = 6 };
+    static const int TAP[] = {0};
+    const real *row[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(row[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that hidden_conv_dw_any has. */
+static inline int hidden_conv_dw_rows(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void hidden_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict dy, int k, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        hidden_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 1 && rows == MR - 1)
+        hidden_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 2 && rows == MR - 2)
+        hidden_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+    else if (MR > 4 && rows == MR / 2)
+        hidden_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+    else
+        hidden_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+}
+
+static void hidden_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2,
+           DY_S = 112, DY_R = 104, DY_P = 104, DY_G = 0, CO = 104, NR = 16, MB = 192, PB = 4, KS = 6,
+           CHUNKS = 1, BIAS = 1 };
+    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t at[MB], dy_at[MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int hidden_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        int first = first_block * MB;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
+            for (int p = 0; p < count; p++) {
+                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
+                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
+                if (++column == OUT_W) {
+                    column = 0;
+                    if (++row == OUT_H) {
+                        row = 0;
+                        sample++;
+                    }
+                }
+            }
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < hidden_conv_dw_end; k += tile) {
+                tile = hidden_conv_dw_rows(hidden_conv_dw_end - k);
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    if (width == NR)
+                        hidden_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    else
+                        hidden_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
+ * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. */
+NT_INLINE void hidden_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    static const int TAP[] = {0};
+    const real *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (; tap < tap_end; tap++) {
+        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int hidden_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        hidden_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        hidden_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        hidden_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        hidden_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        return MR / 2;
+    }
+    hidden_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    return 1;
+}
+
+/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void hidden_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that hidden_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t hidden_conv_dx_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 100, NR = 8, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int hidden_conv_dx_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 104, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    ptrdiff_t at[MB + MR];
+    int block_at = -1;
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = hidden_conv_dx_limit(pixels, block, blocks), count = hidden_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int is_fresh = block != block_at; /* the block's input has not been read yet */
+        if (is_fresh) {
+            int s = sample, h = row, c = column;
+            for (int i = 0; i < count + MR; i++) {
+                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
+                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
+                    continue;
+                if (++c == OUT_W) {
+                    c = 0;
+                    if (++h == OUT_H) {
+                        h = 0;
+                        s++;
+                    }
+                }
+            }
+            block_at = block;
+        }
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
+                if (tap_end < TAPS)
+                    coming = panel_at + (tap_end * RUN + r) * width;
+                else if (r_end < RUN)
+                    coming = panel_at + r_end * width;
+                else if (group == GROUPS - 1 && panel == panels - 1)
+                    coming = 0;
+                if (TURN)
+                    hidden_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (width == NR)
+                        next = hidden_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    else
+                        next = hidden_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                                      tile_sums);
+                    next += i;
+                    for (int end = line + lines; line < end; line++)
+                        nt_prefetch(w, TURN ? hidden_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
+                        for (int p = next; p < next + MR && p < count; p++)
+                            for (int k = r; k < r_end; k += NT_LINE)
+                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL)
+                            {
+                                const vf v0 = v_load(sums + i * width + j);
+                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                                v_store(result + place, v0);
+                            }
+                        if (++column == OUT_W) {
+                            column = 0;
+                            if (++row == OUT_H) {
+                                row = 0;
+                                sample++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* momentum: one step over a range of the parameters */
+static inline vf momentum_get(const real *p, int lanes)
+{
+    return lanes == VL ? v_load(p) : v_load_n(p, lanes);
+}
+
+static inline void momentum_put(real *p, vf v, int lanes)
+{
+    if (lanes == VL)
+        v_store(p, v);
+    else
+        v_store_n(p, v, lanes);
+}
+
+/* One step of `lanes` (1..VL) elements. */
+static inline void momentum_step(real *w, const real *grad, real *velocity, int lanes, vf lr, vf scale, vf limit, vf decay)
+{
+    const vf old = momentum_get(w, lanes);
+    const vf g = v_fma(decay, old, v_max(v_neg(limit), v_min(limit, v_mul(scale, momentum_get(grad, lanes)))));
+    const vf u = v_fma(v_set1((real)0.9), momentum_get(velocity, lanes), g);
+    momentum_put(velocity, u, lanes);
+    momentum_put(w, v_fnma(lr, u, old), lanes);
+}
+
+static void momentum(size_t begin, size_t end, real *restrict w, const real *restrict grad, real *restrict velocity,
+                   real lr, real clip_scale, real clip_value, real decay)
+{
+    const size_t size = 4096, chunks = (end - begin + size - 1) / size;
+    const vf rate = v_set1(lr), scale = v_set1(clip_scale), weight_decay = v_set1(decay);
+    const vf limit = v_set1(clip_value > 0 ? clip_value : (real)INFINITY);
+#pragma omp for schedule(static)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const size_t from = begin + chunk * size, to = end - from < size ? end : from + size;
+        size_t at = from;
+        for (; to - at >= VL; at += VL)
+            momentum_step(w + at, grad + at, velocity + at, VL, rate, scale, limit, weight_decay);
+        if (at < to)
+            momentum_step(w + at, grad + at, velocity + at, (int)(to - at), rate, scale, limit, weight_decay);
+    }
+}
+
+/* Forward in training mode. */
+static void run_forward(const nt_pass *p, int update_statistics)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    (void)update_statistics;
+    load_input((int)n, p->input, a + n * T4_INPUT);
+    hidden_forward((int)n, a + n * T4_INPUT, w + P_HIDDEN_WEIGHT, w + P_HIDDEN_BIAS, a + n * T7_HIDDEN_RELU);
+    out_forward((int)n, a + n * T7_HIDDEN_RELU, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * T9_OUT);
+}
+
+/* Each head's loss and the gradient to it. */
+static void run_losses(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    out_cross_entropy((int)n, a + n * T9_OUT, p->labels, p->loss_sample, a + n * T10_D_OUT);
+}
+
+/* Gradients of all parameters. */
+static void run_backward(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    out_conv_dw((int)n, a + n * T7_HIDDEN_RELU, a + n * T10_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
+    out_conv_dx((int)n, a + n * T10_D_OUT, w + P_OUT_WEIGHT, a + n * T7_HIDDEN_RELU);
+    hidden_conv_dw((int)n, a + n * T4_INPUT, a + n * T14_D_HIDDEN, d + P_HIDDEN_WEIGHT, d + P_HIDDEN_BIAS, NULL);
+}
+
+/* What only the gradient of the input needs. */
+static void run_input_gradient(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    hidden_conv_dx((int)n, a + n * T14_D_HIDDEN, w + P_HIDDEN_WEIGHT, a + n * T17_D_INPUT);
+}
+
+/* Forward at inference: running statistics, no dropout. */
+static void infer(nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const f = a + n * I_SAMPLE;
+    (void)f;
+    (void)w;
+
+    load_input((int)n, p->input, a + n * I4_INPUT);
+    hidden_forward((int)n, a + n * I4_INPUT, w + P_HIDDEN_WEIGHT, w + P_HIDDEN_BIAS, a + n * I7_HIDDEN_RELU);
+    out_forward((int)n, a + n * I7_HIDDEN_RELU, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * I9_OUT);
+}
+
+/* One step of the optimizer. */
+static void update(nt_pass *p)
+{
+    momentum(0, 1008, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, (real)(0.0001 * p->decay_scale));
+    momentum(1008, 1136, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+}
+
+/* The loss alone: running statistics stay as they are. */
+static void loss(nt_pass *p)
+{
+    run_forward(p, 0);
+    nt_clear_losses(p);
+    run_losses(p);
+}
+
+/* Forward, losses, backward. */
+static void train(nt_pass *p)
+{
+    run_forward(p, 1);
+    nt_clear_losses(p);
+    run_losses(p);
+    run_backward(p);
+}
+
+/* The same with the gradient of the input. */
+static void gradient(nt_pass *p)
+{
+    loss(p);
+    run_backward(p);
+    run_input_gradient(p);
+}
+
+static const nt_param params[] = {
+    {.name = "hidden.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {100, 2}, .n_disk_dims = 2,
+     .out = 100, .in = 2, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 104,
+     .offset = P_HIDDEN_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 1.0, .init_stream = 0, .decay = 1},
+    {.name = "hidden.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {100}, .n_disk_dims = 1,
+     .out = 100, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 104,
+     .offset = P_HIDDEN_BIAS, .elements = 112, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1, .decay = 0},
+    {.name = "out.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {3, 100}, .n_disk_dims = 2,
+     .out = 3, .in = 100, .kh = 1, .kw = 1, .groups = 1, .panel = 8, .out_padded = 8,
+     .offset = P_OUT_WEIGHT, .elements = 800, .init = NT_INIT_NORMAL, .init_a = 0.1414213562373095, .init_stream = 2, .decay = 1},
+    {.name = "out.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {3}, .n_disk_dims = 1,
+     .out = 3, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 8,
+     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3, .decay = 0},
+};
+
+static const nt_head heads[] = {
+    {.name = "out", .h = 1, .w = 1, .c = 3, .offset = T9_OUT, .infer_offset = I9_OUT,
+     .stride_sample = 16, .stride_row = 8, .stride_pixel = 8, .loss = 0, .probabilities = 0},
+};
+
+static const nt_loss losses[] = {
+    {.kind = NT_LOSS_CROSS_ENTROPY, .head = 0, .weight = 1.0},
+};
+
+static const nt_data_config data_config = {
+    .source = NT_SOURCE_SPIRAL,
+    .spiral_classes = 3, .spiral_points = 100, .spiral_noise = 0.2,
+    .validation_share = 0.0, .validation_count = 0,
+    .normalize = NT_NORM_NONE, .norm_scale = 0.0, .given_mean = NULL, .given_std = NULL, .n_given = 0,
+    .augment = NULL, .n_augment = 0,
+    .classes = NULL, .n_classes = 0,
+};
+
+static const nt_train_config train_config = {
+    .optimizer = "momentum", .lr = 0.1, .weight_decay = 0.0001,
+    .schedule = NT_SCHED_CONSTANT, .schedule_per_step = 0, .step_every = 0.0, .step_factor = 0.0,
+    .piece_at = NULL, .piece_lr = NULL, .n_pieces = 0, .cosine_final = 0.0,
+    .batch = 32, .epochs = 200, .clip = NT_CLIP_NONE, .clip_at = 0.0, .patience = 0, .seed = 1u,
+    .metric_accuracy = 1, .top_k = 0,
+};
+
+static const char *const layer_names[] = {
+    "hidden.relu",
+    "out",
+};
+static const size_t layer_offsets[] = {
+    T7_HIDDEN_RELU,
+    T9_OUT,
+};
+static const size_t layer_elements[] = {
+    112,
+    16,
+};
+
+#ifdef NT_DOUBLE
+#define MODEL spiral_double_model
+#else
+#define MODEL spiral_model
+#endif
+extern const nt_model MODEL;
+const nt_model MODEL = {
+    .abi = NT_ABI, .name = "spiral", .file = "spiral.net", .target = "avx2", .hash = "cc334c1c5858131a",
+    .input_h = 1, .input_w = 1, .input_c = 2,
+    .params = params, .n_params = 4, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
+    .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
+    .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,
+    .parameters = 603, .macs_forward = 5e+02, .flops_step = 2.6e+03,
+    .input_grad = T17_D_INPUT, .input_grad_stride_sample = 16, .input_grad_stride_row = 8,
+    .input_grad_stride_pixel = 8,
+    .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
+    .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 2,
+    .data = &data_config, .train_config = &train_config,
+};
