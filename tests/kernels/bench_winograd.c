@@ -3,12 +3,13 @@
  *
  *   bench_winograd [-c COMPILER] [-f FLAGS] [-k KERNEL-DIR] [-t SECONDS] [-o TB,KB,PG] [NAME-PART]
  *
- * For each layer whose name contains NAME-PART it chooses constants by the rules below (or takes those of -o), writes a C
- * file that includes the kernels with them, compiles that as the product's code is compiled, loads it and times all
+ * For each layer whose name contains NAME-PART it chooses constants by the rules below (or takes those of -o), writes a
+ * C file that includes the kernels with them, compiles that as the product's code is compiled, loads it and times all
  * algorithms by turns: the best of several runs each, in processor time. Speeds are shares of the machine's peak and
  * count the multiply-adds of the direct sums, so that Winograd's may exceed 100%. Results are compared with naive sums.
  *
- * choose_winograd() and prefer() are the rules; the compiler's target uses the same. */
+ * choose_winograd() and prefer() are the rules for the tuning constants and for the algorithm. (Build with -O3: the
+ * peak is measured by this file's own loop.) */
 #define _DEFAULT_SOURCE
 
 #include <dlfcn.h>
@@ -82,16 +83,59 @@ typedef struct tuning {
 
 static int given[3]; /* TB, KB and PG of -o */
 
-/* winograd: `channels` = K_CO (padded), `rows` = K_CI. */
-static tuning choose_winograd(int t, int channels, int rows)
+static int tiles_of(int t, int size)
 {
+    return ((size + t - 1) / t) * ((size + t - 1) / t);
+}
+
+/* winograd: `channels` = K_CO (padded), `rows` = K_CI, `tiles` = of a likely batch.
+ *   KB, PG  64 rows by 8 panels: V's and a panel's part of a position fit the first-level cache together, and an input
+ *           tile is transformed once for 128 output channels. Parts and groups are evened out.
+ *           Where that leaves threads without work, groups are smaller; up to 128 rows are then one part, so that
+ *           groups share V.
+ *   TB      what keeps V and the sums within 512 KB of floats, up to 8 register tiles. */
+static tuning choose_winograd(int t, int channels, int rows, int tiles)
+{
+    enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };
     tuning c = {.nr = channels == NARROW_NR ? NARROW_NR : WIDE_NR};
     c.mr = c.nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    c.tb = given[0] ? round_up(given[0], c.mr) : 4 * c.mr;
-    c.kb = limit(given[1] ? given[1] : 64, VL, round_up(rows, VL));
-    c.pg = limit(given[2] ? given[2] : 8, 1, (channels + c.nr - 1) / c.nr);
-    (void)t;
+    int panels = (channels + c.nr - 1) / c.nr;
+    int groups = (panels + PANELS - 1) / PANELS, parts = (rows + PART - 1) / PART;
+    for (;;) {
+        c.pg = (panels + groups - 1) / groups;
+        c.kb = round_up((rows + parts - 1) / parts, VL);
+        c.tb = limit(SCRATCH / ((t + 2) * (t + 2) * (c.kb + c.pg * c.nr)) / c.mr, 1, 8) * c.mr;
+        if ((tiles + c.tb - 1) / c.tb * groups >= ITEMS || c.pg == 1)
+            break;
+        groups = (panels + c.pg - 2) / (c.pg - 1); /* the next that is smaller */
+        if (rows <= 2 * PART)
+            parts = 1;
+    }
+    if (given[0]) {
+        c.tb = round_up(given[0], c.mr);
+        c.kb = limit(round_up(given[1], VL), VL, round_up(rows, VL));
+        c.pg = limit(given[2], 1, panels);
+    }
     return c;
+}
+
+/* The fastest algorithm for a square image in batches of `samples`: 0 (direct), 2 or 4. Estimates, in cycles a sample:
+ * a product of channels at 90% of 16 multiply-adds a cycle (direct: 92%, or 62% with one vector of channels), the
+ * transforms of a tile per channel in and out, and per pair of channels the making and reading of U. */
+static int prefer(int size, int ci, int co, int samples)
+{
+    double pairs = (double)ci * co, least = 9.0 * size * size * pairs / (round_up(co, VL) == VL ? 9.9 : 14.7);
+    int best = 0;
+    for (int t = 2; t <= 4; t += 2) {
+        int tiles = tiles_of(t, size);
+        double cycles = (t + 2) * (t + 2) * tiles * pairs / 14.4 + (t == 2 ? 8.0 : 30.0) * tiles * (ci + co)
+                        + (t == 2 ? 14.0 : 30.0) * pairs / samples;
+        if (cycles < least) {
+            least = cycles;
+            best = t;
+        }
+    }
+    return best;
 }
 
 /* ---- One layer's kernels as a shared object --------------------------------------------------------------------- */
@@ -129,8 +173,9 @@ static void define(FILE *f, const char *name, int value)
 
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    static const char *const names[] = {"main", "tile",    "next", "limit", "turn",  "turn_line", "pitch", "forth", "tile_in",
-                                        "in",   "product", "out",  "back",  "line",      "load"};
+    static const char *const names[] = {"main",  "tile",  "next",    "limit", "turn",    "turn_line", "pitch",
+                                        "forth", "back",  "tile_in", "in",    "product", "out",       "line",
+                                        "load"};
     enum { COUNT = sizeof names / sizeof names[0] };
     for (int i = 0; i < COUNT; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -153,8 +198,8 @@ static void write_product(FILE *f, const char *name)
 static void write_direct(FILE *f, const layer *l, const direction *d, const char *folder)
 {
     const char *name = d->backward ? "backward0" : "forward0";
-    int nr = d->co == NARROW_NR ? NARROW_NR : WIDE_NR, mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR, most = L1 * 3 / 8 / nr;
-    int parts = (9 * d->ci + most - 1) / most, unit = d->ci < most ? d->ci : VL;
+    int nr = d->co == NARROW_NR ? NARROW_NR : WIDE_NR, mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR;
+    int most = L1 * 3 / 8 / nr, parts = (9 * d->ci + most - 1) / most, unit = d->ci < most ? d->ci : VL;
     fprintf(f, "static const int %s_tap[] = {", name);
     for (int i = 0; i < 9; i++)
         fprintf(f, "%s%d", i ? ", " : "", i / 3 * d->in_r + i % 3 * d->in_p);
@@ -227,7 +272,7 @@ static void write_direction(FILE *f, const layer *l, direction *d, const char *f
     define(f, "IN_P", d->in_p);
     write_direct(f, l, d, folder);
     for (int a = TWO; a <= FOUR; a++) {
-        d->tuning[a] = choose_winograd(2 * a, d->co, d->ci);
+        d->tuning[a] = choose_winograd(2 * a, d->co, d->ci, l->n * tiles_of(2 * a, l->size));
         write_winograd(f, l, d, 2 * a, &d->tuning[a], folder);
     }
 }
@@ -375,8 +420,8 @@ static errors compare(const layer *l, const direction *d, const tensors *t)
     double worst = 0, largest = 0, squares = 0, error_squares = 0;
     for (int i = 0; i < OUTPUTS; i++) {
         unsigned at = (unsigned)i * 2654435761u >> 8;
-        int n = (int)(at % (unsigned)l->n), h = (int)(at / 7 % (unsigned)l->size), w = (int)(at / 49 % (unsigned)l->size);
-        int c = (int)(at / 343 % (unsigned)(d->backward ? l->ci : l->co));
+        int n = (int)(at % (unsigned)l->n), h = (int)(at / 7 % (unsigned)l->size);
+        int w = (int)(at / 49 % (unsigned)l->size), c = (int)(at / 343 % (unsigned)(d->backward ? l->ci : l->co));
         double sum = 0;
         for (int k = 0; k < 9 * d->ci; k++) {
             int tap = k / d->ci, r = k % d->ci;
@@ -413,10 +458,10 @@ static void measure(const layer *l, const direction *d, const tensors *t, double
     double end = now() + ALGORITHMS * seconds;
     for (int runs = 0; runs < 3 || now() < end; runs++) {
         for (int a = 0; a < ALGORITHMS; a++) {
-            double begin = now(), pack_seconds = 0;
+            double begin = now();
             for (int i = 0; i < calls && d->pack[a]; i++)
                 d->pack[a](t->w, t->u[a]);
-            pack_seconds = now() - begin;
+            double pack_seconds = now() - begin;
             begin = now();
             for (int i = 0; i < calls; i++)
                 d->run[a](l->n, t->x, d->pack[a] ? t->u[a] : t->w, t->y);
@@ -450,8 +495,12 @@ static void bench_layer(const layer *l, double peak, const char *compiler, const
         for (int a = 0; a < ALGORITHMS; a++)
             printf(" | %5.1f%% %5.1f%% %.1e %.1e", 100 * alone[a] / peak, 100 * packed[a] / peak, found[a].largest,
                    found[a].mean);
-        printf(" | %d,%d,%d %d,%d,%d\n", d[b].tuning[TWO].tb, d[b].tuning[TWO].kb, d[b].tuning[TWO].pg,
-               d[b].tuning[FOUR].tb, d[b].tuning[FOUR].kb, d[b].tuning[FOUR].pg);
+        int rule = prefer(l->size, d[b].ci, b ? l->ci : l->co, l->n) / 2, best = DIRECT;
+        for (int a = TWO; a <= FOUR; a++)
+            best = packed[a] > packed[best] ? a : best;
+        const tuning *two = &d[b].tuning[TWO], *four = &d[b].tuning[FOUR];
+        printf(" | %s%s | %d,%d,%d %d,%d,%d\n", algorithms[rule], rule == best ? "" : " not best", two->tb, two->kb,
+               two->pg, four->tb, four->kb, four->pg);
         fflush(stdout);
         free(t.x);
         free(t.w);
@@ -485,12 +534,12 @@ int main(int argc, char **argv)
         return 1;
     }
     double peak = measure_peak();
-    printf("peak %.1f GFLOP/s; for each algorithm: product alone, with packing of the weights, largest and mean error\n",
+    printf("peak %.1f GFLOP/s; each algorithm: product alone, with packing of the weights, largest and mean error\n",
            peak * 2e-9);
     printf("%-28s %3s %8s   ", "layer", "n", "MMAC");
     for (int a = 0; a < ALGORITHMS; a++)
         printf(" | %-29s", algorithms[a]);
-    printf(" | TB,KB,PG\n");
+    printf(" | rule | TB,KB,PG (T=2, T=4)\n");
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
         if (optind >= argc || strstr(layers[i].name, argv[optind]))
             bench_layer(&layers[i], peak, compiler, flags, absolute, seconds);
