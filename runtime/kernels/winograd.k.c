@@ -28,7 +28,7 @@
  * panels of K_NR output channels. It takes the input channels in parts of K_KB: their transform, V, and then for each
  * position the products with the group's panels, which are added up in `sums`; it ends with the inverse transform.
  * Items of the same tiles follow each other, and V is kept if there is one part only. All scratch is on the stack,
- * S*S * (K_TB * (K_KB + K_PG*K_NR) + 4*NT_LINE) elements; the rules keep it within 520 KB of floats. It should have
+ * S*S * (K_TB * (K_KB + K_PG*K_NR) + 4*NT_LINE) elements; the rules keep it to about 520 KB in float. It should have
  * room in the second-level cache, and what a position needs of V and of one panel in the first-level cache.
  * Every output is summed in the order of ci, whatever n, the tile's place and the number of threads.
  *
