@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 20000, MAX_DEPTH = 64, MAX_REPEAT = 10000 };
+enum { MAX_LAYERS = 20000, MAX_ELEMENTS = 10 * MAX_LAYERS, MAX_DEPTH = 64, MAX_REPEAT = 10000 };
 
 const char *const structural_words[] = {"seq", "repeat", "from", "output", NULL};
 
@@ -423,6 +423,12 @@ static Layer *expand_block(Sema *s, Body *b, const Place *at, const Element *e, 
     return out;
 }
 
+/* Nothing more is expanded: there are too many layers, or calls that make none but call others again and again. */
+static bool too_large(const Sema *s)
+{
+    return s->net->n_layers > MAX_LAYERS || s->elements > MAX_ELEMENTS;
+}
+
 static Layer *expand_repeat(Sema *s, Body *b, const Place *at, const Element *e, Layer *input)
 {
     static const AttrDef attrs[] = {
@@ -451,7 +457,7 @@ static Layer *expand_repeat(Sema *s, Body *b, const Place *at, const Element *e,
         LabelScope labels = {.outer = b->labels};
         Body inner = {.scope = b->scope, .labels = &labels, .names = path ? &round : b->names};
         input = expand_body(s, e->body, &inner, input);
-        if (s->diags->errors > errors || s->net->n_layers > MAX_LAYERS) {
+        if (!input || s->diags->errors > errors || too_large(s)) {
             return NULL; /* later rounds would only repeat it */
         }
     }
@@ -602,6 +608,13 @@ static void unknown_name(Sema *s, const Element *e)
 static Layer *expand_element(Sema *s, Body *b, const Place *at, const Element *e, Layer *input)
 {
     const char *name = e->name;
+    if (too_large(s)) {
+        return NULL;
+    }
+    if (++s->elements > MAX_ELEMENTS) {
+        diag_error(s->diags, e->loc, "the network expands to more than %d calls of blocks and operators", MAX_ELEMENTS);
+        return NULL;
+    }
     BlockDef *block = find_block(s, name);
     if (block) {
         return expand_block(s, b, at, e, block, input);
@@ -708,7 +721,7 @@ static Layer *expand_stmt(Sema *s, Body *b, const Stmt *st, Layer *input, bool f
         }
         cur = expand_element(s, b, &at, e, poisoned ? NULL : cur);
         poisoned = poisoned || !cur;
-        if (s->net->n_layers > MAX_LAYERS) {
+        if (too_large(s)) {
             return NULL;
         }
     }
@@ -748,7 +761,7 @@ static Layer *expand_body(Sema *s, const StmtList *list, Body *body, Layer *inpu
         if (!is_output) {
             cur = out;
         }
-        if (s->net->n_layers > MAX_LAYERS) {
+        if (too_large(s)) {
             return NULL;
         }
     }

@@ -74,6 +74,7 @@ typedef struct Sema {
     BlockDef *blocks;
     CallFrame *frame;    /* of the block being expanded */
     int depth;
+    int elements;        /* of chains, expanded so far */
     bool in_section;     /* values are settings: a sum may be one of losses */
 } Sema;
 
