@@ -88,12 +88,23 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
     return tile;
 }
 
-WinogradTile target_winograd(const Target *t, int64_t channels, int64_t rows)
+WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles)
 {
+    enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };
     int nr = target_panel(t, channels);
     WinogradTile tile = {.mr = tile_rows(t, nr)};
-    tile.tb = 4 * tile.mr;
-    tile.kb = (int)limit(64, t->vl, round_up(rows, t->vl));
-    tile.pg = (int)limit(8, 1, (channels + nr - 1) / nr);
-    return tile;
+    int64_t panels = (channels + nr - 1) / nr, groups = (panels + PANELS - 1) / PANELS, parts = (rows + PART - 1) / PART;
+    /* 64 rows by 8 panels, evened out: a position's part of the input and of a panel fit the first-level cache together. Where that leaves
+     * threads without work, groups are smaller, and up to 128 rows are one part, so that groups share the transformed input. */
+    for (;;) {
+        tile.pg = (int)((panels + groups - 1) / groups);
+        tile.kb = (int)round_up((rows + parts - 1) / parts, t->vl);
+        /* what keeps a block's scratch within 512 KB, up to 8 register tiles */
+        tile.tb = (int)limit(SCRATCH / ((side + 2) * (side + 2) * (tile.kb + tile.pg * nr)) / tile.mr, 1, 8) * tile.mr;
+        if ((tiles + tile.tb - 1) / tile.tb * groups >= ITEMS || tile.pg == 1) {
+            return tile;
+        }
+        groups = (panels + tile.pg - 2) / (tile.pg - 1); /* the next that is smaller */
+        parts = rows <= 2 * PART ? 1 : parts;
+    }
 }

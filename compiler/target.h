@@ -43,11 +43,12 @@ typedef struct GradientTile {
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p);
 
-/* Constants of winograd.k.c (see there) for `channels` padded output channels and `rows` input channels. */
+/* Constants of winograd.k.c (see there) for output tiles of side x side, `channels` padded output channels, `rows` input channels and
+ * `tiles` of a likely batch. */
 typedef struct WinogradTile {
     int mr, tb, kb, pg;
 } WinogradTile;
-WinogradTile target_winograd(const Target *t, int64_t channels, int64_t rows);
+WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles);
 
 int64_t round_up(int64_t x, int64_t to);
 

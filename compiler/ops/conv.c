@@ -117,7 +117,8 @@ Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam
     Value *in[2] = {x, graph_param(g, weight)};
     Geometry *own = arena_alloc(g->arena, sizeof *own); /* training and inference choose for themselves */
     *own = *geo;
-    own->winograd = winograd_tile(geo, g->training ? g->net->config->batch : 1);
+    own->winograd_samples = g->training ? g->net->config->batch : 1;
+    own->winograd = winograd_tile(geo, own->winograd_samples);
     Value *y = graph_apply(g, &op_conv, own, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
     if (!bias) {
         return y;

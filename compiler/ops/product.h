@@ -12,7 +12,8 @@ typedef struct Geometry {
     int64_t pad_top, pad_left;
     int64_t groups;
     bool exact;                  /* sums in direct order only */
-    int winograd;                /* side of the output tiles, 0: direct; set when the graph is built */
+    int winograd;                /* side of the output tiles, 0: direct; set when the graph is built, ... */
+    int64_t winograd_samples;    /* ... for batches of so many */
 } Geometry;
 
 /* Adds product and, with `bias`, the node that adds it; returns the result. */

@@ -1,21 +1,33 @@
 /* winograd.c - when to multiply in Winograd's space, and how to say it to the kernels (Lavin and Gray, 2016). */
 #include "winograd.h"
 
-/* Channels from which the transforms, which are paid once a channel, are well below the products, paid once a pair of channels. */
-enum { MIN_CHANNELS = 32 };
+static int64_t tiles_of(const Geometry *g, int side)
+{
+    return ((g->out_h + side - 1) / side) * ((g->out_w + side - 1) / side);
+}
 
+/* Estimates in cycles a sample, fitted to what tests/kernels/bench_winograd.c measures: products of channels near the machine's peak,
+ * transforms of a tile a channel in and out, and the making and reading of the transformed weights a pair of channels. */
 int winograd_tile(const Geometry *g, int64_t samples)
 {
     bool fits = g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
                 g->groups == 1 && g->pad_top == 1 && g->pad_left == 1 && g->out_h == g->in_h && g->out_w == g->in_w;
-    if (!fits || g->exact || g->in_c < MIN_CHANNELS || g->out_c < MIN_CHANNELS) {
+    if (!fits || g->exact) {
         return 0;
     }
-    /* A 4x4 tile saves 6.75 products a pixel and pair of channels; transforming a pair's weights costs about as much as 100. */
-    if (g->out_h * g->out_w * samples < 64) {
-        return 0;
+    double pairs = (double)g->in_c * (double)g->out_c, sum = (double)(g->in_c + g->out_c);
+    double least = 9.0 * (double)(g->out_h * g->out_w) * pairs / (g->out_c <= 8 ? 9.9 : 14.7);
+    int best = 0;
+    for (int side = 2; side <= 4; side += 2) {
+        double tiles = (double)tiles_of(g, side), positions = (side + 2) * (side + 2);
+        double cycles = positions * tiles * pairs / 14.4 + (side == 2 ? 8.0 : 30.0) * tiles * sum +
+                        (side == 2 ? 14.0 : 30.0) * pairs / (double)samples;
+        if (cycles < least) {
+            least = cycles;
+            best = side;
+        }
     }
-    return g->out_h > 2 || g->out_w > 2 ? 4 : 2;
+    return best;
 }
 
 typedef struct Sides {
@@ -39,7 +51,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
     const Target *t = emit_target(e);
     Sides s = sides_of(g, t, backward);
     int nr = target_panel(t, s.channels);
-    WinogradTile tile = target_winograd(t, s.channels, s.rows);
+    WinogradTile tile = target_winograd(t, g->winograd, s.channels, s.rows, g->winograd_samples * tiles_of(g, g->winograd));
     emit_kernel(e, "winograd_weights");
     emit_int(e, "T", g->winograd);
     emit_int(e, "BACKWARD", backward);
@@ -77,7 +89,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
 const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool backward)
 {
     Sides s = sides_of(g, t, backward);
-    WinogradTile tile = target_winograd(t, s.channels, s.rows);
+    WinogradTile tile = target_winograd(t, g->winograd, s.channels, s.rows, g->winograd_samples * tiles_of(g, g->winograd));
     return arena_printf(a, "Winograd F(%dx%d, 3x3), blocks of %d tiles by %d panels, parts of %d channels", g->winograd, g->winograd, tile.tb,
                         tile.pg, tile.kb);
 }
