@@ -24,6 +24,8 @@ typedef struct nt_memory {
     real *params, *grads, *state, *arena;
     size_t params_bytes, grads_bytes, state_bytes, arena_bytes; /* what was asked for, which is what the plan says */
     int batch;                                                  /* the largest n that the arena has room for */
+    void *held[4];                                              /* what was allocated: a block may start behind it */
+    int n_held;
 } nt_memory;
 
 typedef enum nt_purpose {
