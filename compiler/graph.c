@@ -148,6 +148,18 @@ void graph_count_uses(Graph *g)
     }
 }
 
+/* What a layer reads, in the shape in which it is held: as written, unless the layer has no need of an order. */
+static Value **inputs_of(Graph *g, const Layer *l)
+{
+    const bool takes_volumes = (l->op->traits & OP_TAKES_VOLUME) || !shape_equal(l->held, l->out);
+    Value **in = arena_array(g->arena, (size_t)l->n_inputs, sizeof *in);
+    for (int k = 0; k < l->n_inputs; k++) {
+        const Layer *from = l->inputs[k];
+        in[k] = takes_volumes ? from->value : graph_as_written(g, from->out, from->value);
+    }
+    return in;
+}
+
 Graph *graph_build(Net *net, bool training, bool input_gradient)
 {
     Graph *g = arena_alloc(net->arena, sizeof *g);
@@ -173,11 +185,11 @@ Graph *graph_build(Net *net, bool training, bool input_gradient)
             g->input = l->value;
             continue;
         }
-        Value **in = arena_array(g->arena, (size_t)l->n_inputs, sizeof *in);
-        for (int k = 0; k < l->n_inputs; k++) {
-            in[k] = l->inputs[k]->value;
+        l->op->build(g, l, inputs_of(g, l));
+        if (!shape_equal(l->value->shape, l->held)) {
+            die("internal error: %s is held as %s, not %s", l->name, shape_text(g->arena, l->value->shape),
+                shape_text(g->arena, l->held));
         }
-        l->op->build(g, l, in);
     }
     g->outputs = arena_array(g->arena, (size_t)net->n_outputs, sizeof *g->outputs);
     int n_heads = training ? net->n_outputs : 1; /* auxiliary heads serve training only */

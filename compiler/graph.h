@@ -81,6 +81,7 @@ struct Layer {
     Layer **inputs;
     int n_inputs;
     Shape in, out;         /* of the first input; of the result */
+    Shape held;            /* of its value in a graph: out, or the volume whose flattening it is (see held_shape) */
     NetParam **params;
     int n_params;
     int64_t macs;          /* a sample */
@@ -223,7 +224,7 @@ Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *i
 Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const char *name);
 /* The tensor that a slice is part of; the value itself if it is none. */
 Value *value_root(Value *v);
-/* The value as the language sees the layer's input: a volume that was flattened is copied into a plain vector. */
+/* The value as the language sees it: a volume that was flattened is copied into a plain vector, channel by channel. */
 Value *graph_as_written(Graph *g, Shape shape, Value *v);
 /* Counts the readers of each value among nodes that are not dead. */
 void graph_count_uses(Graph *g);

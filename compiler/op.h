@@ -96,7 +96,8 @@ typedef enum Trait {
     OP_LOSS = 1 << 7,          /* a loss of the train section */
     OP_LABELS = 1 << 8,        /* a loss that compares with one class label a sample: it reads a vector of 2 values or more */
     OP_SOFTMAX = 1 << 9,       /* a softmax: a loss with OP_TAKES_SOFTMAX reads what it reads instead */
-    OP_TAKES_SOFTMAX = 1 << 10
+    OP_TAKES_SOFTMAX = 1 << 10,
+    OP_TAKES_VOLUME = 1 << 11  /* reads a flattened vector as the volume that it was, in place */
 } Trait;
 
 struct OpDef {

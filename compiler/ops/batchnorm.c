@@ -46,7 +46,7 @@ static Value *channel_value(Graph *g, Node *n, int64_t channels, const char *nam
 
 static void batchnorm_build(Graph *g, Layer *l, Value **in)
 {
-    Value *x = graph_as_written(g, l->in, in[0]);
+    Value *x = in[0];
     Value *p[4];
     for (int i = 0; i < 4; i++) {
         p[i] = graph_param(g, l->params[i]);

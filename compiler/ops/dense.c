@@ -16,21 +16,11 @@ static const AttrDef dense_attrs[] = {
     {0},
 };
 
-/* The volume behind a flatten, so that weights are stored as its channels, height and width demand. */
-static Shape volume_of(const Layer *from)
-{
-    while (from->out.vector && from->n_inputs == 1 && shape_size(from->inputs[0]->out) == from->out.c &&
-           (from->op->traits & OP_FLATTENS || from->op->elt)) {
-        from = from->inputs[0];
-    }
-    return from->out;
-}
-
 static bool dense_shape(LayerCtx *cx)
 {
     Layer *l = cx->layer;
     DenseAttrs *a = l->attrs;
-    Shape v = volume_of(l->inputs[0]);
+    Shape v = l->inputs[0]->held; /* so that weights are stored as its channels, height and width demand */
     l->out = (Shape){1, 1, a->units, true};
     layer_param_panels(cx, "weight", a->units, v.c, v.h, v.w, 1, true, a->init);
     if (a->bias) {
@@ -53,10 +43,11 @@ const OpDef op_dense = {
     .name = "dense",
     .kind = "layer",
     .summary = "fully connected layer",
-    .doc = "y = W x + b over the flattened input. A volume is flattened in height, width, channel order as the user sees it; on disk the "
-           "weights have PyTorch's order, channel first. Parameters: `weight` and, unless `bias=no`, `bias`.",
+    .doc = "y = W x + b over the flattened input. A volume is read in place; on disk the weights have PyTorch's order: channel, height, width. "
+           "Parameters: `weight` and, unless `bias=no`, `bias`.",
     .gradient_doc = "to x W^T g, to weight g x^T, to bias g",
     .example = "dense(10)",
+    .traits = OP_TAKES_VOLUME,
     .attrs = dense_attrs,
     .attrs_size = sizeof(DenseAttrs),
     .shape = dense_shape,

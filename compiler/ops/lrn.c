@@ -25,8 +25,7 @@ extern const OpDef op_lrn, op_lrn_dx;
 
 static void lrn_build(Graph *g, Layer *l, Value **in)
 {
-    Value *x = graph_as_written(g, l->in, in[0]);
-    l->value = graph_apply(g, &op_lrn, l->attrs, &x, 1, l->out, l->name);
+    l->value = graph_apply(g, &op_lrn, l->attrs, in, 1, l->out, l->name);
 }
 
 static void lrn_gradient(Autodiff *ad, Node *n)

@@ -34,8 +34,7 @@ static bool maxout_shape(LayerCtx *cx)
 
 static void maxout_build(Graph *g, Layer *l, Value **in)
 {
-    Value *x = graph_as_written(g, l->in, in[0]);
-    l->value = graph_apply(g, &op_maxout, l->attrs, &x, 1, l->out, l->name);
+    l->value = graph_apply(g, &op_maxout, l->attrs, in, 1, l->out, l->name);
     if (g->training) {
         Value *arg = graph_value(g, VALUE_INDEX, l->out, arena_printf(g->arena, "%s_arg", l->name));
         node_output(g, l->value->def, arg);

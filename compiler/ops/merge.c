@@ -28,13 +28,9 @@ static bool merge_shape(LayerCtx *cx)
 /* A chain of binary nodes: a + b + c is (a + b) + c. */
 static void merge_build(Graph *g, Layer *l, Value **in)
 {
-    bool alike = true;
+    Value *sum = in[0];
     for (int i = 1; i < l->n_inputs; i++) {
-        alike &= shape_equal(in[i]->shape, in[0]->shape);
-    }
-    Value *sum = alike ? in[0] : graph_as_written(g, l->in, in[0]);
-    for (int i = 1; i < l->n_inputs; i++) {
-        Value *pair[2] = {sum, alike ? in[i] : graph_as_written(g, l->in, in[i])};
+        Value *pair[2] = {sum, in[i]};
         sum = graph_apply(g, l->op, NULL, pair, 2, sum->shape,
                           i + 1 < l->n_inputs ? arena_printf(g->arena, "%s_%d", l->name, i) : l->name);
     }
@@ -202,9 +198,6 @@ static const char *concat_why(Arena *a, const Layer *l)
 
 static void concat_build(Graph *g, Layer *l, Value **in)
 {
-    for (int i = 0; i < l->n_inputs; i++) {
-        in[i] = graph_as_written(g, l->inputs[i]->out, in[i]);
-    }
     l->value = graph_apply(g, l->op, NULL, in, l->n_inputs, l->out, l->name);
 }
 

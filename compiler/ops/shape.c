@@ -38,7 +38,7 @@ const OpDef op_input = {
     .build = no_build,
 };
 
-/* ---- flatten: the value stays the volume it is; graph_as_written copies where a plain vector is needed ---- */
+/* ---- flatten: the value stays the volume it is; graph_as_written copies where a plain vector is needed (see held_shape) ---- */
 
 static bool flatten_shape(LayerCtx *cx)
 {
@@ -50,7 +50,8 @@ const OpDef op_flatten = {
     .name = "flatten",
     .kind = "layer",
     .summary = "a volume as a vector",
-    .doc = "In height, width, channel order. dense flattens by itself; flatten costs nothing where dense or element-wise layers read it.",
+    .doc = "Channel after channel, each row by row, as PyTorch's `flatten` does: so are parameters of what reads it, and the network's output. dense "
+           "flattens by itself; flatten costs nothing where dense or element-wise layers read it.",
     .gradient_doc = "g in the input's shape",
     .example = "flatten -> dense(10)",
     .traits = OP_FREE | OP_FLATTENS,
@@ -65,7 +66,7 @@ const OpDef op_identity = {
     .doc = "The empty branch of a merge.",
     .gradient_doc = "g",
     .example = "identity",
-    .traits = OP_FREE,
+    .traits = OP_FREE | OP_FLATTENS,
     .shape = elt_shape,
     .build = no_build,
 };
@@ -90,7 +91,7 @@ const OpDef op_copy = {
     .elt = &(const EltDef){.code = "$0", .eval = copy_element},
 };
 
-/* ---- to_vector and its gradient: a volume's values in height, width, channel order ---- */
+/* ---- to_vector and its gradient: a volume's values in channel, height, width order ---- */
 
 extern const OpDef op_to_vector, op_to_vector_dx;
 
@@ -115,7 +116,7 @@ static void copy_eval(Eval *ev, const Value *volume, const Value *vector, bool f
     Shape s = volume->shape;
     for (int i = 0; i < ev->n; i++) {
         for (int64_t k = 0; k < shape_size(s); k++) {
-            double *a = eval_at(ev, volume, i, k / (s.w * s.c), k / s.c % s.w, k % s.c), *b = eval_at(ev, vector, i, 0, 0, k);
+            double *a = eval_at(ev, volume, i, k / s.w % s.h, k % s.w, k / (s.h * s.w)), *b = eval_at(ev, vector, i, 0, 0, k);
             *(forward ? b : a) = *(forward ? a : b);
         }
     }

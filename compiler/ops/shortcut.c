@@ -73,8 +73,7 @@ static bool shortcut_shape(LayerCtx *cx)
 
 static void shortcut_build(Graph *g, Layer *l, Value **in)
 {
-    Value *x = graph_as_written(g, l->in, in[0]);
-    l->value = graph_apply(g, &op_shortcut, l->attrs, &x, 1, l->out, l->name);
+    l->value = graph_apply(g, &op_shortcut, l->attrs, in, 1, l->out, l->name);
 }
 
 static void shortcut_gradient(Autodiff *ad, Node *n)

@@ -9,8 +9,7 @@ extern const OpDef op_softmax, op_softmax_dx;
 
 static void softmax_build(Graph *g, Layer *l, Value **in)
 {
-    Value *x = graph_as_written(g, l->in, in[0]);
-    l->value = graph_apply(g, &op_softmax, NULL, &x, 1, l->out, l->name);
+    l->value = graph_apply(g, &op_softmax, NULL, in, 1, l->out, l->name);
 }
 
 static void softmax_gradient(Autodiff *ad, Node *n)

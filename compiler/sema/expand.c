@@ -188,6 +188,18 @@ static bool size_fits(LayerCtx *cx)
     return true;
 }
 
+/* How a layer's result is held in graphs. A vector that was a volume stays one, and nothing is copied, as long as no reader needs an
+ * order: that is, through element-wise operators, whose branches must be volumes of one shape, but not those with a parameter for each
+ * element. All others read plain vectors, whose order is PyTorch's. */
+static Shape held_shape(const Layer *l)
+{
+    bool any_order = (l->op->traits & OP_FLATTENS) || (l->op->elt && l->n_params == 0);
+    for (int i = 0; i < l->n_inputs; i++) {
+        any_order &= shape_equal(l->inputs[i]->held, l->inputs[0]->held);
+    }
+    return any_order && l->n_inputs > 0 ? l->inputs[0]->held : l->out;
+}
+
 /* Pre: cx->layer has op, attrs, loc, frame, name, path, inputs. */
 static Layer *finish_layer(LayerCtx *cx)
 {
@@ -206,6 +218,7 @@ static Layer *finish_layer(LayerCtx *cx)
     if (!l->op->shape(cx) || !size_fits(cx)) {
         return NULL;
     }
+    l->held = held_shape(l);
     for (int i = 0; i < l->n_inputs; i++) {
         l->inputs[i]->reads++;
     }

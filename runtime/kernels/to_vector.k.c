@@ -1,4 +1,4 @@
-/* to_vector.k.c - a volume as a plain vector in height, width, channel order: y[(h*W + w)*C + c] = x[h,w,c].
+/* to_vector.k.c - a volume as a plain vector in channel, height, width order, which is PyTorch's: y[(c*H + h)*W + w] = x[h,w,c].
  *
  *   x   K_H x K_W pixels of K_C channels, strides K_X_S, K_X_R, K_X_P
  *   K_STORE(v, n, h, w, c)   takes VL values of the vector, h = w = 0; its padded lanes are zero
@@ -32,7 +32,7 @@ static void k_main(int n, const real *restrict x K_ARGS)
             for (int l = 0; l < VL; l++) {
                 const int at = k + l;
                 lanes[l] = at < K_H * K_W * K_C
-                               ? x[(size_t)i * K_X_S + at / (K_W * K_C) * K_X_R + at / K_C % K_W * K_X_P + at % K_C]
+                               ? x[(size_t)i * K_X_S + at / K_W % K_H * K_X_R + at % K_W * K_X_P + at / (K_H * K_W)]
                                : 0;
             }
             K_STORE(v_load(lanes), i, 0, 0, k);

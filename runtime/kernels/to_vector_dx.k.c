@@ -1,4 +1,4 @@
-/* to_vector_dx.k.c - a plain vector as a volume: dx[h,w,c] = dy[(h*W + w)*C + c], the gradient of to_vector.
+/* to_vector_dx.k.c - a plain vector as a volume: dx[h,w,c] = dy[(c*H + h)*W + w], the gradient of to_vector.
  *
  *   dy   vectors of K_H*K_W*K_C values, K_DY_S elements between samples
  *   K_STORE(v, n, h, w, c)   takes VL channels of the volume; its padded lanes are zero
@@ -29,9 +29,13 @@ static void k_main(int n, const real *restrict dy K_ARGS)
     for (int row = 0; row < n * K_H; row++) {
         const int i = row / K_H, h = row % K_H;
         for (int w = 0; w < K_W; w++) {
-            const real *from = dy + (size_t)i * K_DY_S + (h * K_W + w) * K_C;
+            const real *from = dy + (size_t)i * K_DY_S + h * K_W + w;
             for (int c = 0; c < K_CP; c += VL) {
-                K_STORE(v_load_n(from + c, K_C - c < VL ? K_C - c : VL), i, h, w, c);
+                real lanes[VL];
+                for (int l = 0; l < VL; l++) {
+                    lanes[l] = c + l < K_C ? from[(c + l) * (K_H * K_W)] : 0;
+                }
+                K_STORE(v_load(lanes), i, h, w, c);
             }
         }
     }

@@ -103,10 +103,10 @@ symbols() {
 }
 
 "$cc" -std=c11 -O1 -o "$work/annotate" annotate.c
-for name in mini_lenet5 mini_resnet20 softmax mse; do
+for name in mini_lenet5 mini_resnet20 softmax mse flat_merges flat_end; do
     "$netc" build "$nets/$name.net" -o "$work/$name"
     case $name in
-    softmax | mse) mode=run ;; # what it gives is what predict prints
+    softmax | mse | flat_end) mode=run ;; # what it gives is what predict prints
     *) mode=softmax ;;
     esac
     weights=$fixtures/$name.weights.safetensors
@@ -120,6 +120,13 @@ for constants in '3 3 1.0' '432 0 1.0' '0 3 0.5'; do
     "$work/annotate" "$fixtures/mini_resnet20.weights.safetensors" "$work/annotated" $constants
     compare mini_resnet20 softmax "$work/annotated" native "means, stds, scale: $constants"
 done
+
+# A network that ends in a flatten gives its values in the order of PyTorch.
+printf 'network order {\n    input(3x4x10)\n    out: flatten\n}\n' >"$work/order.net"
+printf '\002\0\0\0\0\0\0\0{}' >"$work/empty.safetensors"
+"$netc" build "$work/order.net" -o "$work/order" --kind library
+user order order.c "$work/order/check" -O1 -I"$work/order" "$work/order/liborder.a"
+"$work/order/check" "$work/empty.safetensors" || fail "the order of a flattened result"
 
 # Hostile weights, under the sanitizers where the compiler has them.
 "$netc" emit "$nets/mini_lenet5.net" -o "$work/hostile" --kind library --target generic

@@ -372,6 +372,46 @@ def lrn(n, x):
     return n.dense("out", x, 4)
 
 
+def flat_batchnorm(n, x):
+    x = torch.tanh(n.conv("c1", x, 6, 3, pad=1))
+    x = n.relu(n.batchnorm("f.batchnorm", x.flatten(1)))
+    x = torch.tanh(n.dense("c2", n.dense("f1", x, 9), 7))
+    return n.dense("out", x, 4)
+
+
+def flat_prelu(n, x):
+    x = n.prelu("f.prelu", torch.tanh(n.conv("c1", x, 7, (3, 2)).flatten(1)))
+    return n.dense("out", x, 4)
+
+
+def flat_concat(n, x):
+    a = torch.tanh(n.conv("a", x, 4, 3))
+    b = torch.sigmoid(n.maxpool(n.conv("b", a, 9, 2), (2, 1)).flatten(1))
+    return n.dense("out", torch.cat([a.flatten(1), b, n.dense("c", a, 11)], 1), 4)
+
+
+def flat_merges(n, x):
+    a = torch.tanh(n.conv("a", x, 5, 3, pad=1))
+    x = a.flatten(1) + torch.sigmoid(n.conv("b", a, 5, 3, pad=1)).flatten(1)
+    x = torch.tanh(n.dense("d1", n.batchnorm("n1", x), 24))
+    c = torch.tanh(n.conv("c", a, 2, (1, 3), stride=(1, 2), pad=(0, 1)).flatten(1))
+    d = n.conv("d", a, 6, 3, stride=(2, 3), pad=1).flatten(1)
+    x = x * c * d
+    e = n.conv("e", a, 4, 3, stride=2, pad=1).flatten(1)
+    return n.dense("out", n.largest(torch.stack([n.batchnorm("n2", x), e], -1)), 4)
+
+
+def flat_maxout(n, x):
+    x = n.maxout(n.conv("c1", x, 6, 3, pad=1).flatten(1), 3)
+    x = torch.softmax(n.lrn(x[..., None], 5, alpha=0.5, beta=0.75, k=2.0)[..., 0], 1)
+    return n.dense("out", x, 4)
+
+
+def flat_end(n, x):
+    x = torch.tanh(n.conv("c1", x, 3, 3, pad=1))
+    return torch.tanh(n.conv("c2", x, 5, (2, 3))).flatten(1)
+
+
 def cross_entropy(outputs, target):
     return F.cross_entropy(outputs[0], target)
 
@@ -411,6 +451,12 @@ NETWORKS = [
     (merges, (2, 3, 6, 6), 5, cross_entropy),
     (pools, (2, 3, 14, 13), 5, cross_entropy),
     (lrn, (2, 3, 5, 4), 4, cross_entropy),
+    (flat_batchnorm, (5, 3, 5, 4), 4, cross_entropy),
+    (flat_prelu, (3, 3, 5, 4), 4, cross_entropy),
+    (flat_concat, (3, 3, 6, 5), 4, cross_entropy),
+    (flat_merges, (5, 3, 4, 6), 4, cross_entropy),
+    (flat_maxout, (3, 3, 5, 4), 4, cross_entropy),
+    (flat_end, (3, 3, 5, 4), 40, half_squares),
 ]
 
 
