@@ -41,6 +41,7 @@ static const char *type_text(const AttrDef *a)
         [ATTR_STRING] = "text in quotes",
         [ATTR_COLUMN] = "name, text or number from 0",
         [ATTR_REALS] = "list of numbers",
+        [ATTR_LEARNT] = "number or `learn`",
     };
     return text[a->type];
 }
@@ -300,7 +301,7 @@ static void editor_vim(Str *out)
     }
     add_form_words(out, data_settings);
     add_form_words(out, train_settings);
-    str_add(out, "\nsyntax keyword netConstant yes no same global\n"
+    str_add(out, "\nsyntax keyword netConstant yes no same global learn\n"
                  "syntax match netLabel '^\\s*\\h\\w*\\ze\\s*:'\n"
                  "syntax match netKey '\\h\\w*\\ze\\s*='\n"
                  "syntax match netNumber '\\<\\d\\+\\(x\\d\\+\\)*\\>'\n"

@@ -21,7 +21,8 @@ typedef enum AttrType {
     ATTR_INIT,   /* InitSpec */
     ATTR_STRING, /* const char *: a string */
     ATTR_COLUMN, /* const char *: a name, a string, or a number from 0 (kept as text) */
-    ATTR_REALS   /* Reals: a list of numbers */
+    ATTR_REALS,  /* Reals: a list of numbers */
+    ATTR_LEARNT  /* Learnt: a number, or `learn` */
 } AttrType;
 
 typedef struct Size2 {
@@ -40,6 +41,11 @@ typedef struct Reals {
     double *items;
     int n;
 } Reals;
+
+typedef struct Learnt {
+    double value; /* unless learnt */
+    bool learnt;
+} Learnt;
 
 typedef struct AttrDef {
     const char *name;

@@ -286,19 +286,23 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
 
 /* s2: avgpool   28x28x6 -> 14x14x6   lenet5.net:7
  * also: s2_infer */
-/* Sums of `vectors` (1..4) times VL channels over rows x columns pixels from `p` on. */
+/* Sums of `vectors` (1..4) times VL channels, or of their squares, over rows x columns pixels from `p` on. */
 static inline void s2_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
 {
-    enum { X_R = 224, X_P = 8 };
+    enum { X_R = 224, X_P = 8, ROOT = 0 };
     for (int v = 0; v < vectors; v++)
         sum[v] = v_zero();
     for (int r = 0; r < rows; r++) {
         vf line[4];
-        for (int v = 0; v < vectors; v++)
-            line[v] = v_load(p + r * X_R + v * VL);
+        for (int v = 0; v < vectors; v++) {
+            const vf x = v_load(p + r * X_R + v * VL);
+            line[v] = ROOT ? v_mul(x, x) : x;
+        }
         for (int q = 1; q < columns; q++)
-            for (int v = 0; v < vectors; v++)
-                line[v] = v_add(line[v], v_load(p + r * X_R + q * X_P + v * VL));
+            for (int v = 0; v < vectors; v++) {
+                const vf x = v_load(p + r * X_R + q * X_P + v * VL);
+                line[v] = ROOT ? v_fma(x, x, line[v]) : v_add(line[v], x);
+            }
         for (int v = 0; v < vectors; v++)
             sum[v] = v_add(sum[v], line[v]);
     }
@@ -307,7 +311,7 @@ static inline void s2_forward_window(const real *p, int rows, int columns, int v
 static void s2_forward(int n, const real *restrict x, real *restrict result)
 {
     enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
-           CP = 8, X_S = 6272, X_R = 224, X_P = 8 };
+           CP = 8, X_S = 6272, X_R = 224, X_P = 8, ROOT = 0 };
     /* As many vectors at a time as divide the channels evenly. */
     const int vectors = CP % (4 * VL) == 0 ? 4 : CP % (3 * VL) == 0 ? 3 : CP % (2 * VL) == 0 ? 2 : 1;
     const int pieces = OUT_H * OUT_W == 1 ? CP / (vectors * VL) : 1, width = CP / pieces;
@@ -325,9 +329,9 @@ static void s2_forward(int n, const real *restrict x, real *restrict result)
                 else
                     s2_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
                 for (int v = 0; v < vectors; v++) {
-                    const vf mean = v_mul(sum[v], v_set1((real)1 / (KH * KW)));
+                    const vf value = ROOT ? v_sqrt(sum[v]) : v_mul(sum[v], v_set1((real)1 / (KH * KW)));
                     {
-                        const vf v0 = mean;
+                        const vf v0 = value;
                         const size_t place = (size_t)(i) * 1568 + (size_t)(oh) * 112 + (size_t)(ow) * 8 + (size_t)(c + v * VL);
                         v_store(result + place, v0);
                     }
@@ -536,19 +540,23 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
 
 /* s4: avgpool   10x10x16 -> 5x5x16   lenet5.net:9
  * also: s4_infer */
-/* Sums of `vectors` (1..4) times VL channels over rows x columns pixels from `p` on. */
+/* Sums of `vectors` (1..4) times VL channels, or of their squares, over rows x columns pixels from `p` on. */
 static inline void s4_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
 {
-    enum { X_R = 160, X_P = 16 };
+    enum { X_R = 160, X_P = 16, ROOT = 0 };
     for (int v = 0; v < vectors; v++)
         sum[v] = v_zero();
     for (int r = 0; r < rows; r++) {
         vf line[4];
-        for (int v = 0; v < vectors; v++)
-            line[v] = v_load(p + r * X_R + v * VL);
+        for (int v = 0; v < vectors; v++) {
+            const vf x = v_load(p + r * X_R + v * VL);
+            line[v] = ROOT ? v_mul(x, x) : x;
+        }
         for (int q = 1; q < columns; q++)
-            for (int v = 0; v < vectors; v++)
-                line[v] = v_add(line[v], v_load(p + r * X_R + q * X_P + v * VL));
+            for (int v = 0; v < vectors; v++) {
+                const vf x = v_load(p + r * X_R + q * X_P + v * VL);
+                line[v] = ROOT ? v_fma(x, x, line[v]) : v_add(line[v], x);
+            }
         for (int v = 0; v < vectors; v++)
             sum[v] = v_add(sum[v], line[v]);
     }
@@ -557,7 +565,7 @@ static inline void s4_forward_window(const real *p, int rows, int columns, int v
 static void s4_forward(int n, const real *restrict x, real *restrict result)
 {
     enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
-           X_S = 1600, X_R = 160, X_P = 16 };
+           X_S = 1600, X_R = 160, X_P = 16, ROOT = 0 };
     /* As many vectors at a time as divide the channels evenly. */
     const int vectors = CP % (4 * VL) == 0 ? 4 : CP % (3 * VL) == 0 ? 3 : CP % (2 * VL) == 0 ? 2 : 1;
     const int pieces = OUT_H * OUT_W == 1 ? CP / (vectors * VL) : 1, width = CP / pieces;
@@ -575,9 +583,9 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
                 else
                     s4_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
                 for (int v = 0; v < vectors; v++) {
-                    const vf mean = v_mul(sum[v], v_set1((real)1 / (KH * KW)));
+                    const vf value = ROOT ? v_sqrt(sum[v]) : v_mul(sum[v], v_set1((real)1 / (KH * KW)));
                     {
-                        const vf v0 = mean;
+                        const vf v0 = value;
                         const size_t place = (size_t)(i) * 400 + (size_t)(oh) * 80 + (size_t)(ow) * 16 + (size_t)(c + v * VL);
                         v_store(result + place, v0);
                     }
@@ -2232,7 +2240,7 @@ static inline vf s4_avgpool_dx_windows(const real *dy, int oh, int ow, int rows,
 static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
 {
     enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
-           DY_S = 400 };
+           DY_S = 400, ROOT = 0 };
     const int most_rows = (KH + SH - 1) / SH, most_columns = (KW + SW - 1) / SW;
 #pragma omp for schedule(static)
     for (int line = 0; line < n * IN_H; line++) {
@@ -2249,7 +2257,7 @@ static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict o
                 const int usual = rows == most_rows && columns == most_columns;
                 const vf sum = usual ? s4_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
                                      : s4_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
-                const vf g = v_mul(sum, v_set1((real)1 / (KH * KW)));
+                const vf g = ROOT ? sum : v_mul(sum, v_set1((real)1 / (KH * KW)));
                 {
                     const vf v0 = g;
                     const size_t place = (size_t)(i) * 1600 + (size_t)(h) * 160 + (size_t)(w) * 16 + (size_t)(c);
@@ -2646,7 +2654,7 @@ static inline vf s2_avgpool_dx_windows(const real *dy, int oh, int ow, int rows,
 static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
 {
     enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
-           CP = 8, DY_S = 1568 };
+           CP = 8, DY_S = 1568, ROOT = 0 };
     const int most_rows = (KH + SH - 1) / SH, most_columns = (KW + SW - 1) / SW;
 #pragma omp for schedule(static)
     for (int line = 0; line < n * IN_H; line++) {
@@ -2663,7 +2671,7 @@ static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict o
                 const int usual = rows == most_rows && columns == most_columns;
                 const vf sum = usual ? s2_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
                                      : s2_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
-                const vf g = v_mul(sum, v_set1((real)1 / (KH * KW)));
+                const vf g = ROOT ? sum : v_mul(sum, v_set1((real)1 / (KH * KW)));
                 {
                     const vf v0 = g;
                     const size_t place = (size_t)(i) * 6272 + (size_t)(h) * 224 + (size_t)(w) * 8 + (size_t)(c);

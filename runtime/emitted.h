@@ -41,6 +41,22 @@ static inline vf v_swish_slope(vf x, vf beta)
     return v_mul(s, v_fma(v_mul(beta, x), v_sub(v_set1(1), s), v_set1(1)));
 }
 
+/* d/dbeta of x*sigmoid(beta*x). */
+static inline vf v_swish_slope_beta(vf x, vf beta)
+{
+    const vf s = v_sigmoid(v_mul(beta, x));
+    return v_mul(v_mul(x, x), v_fnma(s, s, s));
+}
+
+/* d/dx of v_deformed(x, t): [1 + (1-t)x]_+^(t/(1-t)), and 0 from where the bracket is 0. */
+static inline vf v_deformed_slope(vf x, double t)
+{
+    const vf b = v_mul(v_set1((real)(1 - t)), v_min(x, v_zero()));
+    const vm inside = v_gt(b, v_set1(-1));
+    const vf y = v_exp(v_mul(v_set1((real)(t / (1 - t))), v_log1p(v_select(inside, b, v_zero()))));
+    return v_select(inside, y, v_zero());
+}
+
 /* d/dx of x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
 static inline vf v_gelu_tanh_slope(vf x)
 {

@@ -1,4 +1,4 @@
-/* forward.h - the few things that emitted forward passes use besides kernels: zero borders, the number of threads. */
+/* forward.h - the few things that emitted forward passes use besides kernels: zero borders, deformed exponentials, the number of threads. */
 #ifndef NT_FORWARD_H
 #define NT_FORWARD_H
 
@@ -28,6 +28,14 @@ static inline void nt_clear_border(int n, real *x, ptrdiff_t sample, ptrdiff_t r
             }
         }
     }
+}
+
+/* The deformed exponential less 1 for x <= 0, [1 + (1-t)x]_+^(1/(1-t)) - 1, as expm1(log1p((1-t)x) / (1-t)): small |x| lose no digits.
+ * Where the bracket is 0, log1p is minus infinity and expm1 of that -1, as it should be. Any x gives a finite value. */
+static inline vf v_deformed(vf x, double t)
+{
+    const vf b = v_max(v_set1(-1), v_mul(v_set1((real)(1 - t)), v_min(x, v_zero())));
+    return v_expm1(v_mul(v_set1((real)(1 / (1 - t))), v_log1p(b)));
 }
 
 /* How many threads so many operations are worth: below a million each, waiting for one another costs more than they share. Never

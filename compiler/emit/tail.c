@@ -155,7 +155,7 @@ static const char *attr_text(Tail *t, const Node *n, const char *name, size_t le
     for (const AttrDef *a = n->op->attrs; a && a->name; a++) {
         if (strlen(a->name) == len && strncmp(a->name, name, len) == 0) {
             const char *field = (const char *)n->attrs + a->offset;
-            if (a->type == ATTR_REAL) {
+            if (a->type == ATTR_REAL || a->type == ATTR_LEARNT) { /* of the latter, its value */
                 double x = 0;
                 memcpy(&x, field, sizeof x);
                 return c_real(t->e->arena, x);

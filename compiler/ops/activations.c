@@ -300,52 +300,6 @@ const OpDef op_softplus = {
     .elt = &(const EltDef){.code = "v_softplus($0)", .eval = softplus_eval, .dx = &op_softplus_dx},
 };
 
-/* ---- swish ---- */
-
-typedef struct SwishAttrs {
-    double beta;
-} SwishAttrs;
-
-static const AttrDef swish_attrs[] = {
-    {.name = "beta", .type = ATTR_REAL, .offset = offsetof(SwishAttrs, beta), .positional = true, .standard = "1", .min = -100,
-     .max = 100, .doc = "factor inside the sigmoid"},
-    {0},
-};
-
-static double swish_eval(const Node *n, const double *in, int batch)
-{
-    (void)batch;
-    return in[0] / (1 + exp(-((const SwishAttrs *)n->attrs)->beta * in[0]));
-}
-
-static double swish_dx_eval(const Node *n, const double *in, int batch)
-{
-    (void)batch;
-    double b = ((const SwishAttrs *)n->attrs)->beta, s = 1 / (1 + exp(-b * in[0]));
-    return in[1] * s * (1 + b * in[0] * (1 - s));
-}
-
-const OpDef op_swish_dx = {
-    .name = "swish_dx",
-    .attrs = swish_attrs,
-    .elt = &(const EltDef){.code = "v_mul($1, v_swish_slope($0, v_set1($beta)))", .eval = swish_dx_eval},
-};
-
-const OpDef op_swish = {
-    .name = "swish",
-    .kind = "activation",
-    .summary = "x*sigmoid(beta*x)",
-    .doc = "Ramachandran, Zoph and Le, 2017; with beta 1 also known as SiLU.",
-    .gradient_doc = "g*s*(1 + beta*x*(1 - s)), s = sigmoid(beta*x)",
-    .example = "swish",
-    .attrs = swish_attrs,
-    .attrs_size = sizeof(SwishAttrs),
-    .shape = elt_shape,
-    .build = elt_build,
-    .gradient = elt_gradient,
-    .elt = &(const EltDef){.code = "v_mul($0, v_sigmoid(v_mul(v_set1($beta), $0)))", .eval = swish_eval, .dx = &op_swish_dx},
-};
-
 /* ---- tanh ---- */
 
 static double tanh_eval(const Node *n, const double *in, int batch)
@@ -378,6 +332,43 @@ const OpDef op_tanh = {
     .build = elt_build,
     .gradient = elt_gradient,
     .elt = &(const EltDef){.code = "v_tanh($0)", .eval = tanh_eval, .dx = &op_tanh_dx, .from_output = true},
+};
+
+/* ---- lecun_tanh: the tanh whose slope and curvature suit inputs and targets of +-1 ---- */
+
+static double lecun_tanh_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return 1.7159 * tanh(2 * in[0] / 3);
+}
+
+static double lecun_tanh_dx_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    double tanh_x = in[0] / 1.7159;
+    return in[1] * 1.7159 * 2 / 3 * (1 - tanh_x * tanh_x);
+}
+
+const OpDef op_lecun_tanh_dx = {
+    .name = "lecun_tanh_dx",
+    .elt = &(const EltDef){.code = "v_mul($1, v_fnma(v_mul($0, $0), v_set1((real)(2 / 3.0 / 1.7159)), v_set1((real)(2 / 3.0 * 1.7159))))",
+                           .eval = lecun_tanh_dx_eval},
+};
+
+const OpDef op_lecun_tanh = {
+    .name = "lecun_tanh",
+    .kind = "activation",
+    .summary = "1.7159 tanh(2x/3)",
+    .doc = "LeCun et al., 1998, \"Efficient BackProp\": it passes through (1, 1) and (-1, -1), where it is still far from flat.",
+    .gradient_doc = "g*2/3*(1.7159 - y^2/1.7159)",
+    .example = "lecun_tanh",
+    .shape = elt_shape,
+    .build = elt_build,
+    .gradient = elt_gradient,
+    .elt = &(const EltDef){.code = "v_mul(v_set1((real)1.7159), v_tanh(v_mul(v_set1((real)(2 / 3.0)), $0)))",
+                           .eval = lecun_tanh_eval, .dx = &op_lecun_tanh_dx, .from_output = true},
 };
 
 /* ---- sigmoid ---- */

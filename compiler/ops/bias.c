@@ -19,6 +19,17 @@ void channel_sum_into(Graph *g, Value *x, NetParam *p)
     node_output(g, sum, graph_param_grad(g, p));
 }
 
+void channel_param_gradient(Autodiff *ad, Node *n, const OpDef *dx, const OpDef *dp)
+{
+    Graph *g = grad_graph(ad);
+    Value *x = n->in[0], *in[3] = {x, n->in[1], grad_of(ad, n->out[0])};
+    NetParam *p = n->in[1]->param;
+    channel_sum_into(g, graph_apply(g, dp, n->attrs, in, 3, x->shape, arena_printf(g->arena, "%s_d%s", n->layer->name, p->suffix)), p);
+    if (grad_wanted(ad, x)) {
+        grad_add(ad, x, graph_apply(g, dx, n->attrs, in, 3, x->shape, arena_printf(g->arena, "d_%s", x->name)));
+    }
+}
+
 static void bias_gradient(Autodiff *ad, Node *n)
 {
     Value *g = grad_of(ad, n->out[0]);

@@ -1,4 +1,4 @@
-/* pool.c - maxpool and avgpool, and their gradients. */
+/* pool.c - maxpool, avgpool and l2pool, and their gradients. */
 #include "../emit/rules.h"
 #include "../interp.h"
 #include "../op.h"
@@ -74,7 +74,7 @@ static const char *pool_why(Arena *arena, const Layer *l)
                         (long long)a->size.h, (long long)a->stride.h, (long long)a->out_h);
 }
 
-extern const OpDef op_maxpool, op_maxpool_dx, op_avgpool, op_avgpool_dx;
+extern const OpDef op_maxpool, op_maxpool_dx, op_avgpool_dx, op_l2pool_dx, op_mul;
 
 static void emit_pool(Emit *e, const Node *n, const Value *in, const Value *out)
 {
@@ -228,39 +228,55 @@ const OpDef op_maxpool = {
 
 /* ---- avgpool ---- */
 
-static void avgpool_build(Graph *g, Layer *l, Value **in)
+static void pool_build(Graph *g, Layer *l, Value **in)
 {
-    l->value = graph_apply(g, &op_avgpool, l->attrs, in, 1, l->out, l->name);
+    l->value = graph_apply(g, l->op, l->attrs, in, 1, l->out, l->name);
+}
+
+static Value *pool_dx(Graph *g, const OpDef *op, const Node *n, Value *dy, const char *name)
+{
+    return graph_apply(g, op, n->attrs, &dy, 1, n->in[0]->shape, name);
 }
 
 static void avgpool_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
-    Value *in[1] = {grad_of(ad, n->out[0])};
-    grad_add(ad, n->in[0], graph_apply(g, &op_avgpool_dx, n->attrs, in, 1, n->in[0]->shape,
-                                       arena_printf(g->arena, "d_%s", n->in[0]->name)));
+    grad_add(ad, n->in[0], pool_dx(g, &op_avgpool_dx, n, grad_of(ad, n->out[0]), arena_printf(g->arena, "d_%s", n->in[0]->name)));
 }
 
-static void avgpool_emit(Emit *e, Node *n)
+/* avgpool.k.c and avgpool_dx.k.c serve l2pool as well: `root`. */
+static void emit_sums(Emit *e, const Node *n, bool root)
 {
     Value *x = n->in[0];
     emit_kernel(e, "avgpool");
     emit_pool(e, n, x, n->out[0]);
     emit_int(e, "CP", x->layout.channels);
     emit_strides(e, "X", x);
+    emit_int(e, "ROOT", root);
     emit_arg(e, x, 0);
     emit_end(e);
 }
 
-static void avgpool_dx_emit(Emit *e, Node *n)
+static void emit_sums_dx(Emit *e, const Node *n, bool root)
 {
     Value *dy = n->in[0];
     emit_kernel(e, "avgpool_dx");
     emit_pool(e, n, n->out[0], dy);
     emit_int(e, "CP", n->out[0]->layout.channels);
     emit_strides(e, "DY", dy);
+    emit_int(e, "ROOT", root);
     emit_arg(e, dy, 0);
     emit_end(e);
+}
+
+static void avgpool_emit(Emit *e, Node *n)
+{
+    emit_sums(e, n, false);
+}
+
+static void avgpool_dx_emit(Emit *e, Node *n)
+{
+    emit_sums_dx(e, n, false);
 }
 
 static double window_size(const Node *n)
@@ -313,10 +329,100 @@ const OpDef op_avgpool = {
     .attrs = pool_attrs,
     .attrs_size = sizeof(PoolAttrs),
     .shape = pool_shape,
-    .build = avgpool_build,
+    .build = pool_build,
     .why = pool_why,
     .gradient = avgpool_gradient,
     .emit = avgpool_emit,
     .eval = avgpool_eval,
+    .algorithm = "direct",
+};
+
+/* ---- l2pool: y = sqrt(sum of x^2), dx = x * (sum over the windows of dy/y) ---- */
+
+static double l2pool_ratio_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return in[0] > 0 ? in[1] / in[0] : 0;
+}
+
+const OpDef op_l2pool_ratio = {
+    .name = "l2pool_ratio",
+    .elt = &(const EltDef){.code = "v_select(v_gt($0, v_zero()), v_div($1, $0), v_zero())", .eval = l2pool_ratio_eval},
+};
+
+static void l2pool_gradient(Autodiff *ad, Node *n)
+{
+    if (!grad_wanted(ad, n->in[0])) {
+        return;
+    }
+    Graph *g = grad_graph(ad);
+    Value *ratio_in[2] = {n->out[0], grad_of(ad, n->out[0])};
+    Value *ratio = graph_apply(g, &op_l2pool_ratio, NULL, ratio_in, 2, n->out[0]->shape, arena_printf(g->arena, "%s_ratio", n->layer->name));
+    Value *in[2] = {n->in[0], pool_dx(g, &op_l2pool_dx, n, ratio, arena_printf(g->arena, "%s_ratios", n->layer->name))};
+    grad_add(ad, n->in[0], graph_apply(g, &op_mul, NULL, in, 2, n->in[0]->shape, arena_printf(g->arena, "d_%s", n->in[0]->name)));
+}
+
+static void l2pool_emit(Emit *e, Node *n)
+{
+    emit_sums(e, n, true);
+}
+
+static void l2pool_dx_emit(Emit *e, Node *n)
+{
+    emit_sums_dx(e, n, true);
+}
+
+static void l2pool_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    (void)position;
+    double x = *eval_at(ev, n->in[0], i, h, w, c), *y = eval_at(ev, n->out[0], i, oh, ow, c);
+    *y = sqrt(*y * *y + x * x);
+}
+
+static void l2pool_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_windows(ev, n, n->in[0]->shape, n->out[0]->shape, l2pool_visit);
+}
+
+static void l2pool_dx_visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position)
+{
+    (void)position;
+    *eval_at(ev, n->out[0], i, h, w, c) += *eval_at(ev, n->in[0], i, oh, ow, c);
+}
+
+static void l2pool_dx_eval(Eval *ev, const Node *n)
+{
+    eval_clear(ev, n->out[0]);
+    for_windows(ev, n, n->out[0]->shape, n->in[0]->shape, l2pool_dx_visit);
+}
+
+const OpDef op_l2pool_dx = {
+    .name = "l2pool_dx",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .emit = l2pool_dx_emit,
+    .eval = l2pool_dx_eval,
+    .algorithm = "gathered from the windows over each pixel",
+};
+
+const OpDef op_l2pool = {
+    .name = "l2pool",
+    .kind = "layer",
+    .summary = "root of the sum of squares over windows",
+    .doc = "y = sqrt(sum of x^2), without a divisor, as PyTorch's LPPool2d of norm 2; `l2pool(global)` is the length of each channel. Padding "
+           "counts as zeros. Sermanet, Chintala and LeCun, 2012.",
+    .gradient_doc = "g*x/y to every pixel of the window, 0 where y is 0",
+    .example = "l2pool(2x2)",
+    .traits = OP_EPILOGUE,
+    .attrs = pool_attrs,
+    .attrs_size = sizeof(PoolAttrs),
+    .shape = pool_shape,
+    .build = pool_build,
+    .why = pool_why,
+    .gradient = l2pool_gradient,
+    .emit = l2pool_emit,
+    .eval = l2pool_eval,
     .algorithm = "direct",
 };

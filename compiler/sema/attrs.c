@@ -218,6 +218,18 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         return true;
     case ATTR_REALS: return set_reals(s, owner, a, out, v);
+    case ATTR_LEARNT: {
+        Learnt *p = field(out, a);
+        p->learnt = v->kind == VAL_NAME && strcmp(v->text, "learn") == 0;
+        if (p->learnt) {
+            return true;
+        }
+        if (!val_is_number(v)) {
+            return wrong_type(s, owner, a, v, "a number or `learn`");
+        }
+        p->value = v->real;
+        return in_range(s, owner, a, v->real, v);
+    }
     }
     return false;
 }

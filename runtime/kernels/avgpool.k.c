@@ -1,4 +1,5 @@
-/* avgpool.k.c - mean over windows: y[n,h,w,c] = 1/(KH*KW) sum over (kh, kw) of x[n, h*SH - PT + kh, w*SW - PL + kw, c].
+/* avgpool.k.c - mean over windows: y[n,h,w,c] = 1/(KH*KW) sum over (kh, kw) of x[n, h*SH - PT + kh, w*SW - PL + kw, c];
+ * with K_ROOT 1 the root of the sum of squares instead (l2pool).
  *
  * As PyTorch's avg_pool2d with count_include_pad: padding counts as zeros, the divisor is always the whole window.
  * Global pooling is a window of the whole image, which is split over samples and channels. A window's rows are summed
@@ -8,7 +9,7 @@
  *   K_STORE(v, n, h, w, c)   takes VL channels of the output
  *
  * Ints: K_IN_H K_IN_W K_OUT_H K_OUT_W, K_KH K_KW window, K_SH K_SW stride, K_PT K_PL padding above and on the left,
- * K_CP channels with padding (a multiple of VL), K_X_S K_X_R K_X_P. */
+ * K_CP channels with padding (a multiple of VL), K_X_S K_X_R K_X_P, K_ROOT. */
 #include "../simd.h"
 
 #ifndef K_IN_H
@@ -29,6 +30,7 @@
 #define K_Y_S 256
 #define K_Y_R 64
 #define K_Y_P 16
+#define K_ROOT 0
 #endif
 #ifndef K_STORE
 #define K_ARGS , real *restrict y
@@ -37,18 +39,22 @@
 #endif
 
 /* kernel { */
-/* Sums of `vectors` (1..4) times VL channels over rows x columns pixels from `p` on. */
+/* Sums of `vectors` (1..4) times VL channels, or of their squares, over rows x columns pixels from `p` on. */
 static inline void k_window(const real *p, int rows, int columns, int vectors, vf *sum)
 {
     for (int v = 0; v < vectors; v++)
         sum[v] = v_zero();
     for (int r = 0; r < rows; r++) {
         vf line[4];
-        for (int v = 0; v < vectors; v++)
-            line[v] = v_load(p + r * K_X_R + v * VL);
+        for (int v = 0; v < vectors; v++) {
+            const vf x = v_load(p + r * K_X_R + v * VL);
+            line[v] = K_ROOT ? v_mul(x, x) : x;
+        }
         for (int q = 1; q < columns; q++)
-            for (int v = 0; v < vectors; v++)
-                line[v] = v_add(line[v], v_load(p + r * K_X_R + q * K_X_P + v * VL));
+            for (int v = 0; v < vectors; v++) {
+                const vf x = v_load(p + r * K_X_R + q * K_X_P + v * VL);
+                line[v] = K_ROOT ? v_fma(x, x, line[v]) : v_add(line[v], x);
+            }
         for (int v = 0; v < vectors; v++)
             sum[v] = v_add(sum[v], line[v]);
     }
@@ -73,8 +79,8 @@ static void k_main(int n, const real *restrict x K_ARGS)
                 else
                     k_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
                 for (int v = 0; v < vectors; v++) {
-                    const vf mean = v_mul(sum[v], v_set1((real)1 / (K_KH * K_KW)));
-                    K_STORE(mean, i, oh, ow, c + v * VL);
+                    const vf value = K_ROOT ? v_sqrt(sum[v]) : v_mul(sum[v], v_set1((real)1 / (K_KH * K_KW)));
+                    K_STORE(value, i, oh, ow, c + v * VL);
                 }
             }
         }

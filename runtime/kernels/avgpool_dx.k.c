@@ -1,12 +1,13 @@
 /* avgpool_dx.k.c - gradient of avgpool with respect to its input, gathered:
- *   dx[n,h,w,c] = 1/(KH*KW) sum of dy[n,oh,ow,c] over the windows (oh, ow) that hold pixel (h, w).
+ *   dx[n,h,w,c] = 1/(KH*KW) sum of dy[n,oh,ow,c] over the windows (oh, ow) that hold pixel (h, w);
+ * with K_ROOT 1 the sum itself, for the gradient of l2pool.
  *
  *   dy    K_OUT_H x K_OUT_W pixels, strides K_DY_S, K_DY_R, K_DY_P; padded lanes zero
  *   K_STORE(v, n, h, w, c)   takes VL channels of dx, for every pixel of the input once; windows are added in
  *                            row-major order
  *
  * Ints: K_IN_H K_IN_W K_OUT_H K_OUT_W, K_KH K_KW window, K_SH K_SW stride, K_PT K_PL padding above and on the left,
- * K_CP channels with padding, K_DY_S K_DY_R K_DY_P. */
+ * K_CP channels with padding, K_DY_S K_DY_R K_DY_P, K_ROOT. */
 #include "../simd.h"
 
 #ifndef K_IN_H
@@ -27,6 +28,7 @@
 #define K_DX_S 1024
 #define K_DX_R 128
 #define K_DX_P 16
+#define K_ROOT 0
 #endif
 #ifndef K_STORE
 #define K_ARGS , real *restrict dx
@@ -63,7 +65,7 @@ static void k_main(int n, const real *restrict dy K_ARGS)
                 const int usual = rows == most_rows && columns == most_columns;
                 const vf sum = usual ? k_windows(dyi + c, oh, ow, most_rows, most_columns)
                                      : k_windows(dyi + c, oh, ow, rows, columns);
-                const vf g = v_mul(sum, v_set1((real)1 / (K_KH * K_KW)));
+                const vf g = K_ROOT ? sum : v_mul(sum, v_set1((real)1 / (K_KH * K_KW)));
                 K_STORE(g, i, h, w, c);
             }
         }

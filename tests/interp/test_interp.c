@@ -149,6 +149,14 @@ static bool check_text(const char *name, const char *text)
     return ok;
 }
 
+/* A network of a chain, with a convolution before it, so that the chain's gradient to its input matters to a parameter. */
+static const char *in_network(const char *chain)
+{
+    static char text[512];
+    snprintf(text, sizeof text, "network t {\n input(8x8x4)\n conv(4, 3x3, pad=1)\n %s\n dense(5)\n}\n", chain);
+    return text;
+}
+
 int main(int argc, char **argv)
 {
     int passed = 0, failed = 0;
@@ -157,10 +165,15 @@ int main(int argc, char **argv)
         if (!op->summary || (op->traits & OP_LOSS)) {
             continue;
         }
-        /* a convolution before it, so that the operator's gradient to its input matters to a parameter */
-        char text[512];
-        snprintf(text, sizeof text, "network t {\n input(8x8x4)\n conv(4, 3x3, pad=1)\n %s\n dense(5)\n}\n", op->example);
-        *(check_text(op->name, text) ? &passed : &failed) += 1;
+        *(check_text(op->name, in_network(op->example)) ? &passed : &failed) += 1;
+    }
+    /* what the examples leave out */
+    static const char *const variants[] = {
+        "swish(1.5)", "pdelu(0)", "pdelu(0.5)", "abrelu(-0.5)", "gelu(approximate=tanh)", "prelu(shared=yes)",
+        "l2pool(3, stride=2, pad=1)", "l2pool(global)", "avgpool(global)", "maxpool(3, stride=2, pad=1)",
+    };
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        *(check_text(variants[i], in_network(variants[i])) ? &passed : &failed) += 1;
     }
     static const char *const losses[][2] = {
         {"cross_entropy", "network t {\n input(7)\n a: dense(6) -> tanh\n dense(4)\n}\n"},

@@ -51,6 +51,7 @@ static const shape shortcut_resnet20 = {32, 32, 16, 16, 1, 2, 0, 16, 32,
 #define K_STRIDE k.sh
 #define K_PT k.pt
 #define K_PL k.pt
+#define K_ROOT 0
 #define K_C k.c
 #define K_CP k.cp
 #define K_X_S k.x_s

@@ -1,8 +1,10 @@
-/* Average pooling, forward and backward, against naive loops in double. */
+/* Average pooling and the sums of l2pool, forward and backward, against naive loops in double. */
 #include "nn_test.h"
 
+#include <stdbool.h>
+
 static struct {
-    int in_h, in_w, out_h, out_w, kh, kw, sh, sw, pt, pl, cp;
+    int in_h, in_w, out_h, out_w, kh, kw, sh, sw, pt, pl, cp, root;
     int x_s, x_r, x_p, y_s, y_r, y_p;
 } k;
 
@@ -17,6 +19,7 @@ static struct {
 #define K_PT k.pt
 #define K_PL k.pl
 #define K_CP k.cp
+#define K_ROOT k.root
 #define K_X_S k.x_s
 #define K_X_R k.x_r
 #define K_X_P k.x_p
@@ -41,8 +44,9 @@ static struct {
 #define k_windows backward_windows
 #include "../../runtime/kernels/avgpool_dx.k.c"
 
-static void check_shape(int n, int channels, int halo)
+static void check_kind(int n, int channels, int halo, bool root)
 {
+    k.root = root;
     k.out_h = (k.in_h + 2 * k.pt - k.kh) / k.sh + 1;
     k.out_w = (k.in_w + 2 * k.pl - k.kw) / k.sw + 1;
     tensor x = tensor_new(n, k.in_h, k.in_w, channels, halo), y = tensor_new(n, k.out_h, k.out_w, channels, halo);
@@ -59,7 +63,7 @@ static void check_shape(int n, int channels, int halo)
     tensor_check_same(&y, &y2);
     tensor_check_around(&y);
     double *want = checked(calloc((size_t)n * k.in_h * k.in_w * channels, sizeof *want));
-    const double area = (double)k.kh * k.kw;
+    const double area = root ? 1 : (double)k.kh * k.kw;
     for (int i = 0; i < n; i++)
         for (int oh = 0; oh < k.out_h; oh++)
             for (int ow = 0; ow < k.out_w; ow++)
@@ -70,11 +74,12 @@ static void check_shape(int n, int channels, int halo)
                             const int h = oh * k.sh - k.pt + kh, w = ow * k.sw - k.pl + kw;
                             if (h < 0 || h >= k.in_h || w < 0 || w >= k.in_w)
                                 continue;
-                            sum += *tensor_ref(&x, i, h, w, c);
+                            const double v = *tensor_ref(&x, i, h, w, c);
+                            sum += root ? v * v : v;
                             want[(((size_t)i * k.in_h + h) * k.in_w + w) * channels + c] +=
                                 *tensor_ref(&dy, i, oh, ow, c) / area;
                         }
-                    check_close(*tensor_ref(&y, i, oh, ow, c), sum / area, 40 * unit, "y", i, oh, ow, c);
+                    check_close(*tensor_ref(&y, i, oh, ow, c), root ? sqrt(sum) : sum / area, 40 * unit * (root ? 1 + sqrt(sum) : 1), "y", i, oh, ow, c);
                 }
 
     WITH_TEAM(1, backward(n, dy.at, dx.at));
@@ -87,10 +92,16 @@ static void check_shape(int n, int channels, int halo)
             for (int w = 0; w < k.in_w; w++)
                 for (int c = 0; c < channels; c++) {
                     const double sum = want[(((size_t)i * k.in_h + h) * k.in_w + w) * channels + c];
-                    check_close(*tensor_ref(&dx, i, h, w, c), sum, 40 * unit, "dx", i, h, w, c);
+                    check_close(*tensor_ref(&dx, i, h, w, c), sum, (root ? 100 : 40) * unit, "dx", i, h, w, c);
                 }
     tensor_free(&x), tensor_free(&y), tensor_free(&y2), tensor_free(&dy), tensor_free(&dx), tensor_free(&dx2);
     free(want);
+}
+
+static void check_shape(int n, int channels, int halo)
+{
+    check_kind(n, channels, halo, false);
+    check_kind(n, channels, halo, true);
 }
 
 static void set_window(int in_h, int in_w, int kh, int kw, int sh, int sw, int pt, int pl)

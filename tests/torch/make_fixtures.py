@@ -93,6 +93,22 @@ class Net:
         self.kink(x)
         return F.selu(x)
 
+    def swish(self, name, x):
+        beta = self.param(name + ".beta", (x.shape[1],), 0.3, 1.0)
+        return x * torch.sigmoid(beta.reshape(1, -1, *[1] * (x.dim() - 2)) * x)
+
+    def pdelu(self, name, x, t=0.9):
+        self.kink(x)
+        base = 1 + (1 - t) * x
+        self.kink(base)
+        a = self.param(name + ".weight", (x.shape[1],), 0.3, 1.0).reshape(1, -1, *[1] * (x.dim() - 2))
+        # the base is kept from 0 in the branch that is not taken, where its power would have no derivative
+        deformed = torch.where(base > 0, torch.where(base > 0, base, 1.0) ** (1 / (1 - t)), 0.0)
+        return torch.where(x > 0, x, a * (deformed - 1))
+
+    def abrelu(self, x, alpha=1.0):
+        return self.relu(x - alpha * x.flatten(1).mean(1).reshape(-1, *[1] * (x.dim() - 1)))
+
     def largest(self, candidates):
         """Maximum over the last dimension. Equal candidates are no kink: they are zeros that came out of a relu."""
         top = candidates.topk(2, dim=-1).values
@@ -153,6 +169,28 @@ def activations_conv(n, x):
     x = torch.tanh(n.conv("a11", x, 5, 1))
     x = torch.sigmoid(n.conv("a12", x, 6, 1))
     return n.dense("out", x, 4)
+
+
+def activations_learnt(n, x):
+    x = 1.7159 * torch.tanh(2 / 3 * n.conv("a1", x, 5, 3, pad=1))
+    x = n.swish("a2.swish", n.conv("a2", x, 6, 3))
+    x = n.pdelu("a3.pdelu", n.conv("a3", x, 9, 1))
+    x = n.abrelu(n.conv("a4", x, 7, 3, pad=1))
+    x = n.pdelu("a5.pdelu", n.conv("a5", x, 6, 1), 0.25)
+    x = n.abrelu(n.conv("a6", x, 5, 3), 0.5)
+    x = n.swish("b1.swish", n.dense("b1", x, 11))
+    x = n.pdelu("b2.pdelu", n.dense("b2", x, 10), 0.0)
+    x = n.abrelu(n.dense("b3", x, 12), -0.5)
+    x = 1.7159 * torch.tanh(2 / 3 * n.dense("b4", x, 9))
+    return n.dense("out", x, 4)
+
+
+def l2pools(n, x):
+    x = F.lp_pool2d(torch.tanh(n.conv("c1", x, 6, 3, pad=1)), 2, 2)
+    x = F.lp_pool2d(n.conv("c2", x, 7, 3, pad=1), 2, (3, 2), (2, 1))
+    x = F.lp_pool2d(n.conv("c3", x, 9, 1), 2, 2, 1)
+    x = n.conv("c4", x, 10, 1)
+    return n.dense("out", F.lp_pool2d(x, 2, x.shape[2:]), 5)
 
 
 def convolutions(n, x):
@@ -433,6 +471,7 @@ def half_squares(outputs, target):
 NETWORKS = [
     (activations_dense, (5, 12), 5, cross_entropy),
     (activations_conv, (3, 3, 7, 6), 4, cross_entropy),
+    (activations_learnt, (3, 3, 7, 6), 4, cross_entropy),
     (convolutions, (3, 4, 15, 13), 3, cross_entropy),
     (channels, (3, 1, 6, 5), 31, cross_entropy),
     (mini_lenet5, (3, 1, 20, 20), 10, cross_entropy),
@@ -450,6 +489,7 @@ NETWORKS = [
     (softmax, (3, 2, 5, 5), 7, log_likelihood),
     (merges, (2, 3, 6, 6), 5, cross_entropy),
     (pools, (2, 3, 14, 13), 5, cross_entropy),
+    (l2pools, (2, 3, 14, 13), 5, cross_entropy),
     (lrn, (2, 3, 5, 4), 4, cross_entropy),
     (flat_batchnorm, (5, 3, 5, 4), 4, cross_entropy),
     (flat_prelu, (3, 3, 5, 4), 4, cross_entropy),
