@@ -184,33 +184,6 @@ static void add_group(const Explain *x, const Group *group)
 
 /* ---- passes over memory ---- */
 
-/* Bytes that one function, or one operator run by itself, reads and writes. Inputs that are read by several nodes of it
- * count once. */
-static double traffic(const Explain *x, Node *const *nodes, int n, bool whole)
-{
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        const Node *node = nodes[i];
-        for (int k = 0; node && k < node->n_in + node->n_out; k++) {
-            const Value *v = k < node->n_in ? node->in[k] : node->out[k - node->n_in];
-            bool inside = whole && k < node->n_in && v->def && v->def->group == node->group && !v->base;
-            bool counted = !is_data(v) || inside || (whole && !v->stored);
-            for (int j = 0; j < i && whole && k < node->n_in && !counted; j++) {
-                for (int q = 0; nodes[j] && q < nodes[j]->n_in; q++) {
-                    counted |= nodes[j]->in[q] == v;
-                }
-            }
-            if (!counted) {
-                int64_t pixels = v->shape.h * v->shape.w * v->shape.c;
-                sum += v->kind == VALUE_TENSOR  ? 4.0 * (double)pixels * (double)x->batch
-                       : v->kind == VALUE_INDEX ? (double)pixels * (double)x->batch
-                                                : 0;
-            }
-        }
-    }
-    return sum;
-}
-
 static int64_t whole(double x)
 {
     return x < 9e18 ? (int64_t)x : INT64_MAX;
@@ -225,17 +198,12 @@ static void add_passes(const Explain *x)
         Node *n = g->nodes[i];
         if (!n->dead) {
             operators++;
-            apart += traffic(x, &n, 1, false);
+            apart += (double)x->batch * node_traffic(n);
         }
     }
     for (int i = 0; i < g->n_groups; i++) {
         const Group *group = g->groups[i];
-        Node **nodes = arena_array(x->arena, (size_t)group->n_tail + 1, sizeof *nodes);
-        nodes[0] = group->anchor;
-        for (int k = 0; k < group->n_tail; k++) {
-            nodes[k + 1] = group->tail[k];
-        }
-        fused += traffic(x, nodes, group->n_tail + 1, true);
+        fused += (double)x->batch * group_traffic(group);
     }
     str_printf(x->out, "%d operators in %d passes over memory; they move %s of activations", operators, g->n_groups,
                bytes_text(x->arena, whole(fused)));

@@ -241,6 +241,12 @@ bool grad_wanted(Autodiff *ad, Value *v);
 void grad_add(Autodiff *ad, Value *v, Value *contribution);
 Graph *grad_graph(Autodiff *ad);
 
+/* Bytes that are read and written, a sample, each tensor once and without padding: by an operator run by itself; by a group, whose values
+ * in registers cost nothing. And what the group reads of parameters and writes of their gradients, which is for the whole batch. */
+double node_traffic(const Node *n);
+double group_traffic(const Group *g);
+double group_parameter_traffic(const Group *g);
+
 /* Ends the compiler with the list of broken rules if the graph is not well formed (called between passes). */
 void graph_verify(const Graph *g, const char *after);
 /* A line a node: its phase, results (with their places once they are planned), operator, inputs, and its group once it has one. */

@@ -132,6 +132,7 @@ struct OpDef {
     void (*halo)(const Node *n, int input, int *top, int *left, int *bottom, int *right); /* zero border wanted of an input */
     bool (*dense_pixels)(const Node *n, int input); /* true: reads that input with an unpadded pixel stride as well */
     int64_t (*work)(const Node *n, const Target *t); /* elements of workspace the kernel wants; NULL: none */
+    double (*macs)(const Node *n); /* of a product: multiply-adds a sample, those with padding's zeros included; else NULL */
     void (*emit)(Emit *e, Node *n);   /* names kernels and their constants: emit/rules.h */
     void (*eval)(Eval *ev, const Node *n);
     const char *algorithm; /* for explain: "implicit GEMM, direct" */

@@ -3107,13 +3107,21 @@ static void run_forward(const nt_pass *p, int update_statistics)
     (void)update_statistics;
     nt_clear_border((int)n, a + n * T10_INPUT + 66, 1024, 32, 1, 28, 28, 2, 2, 2, 2);
     load_input((int)n, p->input, a + n * T10_INPUT + 66);
+    nt_lap(p, 0);
     c1_forward((int)n, a + n * T10_INPUT, w + P_C1_WEIGHT, w + P_C1_BIAS, a + n * T13_C1_TANH);
+    nt_lap(p, 1);
     s2_forward((int)n, a + n * T13_C1_TANH, a + n * T14_S2);
+    nt_lap(p, 2);
     c3_forward((int)n, a + n * T14_S2, w + P_C3_WEIGHT, w + P_C3_BIAS, a + n * T17_C3_TANH);
+    nt_lap(p, 3);
     s4_forward((int)n, a + n * T17_C3_TANH, a + n * T18_S4);
+    nt_lap(p, 4);
     c5_forward((int)n, a + n * T18_S4, w + P_C5_WEIGHT, w + P_C5_BIAS, a + n * T21_C5_TANH);
+    nt_lap(p, 5);
     f6_forward((int)n, a + n * T21_C5_TANH, w + P_F6_WEIGHT, w + P_F6_BIAS, a + n * T24_F6_TANH);
+    nt_lap(p, 6);
     out_forward((int)n, a + n * T24_F6_TANH, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * T26_OUT);
+    nt_lap(p, 7);
 }
 
 /* Each head's loss and the gradient to it. */
@@ -3128,6 +3136,7 @@ static void run_losses(const nt_pass *p)
     (void)w;
 
     out_cross_entropy((int)n, a + n * T26_OUT, p->labels, p->loss_sample, a + n * T27_D_OUT);
+    nt_lap(p, 8);
 }
 
 /* Gradients of all parameters. */
@@ -3142,19 +3151,30 @@ static void run_backward(const nt_pass *p)
     (void)w;
 
     out_conv_dw((int)n, a + n * T24_F6_TANH, a + n * T27_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
+    nt_lap(p, 9);
     out_conv_dx((int)n, a + n * T27_D_OUT, w + P_OUT_WEIGHT, a + n * T24_F6_TANH);
+    nt_lap(p, 10);
     f6_conv_dw((int)n, a + n * T21_C5_TANH, a + n * T31_D_F6, d + P_F6_WEIGHT, d + P_F6_BIAS, NULL);
+    nt_lap(p, 11);
     f6_conv_dx((int)n, a + n * T31_D_F6, w + P_F6_WEIGHT, a + n * T21_C5_TANH);
+    nt_lap(p, 12);
     c5_conv_dw((int)n, a + n * T18_S4, a + n * T35_D_C5, d + P_C5_WEIGHT, d + P_C5_BIAS, NULL);
+    nt_lap(p, 13);
     c5_conv_dx((int)n, a + n * T35_D_C5, w + P_C5_WEIGHT, a + n * T38_D_S4);
+    nt_lap(p, 14);
     nt_clear_border((int)n, a + n * T40_D_C3 + 1216, 5184, 288, 16, 10, 10, 4, 4, 4, 4);
     s4_avgpool_dx((int)n, a + n * T38_D_S4, a + n * T17_C3_TANH, a + n * T40_D_C3 + 1216);
+    nt_lap(p, 15);
     c3_conv_dw((int)n, a + n * T14_S2, a + n * T40_D_C3 + 1216, d + P_C3_WEIGHT, d + P_C3_BIAS, f + T49_D_C3_WEIGHT_WORK);
+    nt_lap(p, 16);
     c3_conv_dx(w + P_C3_WEIGHT, f + T50_D_S2_WORK);
     c3_conv_dx_2((int)n, a + n * T40_D_C3 + 1216, f + T50_D_S2_WORK, a + n * T43_D_S2);
+    nt_lap(p, 17);
     nt_clear_border((int)n, a + n * T45_D_C1 + 528, 8192, 256, 8, 28, 28, 2, 2, 2, 2);
     s2_avgpool_dx((int)n, a + n * T43_D_S2, a + n * T13_C1_TANH, a + n * T45_D_C1 + 528);
+    nt_lap(p, 18);
     c1_conv_dw((int)n, a + n * T10_INPUT, a + n * T45_D_C1 + 528, d + P_C1_WEIGHT, d + P_C1_BIAS, f + T51_D_C1_WEIGHT_WORK);
+    nt_lap(p, 19);
 }
 
 /* What only the gradient of the input needs. */
@@ -3170,6 +3190,7 @@ static void run_input_gradient(const nt_pass *p)
 
     c1_conv_dx(w + P_C1_WEIGHT, f + T52_D_INPUT_WORK);
     c1_conv_dx_2((int)n, a + n * T45_D_C1 + 528, f + T52_D_INPUT_WORK, a + n * T48_D_INPUT);
+    nt_lap(p, 20);
 }
 
 /* Forward at inference: running statistics, no dropout. */
@@ -3183,20 +3204,30 @@ static void infer(nt_pass *p)
 
     nt_clear_border((int)n, a + n * I10_INPUT + 66, 1024, 32, 1, 28, 28, 2, 2, 2, 2);
     load_input((int)n, p->input, a + n * I10_INPUT + 66);
+    nt_lap(p, 21);
     c1_forward((int)n, a + n * I10_INPUT, w + P_C1_WEIGHT, w + P_C1_BIAS, a + n * I13_C1_TANH);
+    nt_lap(p, 22);
     s2_forward((int)n, a + n * I13_C1_TANH, a + n * I14_S2);
+    nt_lap(p, 23);
     c3_forward((int)n, a + n * I14_S2, w + P_C3_WEIGHT, w + P_C3_BIAS, a + n * I17_C3_TANH);
+    nt_lap(p, 24);
     s4_forward((int)n, a + n * I17_C3_TANH, a + n * I18_S4);
+    nt_lap(p, 25);
     c5_forward((int)n, a + n * I18_S4, w + P_C5_WEIGHT, w + P_C5_BIAS, a + n * I21_C5_TANH);
+    nt_lap(p, 26);
     f6_forward((int)n, a + n * I21_C5_TANH, w + P_F6_WEIGHT, w + P_F6_BIAS, a + n * I24_F6_TANH);
+    nt_lap(p, 27);
     out_forward((int)n, a + n * I24_F6_TANH, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * I26_OUT);
+    nt_lap(p, 28);
 }
 
 /* One step of the optimizer. */
 static void update(nt_pass *p)
 {
     nesterov(0, 62512, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+    nt_lap(p, 29);
     nesterov(62512, 62784, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+    nt_lap(p, 30);
 }
 
 /* The loss alone: running statistics stay as they are. */
@@ -3224,6 +3255,172 @@ static void gradient(nt_pass *p)
     run_input_gradient(p);
 }
 
+static const nt_cost costs[] = {
+    {.phase = NT_FORWARD, .layer = "input", .what = "load", .shape = "28x28x1",
+     .how = "",
+     .bytes_sample = 6272.0,
+    },
+    {.phase = NT_FORWARD, .layer = "c1", .what = "conv + bias + tanh", .shape = "28x28x1 -> 28x28x6",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 25 of 25 products",
+     .macs = 1.176e+05,
+     .bytes_sample = 21952.0,
+     .bytes_fixed = 896.0,
+    },
+    {.phase = NT_FORWARD, .layer = "s2", .what = "avgpool", .shape = "28x28x6 -> 14x14x6",
+     .how = "",
+     .bytes_sample = 2.352e+04,
+    },
+    {.phase = NT_FORWARD, .layer = "c3", .what = "conv + bias + tanh", .shape = "14x14x6 -> 10x10x16",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 150 of 150 products",
+     .macs = 2.4e+05,
+     .bytes_sample = 11104.0,
+     .bytes_fixed = 9664.0,
+    },
+    {.phase = NT_FORWARD, .layer = "s4", .what = "avgpool", .shape = "10x10x16 -> 5x5x16",
+     .how = "",
+     .bytes_sample = 8e+03,
+    },
+    {.phase = NT_FORWARD, .layer = "c5", .what = "conv + bias + tanh", .shape = "5x5x16 -> 1x1x120",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 136 of 400 products",
+     .macs = 4.8e+04,
+     .bytes_sample = 2.08e+03,
+     .bytes_fixed = 192512.0,
+    },
+    {.phase = NT_FORWARD, .layer = "f6", .what = "conv + bias + tanh", .shape = "1x1x120 -> 84",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 120 of 120 products",
+     .macs = 1.008e+04,
+     .bytes_sample = 816.0,
+     .bytes_fixed = 42624.0,
+    },
+    {.phase = NT_FORWARD, .layer = "out", .what = "conv + bias", .shape = "84 -> 10",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 84 of 84 products",
+     .macs = 8.4e+02,
+     .bytes_sample = 376.0,
+     .bytes_fixed = 5.44e+03,
+    },
+    {.phase = NT_LOSS, .layer = "out", .what = "cross_entropy", .shape = "84 -> 10",
+     .how = "",
+     .bytes_sample = 8e+01,
+    },
+    {.phase = NT_BACKWARD, .layer = "out", .what = "conv_dw", .shape = "84 -> 10",
+     .how = "tile 6x16, blocks of 192 pixels, 1 chunk",
+     .macs = 8.4e+02,
+     .bytes_sample = 376.0,
+     .bytes_fixed = 5.44e+03,
+    },
+    {.phase = NT_BACKWARD, .layer = "out", .what = "conv_dx + tanh_dx", .shape = "84 -> 10",
+     .how = "weights turned on the way, implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 16 of 10 products",
+     .macs = 8.4e+02,
+     .bytes_sample = 712.0,
+     .bytes_fixed = 5376.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "f6", .what = "conv_dw", .shape = "1x1x120 -> 84",
+     .how = "tile 6x16, blocks of 192 pixels, 1 chunk",
+     .macs = 1.008e+04,
+     .bytes_sample = 816.0,
+     .bytes_fixed = 42624.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "f6", .what = "conv_dx + tanh_dx", .shape = "1x1x120 -> 84",
+     .how = "weights turned on the way, implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 88 of 84 products",
+     .macs = 1.008e+04,
+     .bytes_sample = 1296.0,
+     .bytes_fixed = 4.224e+04,
+    },
+    {.phase = NT_BACKWARD, .layer = "c5", .what = "conv_dw", .shape = "5x5x16 -> 1x1x120",
+     .how = "tile 6x16, blocks of 81 pixels, 1 chunk",
+     .macs = 4.8e+04,
+     .bytes_sample = 2.08e+03,
+     .bytes_fixed = 192512.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "c5", .what = "conv_dx", .shape = "5x5x16 -> 1x1x120",
+     .how = "weights turned on the way, implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 120 of 120 products",
+     .macs = 4.8e+04,
+     .bytes_sample = 2.08e+03,
+     .bytes_fixed = 1.92e+05,
+    },
+    {.phase = NT_BACKWARD, .layer = "s4", .what = "avgpool_dx + tanh_dx", .shape = "10x10x16 -> 5x5x16",
+     .how = "",
+     .bytes_sample = 1.44e+04,
+    },
+    {.phase = NT_BACKWARD, .layer = "c3", .what = "conv_dw", .shape = "14x14x6 -> 10x10x16",
+     .how = "tile 6x16, blocks of 192 pixels, 32 chunks",
+     .macs = 2.4e+05,
+     .bytes_sample = 11104.0,
+     .bytes_fixed = 9664.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "c3", .what = "conv_dx", .shape = "14x14x6 -> 10x10x16",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 208 of 400 products",
+     .macs = 2.4e+05,
+     .bytes_sample = 11104.0,
+     .bytes_fixed = 9.6e+03,
+    },
+    {.phase = NT_BACKWARD, .layer = "s2", .what = "avgpool_dx + tanh_dx", .shape = "28x28x6 -> 14x14x6",
+     .how = "",
+     .bytes_sample = 42336.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "c1", .what = "conv_dw", .shape = "28x28x1 -> 28x28x6",
+     .how = "tile 8x8, blocks of 192 pixels, 32 chunks",
+     .macs = 1.176e+05,
+     .bytes_sample = 21952.0,
+     .bytes_fixed = 896.0,
+    },
+    {.phase = NT_INPUT_GRADIENT, .layer = "c1", .what = "conv_dx", .shape = "28x28x1 -> 28x28x6",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 150 of 150 products",
+     .macs = 1.176e+05,
+     .bytes_sample = 21952.0,
+     .bytes_fixed = 832.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "input", .what = "load", .shape = "28x28x1",
+     .how = "",
+     .bytes_sample = 6272.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "c1", .what = "conv + bias + tanh", .shape = "28x28x1 -> 28x28x6",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 25 of 25 products",
+     .macs = 1.176e+05,
+     .bytes_sample = 21952.0,
+     .bytes_fixed = 896.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "s2", .what = "avgpool", .shape = "28x28x6 -> 14x14x6",
+     .how = "",
+     .bytes_sample = 2.352e+04,
+    },
+    {.phase = NT_INFERENCE, .layer = "c3", .what = "conv + bias + tanh", .shape = "14x14x6 -> 10x10x16",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 150 of 150 products",
+     .macs = 2.4e+05,
+     .bytes_sample = 11104.0,
+     .bytes_fixed = 9664.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "s4", .what = "avgpool", .shape = "10x10x16 -> 5x5x16",
+     .how = "",
+     .bytes_sample = 8e+03,
+    },
+    {.phase = NT_INFERENCE, .layer = "c5", .what = "conv + bias + tanh", .shape = "5x5x16 -> 1x1x120",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 136 of 400 products",
+     .macs = 4.8e+04,
+     .bytes_sample = 2.08e+03,
+     .bytes_fixed = 192512.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "f6", .what = "conv + bias + tanh", .shape = "1x1x120 -> 84",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 120 of 120 products",
+     .macs = 1.008e+04,
+     .bytes_sample = 816.0,
+     .bytes_fixed = 42624.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "out", .what = "conv + bias", .shape = "84 -> 10",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 84 of 84 products",
+     .macs = 8.4e+02,
+     .bytes_sample = 376.0,
+     .bytes_fixed = 5.44e+03,
+    },
+    {.phase = NT_UPDATE, .layer = "parameters that decay", .what = "nesterov", .shape = "",
+     .how = "",
+     .bytes_fixed = 1.25024e+06,
+    },
+    {.phase = NT_UPDATE, .layer = "other parameters", .what = "nesterov", .shape = "",
+     .how = "",
+     .bytes_fixed = 5.44e+03,
+    },
+};
 static const nt_param params[] = {
     {.name = "c1.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {6, 1, 5, 5}, .n_disk_dims = 4,
      .out = 6, .in = 1, .kh = 5, .kw = 5, .groups = 1, .panel = 8, .out_padded = 8,
@@ -3331,5 +3528,6 @@ const nt_model MODEL = {
     .input_grad_stride_pixel = 8,
     .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
     .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 7,
+    .costs = costs, .n_costs = 31, .fma = nt_fma,
     .data = &data_config, .train_config = &train_config,
 };

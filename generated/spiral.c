@@ -1221,8 +1221,11 @@ static void run_forward(const nt_pass *p, int update_statistics)
 
     (void)update_statistics;
     load_input((int)n, p->input, a + n * T4_INPUT);
+    nt_lap(p, 0);
     hidden_forward((int)n, a + n * T4_INPUT, w + P_HIDDEN_WEIGHT, w + P_HIDDEN_BIAS, a + n * T7_HIDDEN_RELU);
+    nt_lap(p, 1);
     out_forward((int)n, a + n * T7_HIDDEN_RELU, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * T9_OUT);
+    nt_lap(p, 2);
 }
 
 /* Each head's loss and the gradient to it. */
@@ -1237,6 +1240,7 @@ static void run_losses(const nt_pass *p)
     (void)w;
 
     out_cross_entropy((int)n, a + n * T9_OUT, p->labels, p->loss_sample, a + n * T10_D_OUT);
+    nt_lap(p, 3);
 }
 
 /* Gradients of all parameters. */
@@ -1251,8 +1255,11 @@ static void run_backward(const nt_pass *p)
     (void)w;
 
     out_conv_dw((int)n, a + n * T7_HIDDEN_RELU, a + n * T10_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
+    nt_lap(p, 4);
     out_conv_dx((int)n, a + n * T10_D_OUT, w + P_OUT_WEIGHT, a + n * T7_HIDDEN_RELU);
+    nt_lap(p, 5);
     hidden_conv_dw((int)n, a + n * T4_INPUT, a + n * T14_D_HIDDEN, d + P_HIDDEN_WEIGHT, d + P_HIDDEN_BIAS, NULL);
+    nt_lap(p, 6);
 }
 
 /* What only the gradient of the input needs. */
@@ -1267,6 +1274,7 @@ static void run_input_gradient(const nt_pass *p)
     (void)w;
 
     hidden_conv_dx((int)n, a + n * T14_D_HIDDEN, w + P_HIDDEN_WEIGHT, a + n * T17_D_INPUT);
+    nt_lap(p, 7);
 }
 
 /* Forward at inference: running statistics, no dropout. */
@@ -1279,15 +1287,20 @@ static void infer(nt_pass *p)
     (void)w;
 
     load_input((int)n, p->input, a + n * I4_INPUT);
+    nt_lap(p, 8);
     hidden_forward((int)n, a + n * I4_INPUT, w + P_HIDDEN_WEIGHT, w + P_HIDDEN_BIAS, a + n * I7_HIDDEN_RELU);
+    nt_lap(p, 9);
     out_forward((int)n, a + n * I7_HIDDEN_RELU, w + P_OUT_WEIGHT, w + P_OUT_BIAS, a + n * I9_OUT);
+    nt_lap(p, 10);
 }
 
 /* One step of the optimizer. */
 static void update(nt_pass *p)
 {
     momentum(0, 1008, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, (real)(0.0001 * p->decay_scale));
+    nt_lap(p, 11);
     momentum(1008, 1136, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+    nt_lap(p, 12);
 }
 
 /* The loss alone: running statistics stay as they are. */
@@ -1315,6 +1328,76 @@ static void gradient(nt_pass *p)
     run_input_gradient(p);
 }
 
+static const nt_cost costs[] = {
+    {.phase = NT_FORWARD, .layer = "input", .what = "load", .shape = "2",
+     .how = "",
+     .bytes_sample = 16.0,
+    },
+    {.phase = NT_FORWARD, .layer = "hidden", .what = "conv + bias + relu", .shape = "2 -> 100",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 2 of 2 products",
+     .macs = 2e+02,
+     .bytes_sample = 408.0,
+     .bytes_fixed = 1.28e+03,
+    },
+    {.phase = NT_FORWARD, .layer = "out", .what = "conv + bias", .shape = "100 -> 3",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 100 of 100 products",
+     .macs = 3e+02,
+     .bytes_sample = 412.0,
+     .bytes_fixed = 3264.0,
+    },
+    {.phase = NT_LOSS, .layer = "out", .what = "cross_entropy", .shape = "100 -> 3",
+     .how = "",
+     .bytes_sample = 24.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "out", .what = "conv_dw", .shape = "100 -> 3",
+     .how = "tile 8x8, blocks of 192 pixels, 1 chunk",
+     .macs = 3e+02,
+     .bytes_sample = 412.0,
+     .bytes_fixed = 3264.0,
+    },
+    {.phase = NT_BACKWARD, .layer = "out", .what = "conv_dx + relu_dx", .shape = "100 -> 3",
+     .how = "weights turned on the way, implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 8 of 3 products",
+     .macs = 3e+02,
+     .bytes_sample = 812.0,
+     .bytes_fixed = 3.2e+03,
+    },
+    {.phase = NT_BACKWARD, .layer = "hidden", .what = "conv_dw", .shape = "2 -> 100",
+     .how = "tile 6x16, blocks of 192 pixels, 1 chunk",
+     .macs = 2e+02,
+     .bytes_sample = 408.0,
+     .bytes_fixed = 1.28e+03,
+    },
+    {.phase = NT_INPUT_GRADIENT, .layer = "hidden", .what = "conv_dx", .shape = "2 -> 100",
+     .how = "weights turned on the way, implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 104 of 100 products",
+     .macs = 2e+02,
+     .bytes_sample = 408.0,
+     .bytes_fixed = 832.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "input", .what = "load", .shape = "2",
+     .how = "",
+     .bytes_sample = 16.0,
+    },
+    {.phase = NT_INFERENCE, .layer = "hidden", .what = "conv + bias + relu", .shape = "2 -> 100",
+     .how = "implicit GEMM, direct, tile 6x16, blocks of 192 pixels and 2 of 2 products",
+     .macs = 2e+02,
+     .bytes_sample = 408.0,
+     .bytes_fixed = 1.28e+03,
+    },
+    {.phase = NT_INFERENCE, .layer = "out", .what = "conv + bias", .shape = "100 -> 3",
+     .how = "implicit GEMM, direct, tile 8x8, blocks of 256 pixels and 100 of 100 products",
+     .macs = 3e+02,
+     .bytes_sample = 412.0,
+     .bytes_fixed = 3264.0,
+    },
+    {.phase = NT_UPDATE, .layer = "parameters that decay", .what = "momentum", .shape = "",
+     .how = "",
+     .bytes_fixed = 2.016e+04,
+    },
+    {.phase = NT_UPDATE, .layer = "other parameters", .what = "momentum", .shape = "",
+     .how = "",
+     .bytes_fixed = 2.56e+03,
+    },
+};
 static const nt_param params[] = {
     {.name = "hidden.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {100, 2}, .n_disk_dims = 2,
      .out = 100, .in = 2, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 104,
@@ -1386,5 +1469,6 @@ const nt_model MODEL = {
     .input_grad_stride_pixel = 8,
     .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
     .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 2,
+    .costs = costs, .n_costs = 13, .fma = nt_fma,
     .data = &data_config, .train_config = &train_config,
 };

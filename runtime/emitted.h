@@ -3,6 +3,7 @@
 #define NT_EMITTED_H
 
 #include "forward.h"
+#include "laps.h"
 #include "model.h"
 
 /* Zeroes n whole samples: for tensors whose padding no kernel writes. */
@@ -21,6 +22,36 @@ static inline void nt_clear_losses(const nt_pass *p)
     for (int i = 0; i < p->n; i++) {
         p->loss_sample[i] = 0;
     }
+}
+
+/* The end of a pass's step: with laps all threads meet here, and the step's time is noted. */
+static inline void nt_lap(const nt_pass *p, int step)
+{
+    if (p->laps) {
+        nt_lap_end(p->laps, step);
+    }
+}
+
+/* What this thread's registers give at most: 12 independent sums hide the latency of two units. Returns the number of operations, a
+ * multiply-add counting two; the sums are looked at so that no compiler removes them. */
+static inline double nt_fma(int rounds)
+{
+    enum { SUMS = 12 };
+    vf sums[SUMS];
+    const vf x = v_set1((real)0.999), y = v_set1((real)1e-3);
+    for (int s = 0; s < SUMS; s++) {
+        sums[s] = v_set1((real)s);
+    }
+    for (int r = 0; r < rounds; r++) {
+        for (int s = 0; s < SUMS; s++) {
+            sums[s] = v_fma(sums[s], x, y);
+        }
+    }
+    vf all = sums[0];
+    for (int s = 1; s < SUMS; s++) {
+        all = v_add(all, sums[s]);
+    }
+    return v_sum(all) < 0 ? 0 : 2.0 * SUMS * VL * rounds;
 }
 
 /* Inverted dropout of VL elements, the first of which has number `index` in the batch: the mask of this step and layer, from the

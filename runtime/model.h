@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NT_ABI = 1 };
+enum { NT_ABI = 2 };
 
 /* How a parameter is stored in memory.
  *   NT_VECTOR  `out` values, in order (bias, batchnorm's vectors, prelu's slopes).
@@ -125,6 +125,29 @@ typedef struct nt_train_config {
     int metric_accuracy, top_k; /* top_k 0: not asked for */
 } nt_train_config;
 
+/* The passes as `bench --per-layer` tells them apart: nt_model's train() is the first three, gradient() runs four. */
+typedef enum nt_phase {
+    NT_FORWARD, NT_LOSS, NT_BACKWARD, NT_INPUT_GRADIENT, NT_UPDATE, NT_INFERENCE
+} nt_phase;
+
+/* A step: one function of a pass with what it calls before it (borders, packing of weights). What it costs, without padding. */
+typedef struct nt_cost {
+    nt_phase phase;
+    const char *layer;       /* its label: layer1.0.conv1 */
+    const char *what;        /* operators, the kernel's first: "conv + bias + relu" */
+    const char *shape;       /* the layer's: "56x56x64 -> 56x56x64" */
+    const char *how;         /* the kernel's algorithm and constants, or "" */
+    double macs;             /* a sample; 0 where the step is no product */
+    double bytes_sample;     /* of tensors, read and written, each once: a sample */
+    double bytes_fixed;      /* of parameters, their gradients and the optimizer's state */
+} nt_cost;
+
+/* Time that a pass's steps take: each is the difference to the step before. */
+typedef struct nt_laps {
+    double began;            /* nt_seconds() */
+    double *seconds;         /* a value for each of nt_model's costs; those of the pass are written */
+} nt_laps;
+
 /* What one pass over a batch needs and gives. One is shared by all threads of the team. */
 typedef struct nt_pass {
     int n;                   /* samples in this batch */
@@ -140,6 +163,7 @@ typedef struct nt_pass {
     double clip_value;       /* for update: limit on each gradient's size, 0 without */
     uint64_t update_step;    /* for update: 1 at the first update (adam's bias correction) */
     double decay_scale;      /* for update: factor on weight decay: 1, or 0 to train without it */
+    nt_laps *laps;           /* where to note the time of each step; NULL: nowhere */
 } nt_pass;
 
 /* The passes are called by every thread of an OpenMP team (orphaned worksharing inside), or by one thread alone. */
@@ -175,6 +199,9 @@ typedef struct nt_model {
     const size_t *layer_offsets;     /* their offsets in the training arena ... */
     const size_t *layer_elements;    /* ... and sizes a sample */
     int n_layers;
+    const nt_cost *costs;         /* of the steps, in the order of nt_lap()'s numbers */
+    int n_costs;
+    double (*fma)(int rounds);    /* floating-point operations of so many rounds of fused multiply-adds in registers */
     const nt_data_config *data;   /* never NULL: source NONE without a data section */
     const nt_train_config *train_config;
 } nt_model;

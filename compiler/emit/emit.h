@@ -51,6 +51,8 @@ struct Emit {
     EmittedFunction *functions;
     int n_functions, cap_functions;
     Ct *calls;               /* of the pass being emitted */
+    Ct *costs;               /* the table of what steps cost, for passes with laps; NULL: without */
+    int n_costs;
     Group *group;
     const char *comment;     /* of the group's function */
     /* the kernel being named */

@@ -151,6 +151,70 @@ static bool *input_gradient_only(Emit *e)
     return group_needed;
 }
 
+/* What a step costs: the fields of nt_cost. */
+typedef struct Cost {
+    const char *phase, *layer, *what, *shape, *how;
+    double macs, bytes_sample, bytes_fixed;
+} Cost;
+
+static void cost_number(Emit *e, const char *name, double x)
+{
+    if (x != 0) {
+        ct_line(e->costs, " .%s = %s,", name, c_real(e->arena, x));
+    }
+}
+
+/* Adds a step, which ends behind the calls so far, to the table, and its lap to the calls. */
+static void end_step(Emit *e, Cost c)
+{
+    if (!e->costs) {
+        return;
+    }
+    Arena *a = e->arena;
+    ct_line(e->calls, "nt_lap(p, %d);", e->n_costs++);
+    ct_line(e->costs, "{.phase = %s, .layer = %s, .what = %s, .shape = %s,", c.phase, c_string(a, c.layer), c_string(a, c.what),
+            c_string(a, c.shape ? c.shape : ""));
+    ct_line(e->costs, " .how = %s,", c_string(a, c.how ? c.how : ""));
+    cost_number(e, "macs", c.macs);
+    cost_number(e, "bytes_sample", c.bytes_sample);
+    cost_number(e, "bytes_fixed", c.bytes_fixed);
+    ct_line(e->costs, "},");
+}
+
+static const char *phase_of(const Emit *e, const Node *n, bool input_gradient)
+{
+    switch (n->phase) {
+    case PHASE_FORWARD:
+        return e->graph->training ? "NT_FORWARD" : "NT_INFERENCE";
+    case PHASE_LOSS:
+        return "NT_LOSS";
+    case PHASE_BACKWARD:
+        break;
+    }
+    return input_gradient ? "NT_INPUT_GRADIENT" : "NT_BACKWARD";
+}
+
+static void end_group(Emit *e, const Group *g, bool input_gradient)
+{
+    Arena *a = e->arena;
+    const Node *n = g->anchor ? g->anchor : g->tail[0];
+    const Layer *l = n->layer;
+    const char *what = n->op->name;
+    for (int i = g->anchor ? 0 : 1; i < g->n_tail; i++) {
+        what = arena_printf(a, "%s + %s", what, g->tail[i]->op->name);
+    }
+    end_step(e, (Cost){
+        .phase = phase_of(e, n, input_gradient),
+        .layer = l ? l->name : e->net->name,
+        .what = what,
+        .shape = l ? arena_printf(a, "%s -> %s", shape_text(a, l->in), shape_text(a, l->out)) : NULL,
+        .how = g->anchor && n->op->describe ? n->op->describe(a, n, e->target) : NULL,
+        .macs = n->op->macs ? n->op->macs(n) : 0,
+        .bytes_sample = group_traffic(g),
+        .bytes_fixed = group_parameter_traffic(g),
+    });
+}
+
 static void emit_group(Emit *e, Group *group)
 {
     e->group = group;
@@ -182,6 +246,13 @@ static void emit_load_input(Emit *e)
     emit_arg_text(e, "p->input");
     emit_arg(e, x, 0);
     emit_end(e);
+    end_step(e, (Cost){
+        .phase = e->graph->training ? "NT_FORWARD" : "NT_INFERENCE",
+        .layer = "input",
+        .what = "load",
+        .shape = shape_text(e->arena, x->shape),
+        .bytes_sample = 8.0 * (double)shape_size(x->shape),
+    });
 }
 
 /* The calls of groups from..to-1: those that `skip` does not name, or, inverted, those that it does. NULL names none. */
@@ -192,6 +263,7 @@ Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
     for (int i = from; i < to; i++) {
         if ((skip && skip[i]) == invert) {
             emit_group(e, e->graph->groups[i]);
+            end_group(e, e->graph->groups[i], invert);
         }
     }
     return calls;
@@ -354,6 +426,13 @@ static Ct *update_body(Emit *e)
             emit_arg_text(e, "p->update_step");
         }
         emit_end(e);
+        end_step(e, (Cost){
+            .phase = "NT_UPDATE",
+            .layer = part == 0 ? "parameters that decay" : "other parameters",
+            .what = c->optimizer->name,
+            /* parameters are read and written, and so is the state; gradients are read */
+            .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * c->optimizer->state_slots),
+        });
     }
     return calls;
 }
@@ -619,6 +698,7 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers)
     if (n_layers > 0) {
         ct_line(t, ".layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = %d,", n_layers);
     }
+    ct_line(t, ".costs = costs, .n_costs = %d, .fma = nt_fma,", e->n_costs);
     ct_line(t, ".data = &data_config, .train_config = &train_config,");
 }
 
@@ -762,6 +842,7 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
     const char *name = c_name(arena, net->name);
     Ct *passes = ct_new(arena), *maps = ct_new(arena), *tables = ct_new(arena), *file = ct_new(arena);
+    e->costs = ct_table(tables, "static const nt_cost costs[] =");
     parameter_map(e, maps, true);
     start_graph(e, train, maps);
     training_passes(e, train, passes);

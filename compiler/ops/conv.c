@@ -619,6 +619,13 @@ static void dw_product(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, i
     eval_vector(ev, n->out[0])[w] += *eval_at(ev, n->in[0], i, ih, iw, ci) * *eval_at(ev, n->in[1], i, oh, ow, co);
 }
 
+/* The same number forward and for either gradient. */
+static double product_macs(const Node *n)
+{
+    const Geometry *g = n->attrs;
+    return (double)(g->out_h * g->out_w * g->out_c) * (double)(g->kh * g->kw * (g->in_c / g->groups));
+}
+
 static void conv_eval(Eval *ev, const Node *n)
 {
     eval_clear(ev, n->out[0]);
@@ -660,6 +667,7 @@ const OpDef op_conv = {
     .halo = conv_halo,
     .dense_pixels = reads_any_pixels,
     .work = conv_work,
+    .macs = product_macs,
     .emit = conv_emit,
     .eval = conv_eval,
     .algorithm = "product",
@@ -671,6 +679,7 @@ const OpDef op_conv_dx = {
     .traits = OP_EPILOGUE,
     .halo = conv_dx_halo,
     .work = conv_dx_work,
+    .macs = product_macs,
     .emit = conv_dx_emit,
     .eval = conv_dx_eval,
     .algorithm = "product over the output's gradient",
@@ -683,6 +692,7 @@ const OpDef op_conv_dw = {
     .halo = conv_halo,
     .dense_pixels = reads_any_pixels,
     .work = conv_dw_work,
+    .macs = product_macs,
     .emit = conv_dw_emit,
     .eval = conv_dw_eval,
     .algorithm = "implicit GEMM, pixels summed in fixed chunks",

@@ -416,7 +416,13 @@ static void measures(void **state)
     (void)state;
     assert_int_equal(RUN("bench", "--batch", "32", "--steps", "5", "--threads", "1"), NT_OK);
     says("out.txt", "{\"train_ms\":");
-    says("out.txt", "\"threads\":1,\"batch\":32}");
+    says("out.txt", "\"threads\":1,\"batch\":32,");
+    assert_int_equal(RUN("bench", "--only", "inference", "--seconds", "0"), NT_OK);
+    says("out.txt", "{\"forward_ms\":");
+    assert_int_equal(RUN("bench", "--only", "thinking"), NT_USAGE);
+    says("err.txt", "training or inference");
+    assert_int_equal(RUN("bench", "--per-layer"), NT_FAILED);
+    says("err.txt", "toy.net does not say what its steps are");
     assert_int_equal(RUN("info", "--batch", "1", "--format", "json"), NT_OK);
     /* By hand: 152 trainable values, 16 statistics, 82 values of activations, floats. */
     says("out.txt",
