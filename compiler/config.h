@@ -26,13 +26,18 @@ typedef enum SourceKind {
 typedef enum Normalize {
     NORMALIZE_NONE, NORMALIZE_CENTER_IMAGE, NORMALIZE_CENTER_CHANNEL, NORMALIZE_STANDARDIZE, NORMALIZE_SCALE, NORMALIZE_GIVEN
 } Normalize;
-typedef enum AugmentKind { AUGMENT_SHIFT, AUGMENT_MIRROR, AUGMENT_CROP } AugmentKind;
+typedef enum AugmentKind {
+    AUGMENT_SHIFT, AUGMENT_MIRROR, AUGMENT_CROP, AUGMENT_ROTATE, AUGMENT_SCALE, AUGMENT_SHEAR, AUGMENT_DISTORT, AUGMENT_BLUR,
+    AUGMENT_COLOR, AUGMENT_NOISE, AUGMENT_KINDS
+} AugmentKind;
 typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_PIECEWISE, SCHEDULE_COSINE } ScheduleKind;
 typedef enum ClipKind { CLIP_NONE, CLIP_NORM, CLIP_VALUE } ClipKind;
 
 typedef struct Augment {
     AugmentKind kind;
-    int64_t amount;
+    int64_t pixels;          /* shift, crop */
+    double amount;           /* degrees, share, alpha or standard deviation; see augment_forms */
+    double sigma;            /* distort, blur: in pixels */
 } Augment;
 
 /* label = initialiser: everything under that path, or one parameter by its full name. */

@@ -3464,7 +3464,7 @@ static const nt_loss losses[] = {
 };
 
 static const nt_augment augment[] = {
-    {.kind = NT_AUG_SHIFT, .amount = 1},
+    {.kind = NT_AUG_SHIFT, .pixels = 1, .amount = 0.0, .sigma = 0.0},
 };
 static const nt_data_config data_config = {
     .source = NT_SOURCE_IDX,

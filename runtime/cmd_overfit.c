@@ -161,7 +161,7 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
         status = nt_report(&error, NT_ENVIRONMENT);
     else {
         nt_split split = {.count = n, .index = chosen, .part = data.train.part};
-        data.n_augment = 0;
+        data.augmenter.n = 0;
         nt_params_initialise(model, seed, engine.memory.params);
         nt_engine_use_data(&engine, &data);
         status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,

@@ -1,13 +1,17 @@
 #include "data.h"
 
-#include "augment.h"
 #include "data_source.h"
 #include "rng.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 /* ---------------------------------------------------------------------------------------------------------- loading */
 
@@ -108,18 +112,6 @@ static bool check_request(const nt_data_request *q, nt_error *err)
     if (q->config->classes && q->config->n_classes != q->outputs)
         return nt_fail(err, "classes = [...] has %d names, the network has %d outputs: one name for each is needed",
                        q->config->n_classes, q->outputs);
-    for (int i = 0; i < q->config->n_augment; i++) {
-        const nt_augment *a = &q->config->augment[i];
-        const char *name = a->kind == NT_AUG_SHIFT ? "shift" : a->kind == NT_AUG_CROP ? "crop" : "mirror";
-        if (pixels == 1)
-            return nt_fail(err,
-                           "augment = %s needs images, but the network reads a vector: write "
-                           "input(HEIGHTxWIDTHxCHANNELS), or leave it out",
-                           name);
-        if (a->kind != NT_AUG_MIRROR && (a->amount < 0 || a->amount > 1 << 20))
-            return nt_fail(err, "augment = %s(%d): the number of pixels must be 0 or above, and less than the image",
-                           name, a->amount);
-    }
     return true;
 }
 
@@ -128,10 +120,11 @@ static bool begin_data(const nt_data_request *q, nt_data *out, nt_error *err)
     *out = (nt_data){.h = q->h,
                      .w = q->w,
                      .c = q->c,
-                     .outputs = q->outputs,
-                     .augment = q->config->augment,
-                     .n_augment = q->config->n_augment};
-    return check_request(q, err) && nt_normalizer_init(&out->normalizer, q->config, q->h, q->w, q->c, err);
+                     .outputs = q->outputs};
+    const nt_data_config *config = q->config;
+    return check_request(q, err) &&
+           nt_augmenter_init(&out->augmenter, config->augment, config->n_augment, q->h, q->w, q->c, err) &&
+           nt_normalizer_init(&out->normalizer, config, q->h, q->w, q->c, err);
 }
 
 /* Takes over what a loader gave. */
@@ -146,7 +139,8 @@ static bool finish_data(const nt_data_request *q, nt_loaded *loaded, nt_data *ou
         return false;
     if ((q->parts & NT_PART_TRAIN) && !split_validation(q, out, err)) /* nothing to split off the test part */
         return false;
-    return out->train.count == 0 || nt_normalizer_estimate(&out->normalizer, &out->train, err);
+    return out->train.count == 0 || (nt_augmenter_estimate(&out->augmenter, &out->train, err) &&
+                                     nt_normalizer_estimate(&out->normalizer, &out->train, err));
 }
 
 static void free_loaded(nt_loaded *loaded, int n_names)
@@ -201,27 +195,49 @@ void nt_data_free(nt_data *d)
     free(d->split_index);
     nt_part_free(&d->train_part);
     nt_part_free(&d->test_part);
+    nt_augmenter_free(&d->augmenter);
     nt_normalizer_free(&d->normalizer);
     *d = (nt_data){0};
 }
 
 /* ---------------------------------------------------------------------------------------------------------- batches */
 
+/* Memory for the threads that may come. */
+static bool begin_work(nt_epoch *e, nt_error *err)
+{
+    enum { LINE = 16 }; /* floats in a line of the caches: threads share none */
+    size_t floats = e->augment ? e->data->augmenter.scratch : 0;
+    e->workers = INT_MAX;
+    if (floats == 0)
+        return true;
+    e->workers = 1;
+#ifdef _OPENMP
+    e->workers = omp_get_max_threads();
+#endif
+    e->scratch_each = (floats + LINE - 1) / LINE * LINE;
+    e->scratch = nt_allocate(e->workers, e->scratch_each * sizeof(float), "augmenting samples", err);
+    return e->scratch != NULL;
+}
+
 bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, bool training, uint64_t seed,
                     uint64_t number, nt_error *err)
 {
-    *e = (nt_epoch){.data = data, .split = split, .augment = training && data->n_augment > 0};
+    *e = (nt_epoch){.data = data, .split = split, .augment = training && data->augmenter.n > 0};
     if (!data->normalizer.ready)
         return nt_fail(
             err,
             "the normalization's constants are not known: give weights that this trainer wrote, which hold them, or a "
             "training part to estimate them from");
+    if (!begin_work(e, err))
+        return false;
     if (!training)
         return true;
     e->augment_key = nt_key(nt_key(seed, NT_KEY_AUGMENT), number);
     e->order = nt_allocate(split->count, sizeof *e->order, "the order of the samples", err);
-    if (!e->order)
+    if (!e->order) {
+        nt_epoch_end(e);
         return false;
+    }
     nt_random_permutation(nt_key(nt_key(seed, NT_KEY_SHUFFLE), number), e->order, split->count);
     return true;
 }
@@ -229,6 +245,7 @@ bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, boo
 void nt_epoch_end(nt_epoch *e)
 {
     free(e->order);
+    free(e->scratch);
     *e = (nt_epoch){0};
 }
 
@@ -245,6 +262,12 @@ static void apply_floats(float *restrict y, const float *restrict x, const float
 {
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] * factor[i] + shift[i];
+}
+
+static void scale_in_place(float *restrict y, const float *restrict factor, const float *restrict shift, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] * factor[i] + shift[i];
 }
 
 /* The same for a row of pixels of c channels read from right to left; x is its rightmost pixel. */
@@ -322,27 +345,69 @@ static void write_placed(const nt_data *d, const nt_part *part, int64_t place, c
     }
 }
 
+/* A sample under everything that a list of augmentations may do. */
+static void write_augmented(const nt_data *d, const nt_part *part, int64_t place, uint64_t key, float *scratch,
+                            float *y)
+{
+    const nt_normalizer *z = &d->normalizer;
+    int64_t size = (int64_t)d->h * d->w * d->c, at = place * size;
+    if (part->bytes)
+        for (int64_t i = 0; i < size; i++)
+            y[i] = (float)part->bytes[at + i] * (1 / 255.f);
+    else
+        memcpy(y, part->values + at, (size_t)size * sizeof *y);
+    nt_augment_sample(&d->augmenter, key, y, scratch);
+    for (int64_t i = 0; i < size; i += z->period)
+        scale_in_place(y + i, z->factor, z->shift, z->period);
+}
+
+static void write_sample(const nt_epoch *e, int64_t place, int64_t position, float *scratch, float *y)
+{
+    const nt_data *d = e->data;
+    const nt_part *part = &e->split->part;
+    uint64_t key = nt_key(e->augment_key, (uint64_t)position);
+    if (!e->augment) {
+        write_plain(d, part, place, y);
+    } else if (d->augmenter.moves_only) {
+        nt_placement p = nt_augment_draw(d->augmenter.list, d->augmenter.n, d->h, d->w, key);
+        write_placed(d, part, place, &p, y);
+    } else {
+        write_augmented(d, part, place, key, scratch, y);
+    }
+}
+
+/* Which of n samples fall to this thread of the team: a range for each, as far as there is memory to work in. */
+static void take_share(const nt_epoch *e, int n, int *first, int *end, int *worker)
+{
+    int threads = 1;
+    *worker = 0;
+#ifdef _OPENMP
+    threads = omp_get_num_threads();
+    *worker = omp_get_thread_num();
+#endif
+    threads = threads < e->workers ? threads : e->workers;
+    *first = *worker < threads ? (int)((int64_t)n * *worker / threads) : n;
+    *end = *worker < threads ? (int)((int64_t)n * (*worker + 1) / threads) : n;
+}
+
 void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *labels, float *targets)
 {
     const nt_data *d = e->data;
     const nt_part *part = &e->split->part;
     int64_t size = (int64_t)d->h * d->w * d->c;
-#pragma omp for schedule(static)
-    for (int i = 0; i < n; i++) {
+    int begin, end, worker;
+    take_share(e, n, &begin, &end, &worker);
+    float *scratch = e->scratch ? e->scratch + (size_t)worker * e->scratch_each : NULL;
+    for (int i = begin; i < end; i++) {
         int64_t place = e->order ? e->order[first + i] : first + i;
         if (e->split->index)
             place = e->split->index[place];
-        if (e->augment) {
-            nt_placement p = nt_augment_draw(d->augment, d->n_augment, d->h, d->w,
-                                             nt_key(e->augment_key, (uint64_t)place));
-            write_placed(d, part, place, &p, x + i * size);
-        } else {
-            write_plain(d, part, place, x + i * size);
-        }
+        write_sample(e, place, first + i, scratch, x + i * size);
         if (labels && part->labels)
             labels[i] = part->labels[place];
         if (targets && part->targets)
             memcpy(targets + (int64_t)i * d->outputs, part->targets + place * d->outputs,
                    (size_t)d->outputs * sizeof *targets);
     }
+#pragma omp barrier
 }

@@ -17,6 +17,7 @@
 #ifndef NT_DATA_H
 #define NT_DATA_H
 
+#include "augment.h"
 #include "error.h"
 #include "model.h"
 #include "normalize.h"
@@ -48,8 +49,7 @@ typedef struct nt_data {
     char **class_names; /* `outputs` names, from the data section or else from the source; NULL if neither has any */
     nt_split train, validation, test;
     nt_normalizer normalizer;
-    const nt_augment *augment; /* the data section's */
-    int n_augment;
+    nt_augmenter augmenter;
     char note[512]; /* a line that says how the source was read, for the log ("" if there is nothing to say) */
 
     nt_part train_part, test_part; /* what is owned: samples, ... */
@@ -87,12 +87,16 @@ typedef struct nt_epoch {
     const nt_data *data;
     const nt_split *split;
     int64_t *order; /* the split's samples in the order of this pass: split->count positions in it; NULL: as stored */
-    uint64_t augment_key; /* of this epoch's augmentation */
+    uint64_t augment_key; /* of this epoch's augmentation: then the sample's place in the pass */
     bool augment;
+    float *scratch; /* scratch_each floats for each of `workers` threads */
+    size_t scratch_each;
+    int workers;
 } nt_epoch;
 
 /* Begins a pass. In training the order is a permutation and samples are augmented, both functions of (seed, number)
- * alone, where `number` counts epochs; otherwise samples come as stored. Fails only for want of memory. */
+ * alone, where `number` counts epochs; otherwise samples come as stored. Where samples take work, as many threads as
+ * OpenMP would start now get memory to work in. Fails only for want of memory. */
 bool nt_epoch_begin(nt_epoch *epoch, const nt_data *data, const nt_split *split, bool training, uint64_t seed,
                     uint64_t number, nt_error *err);
 
@@ -100,8 +104,8 @@ void nt_epoch_end(nt_epoch *epoch);
 
 /* Writes samples first .. first+n-1 of the pass: x gets n*h*w*c values [sample][row][pixel][channel]; labels (n) and
  * targets (n*outputs) are written if not NULL and if the data has them. To be called by every thread of an OpenMP team
- * (orphaned worksharing over samples, barrier at the end), or by one thread alone. What a sample becomes depends on the
- * epoch and the sample only. */
+ * (the samples are shared out, barrier at the end), or by one thread alone. What a sample becomes depends on the epoch,
+ * the sample and its place in the pass only. */
 void nt_data_batch(const nt_epoch *epoch, int64_t first, int n, float *x, int32_t *labels, float *targets);
 
 #endif

@@ -80,11 +80,16 @@ typedef enum nt_normalize {
     NT_NORM_GIVEN           /* minus given_mean, over given_std, each channel */
 } nt_normalize;
 
-typedef enum nt_augment_kind { NT_AUG_SHIFT, NT_AUG_MIRROR, NT_AUG_CROP } nt_augment_kind;
+/* What each does, and with which of its numbers, is in augment.h. */
+typedef enum nt_augment_kind {
+    NT_AUG_SHIFT, NT_AUG_MIRROR, NT_AUG_CROP, NT_AUG_ROTATE, NT_AUG_SCALE, NT_AUG_SHEAR, NT_AUG_DISTORT, NT_AUG_BLUR, NT_AUG_COLOR,
+    NT_AUG_NOISE
+} nt_augment_kind;
 
 typedef struct nt_augment {
     nt_augment_kind kind;
-    int amount;           /* SHIFT: up to so many pixels each way, zero filled; CROP: pad by so many, then cut out the input size */
+    int pixels;
+    double amount, sigma;
 } nt_augment;
 
 typedef struct nt_data_config {

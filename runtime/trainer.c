@@ -20,6 +20,7 @@ static const struct command {
     {"gradient", "--weights F --batch B --out G", "one forward and backward pass, written to a file", nt_cmd_gradient},
     {"gradcheck", "", "the backward code against central differences in double precision", nt_cmd_gradcheck},
     {"overfit", "[N]", "can the network learn N=20 samples by heart? It must", nt_cmd_overfit},
+    {"samples", "[--out FILE.png]", "a picture of training samples as the augmentation makes them", nt_cmd_samples},
     {"bench", "", "time of a training step and of inference", nt_cmd_bench},
     {"info", "", "size, hash and memory of this model", nt_cmd_info},
 };

@@ -543,7 +543,8 @@ static void describe_data(Emit *e, Ct *out)
 {
     static const char *const sources[] = {"NONE", "IDX", "CSV", "IMAGES", "NPY", "CIFAR", "SPIRAL"};
     static const char *const norms[] = {"NONE", "CENTER_IMAGE", "CENTER_CHANNEL", "STANDARDIZE", "SCALE", "GIVEN"};
-    static const char *const augments[] = {"SHIFT", "MIRROR", "CROP"};
+    static const char *const augments[AUGMENT_KINDS] = {"SHIFT",   "MIRROR", "CROP",  "ROTATE", "SCALE",
+                                                        "SHEAR", "DISTORT", "BLUR", "COLOR", "NOISE"};
     const Config *c = e->net->config;
     Arena *a = e->arena;
     const char *mean = real_list(e, out, "given_mean", c->given_mean, c->n_given);
@@ -551,7 +552,9 @@ static void describe_data(Emit *e, Ct *out)
     if (c->n_augment > 0) {
         Ct *t = ct_table(out, "static const nt_augment augment[] =");
         for (int i = 0; i < c->n_augment; i++) {
-            ct_line(t, "{.kind = NT_AUG_%s, .amount = %lld},", augments[c->augment[i].kind], (long long)c->augment[i].amount);
+            const Augment *g = &c->augment[i];
+            ct_line(t, "{.kind = NT_AUG_%s, .pixels = %lld, .amount = %s, .sigma = %s},", augments[g->kind], (long long)g->pixels,
+                    c_real(a, g->amount), c_real(a, g->sigma));
         }
     }
     if (c->n_classes > 0) {

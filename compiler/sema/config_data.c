@@ -237,7 +237,7 @@ static void set_normalize(Sections *cx, const SettingDef *def, const Val *v)
 static const AttrDef pixels_attrs[] = {
     {.name = "pixels",
      .type = ATTR_INT,
-     .offset = offsetof(Augment, amount),
+     .offset = offsetof(Augment, pixels),
      .positional = true,
      .required = true,
      .min = 1,
@@ -245,14 +245,114 @@ static const AttrDef pixels_attrs[] = {
      .doc = "a number of pixels"},
     {0},
 };
+static const AttrDef rotate_attrs[] = {
+    {.name = "degrees",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .required = true,
+     .min = 1e-3,
+     .max = 180,
+     .doc = "a number of degrees"},
+    {0},
+};
+static const AttrDef shear_attrs[] = {
+    {.name = "degrees",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .required = true,
+     .min = 1e-3,
+     .max = 80,
+     .doc = "a number of degrees"},
+    {0},
+};
+static const AttrDef scale_share_attrs[] = {
+    {.name = "share",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .required = true,
+     .min = 1e-3,
+     .max = 0.9,
+     .doc = "a share such as 15%"},
+    {0},
+};
+static const AttrDef distort_attrs[] = {
+    {.name = "alpha",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .standard = "34",
+     .min = 1e-3,
+     .max = 1e6,
+     .doc = "what the smoothed displacements are multiplied by"},
+    {.name = "sigma",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, sigma),
+     .positional = true,
+     .standard = "4",
+     .min = 0.1,
+     .max = 100,
+     .doc = "standard deviation of the smoothing, in pixels"},
+    {0},
+};
+static const AttrDef blur_attrs[] = {
+    {.name = "sigma",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, sigma),
+     .positional = true,
+     .required = true,
+     .min = 0.1,
+     .max = 100,
+     .doc = "the largest standard deviation, in pixels"},
+    {0},
+};
+static const AttrDef color_attrs[] = {
+    {.name = "std",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .standard = "0.1",
+     .min = 1e-6,
+     .max = 100,
+     .doc = "standard deviation of the three factors"},
+    {0},
+};
+static const AttrDef noise_attrs[] = {
+    {.name = "std",
+     .type = ATTR_REAL,
+     .offset = offsetof(Augment, amount),
+     .positional = true,
+     .required = true,
+     .min = 1e-6,
+     .max = 1e6,
+     .doc = "a standard deviation"},
+    {0},
+};
+
 static const FormDef augment_forms[] = {
     {"shift", AUGMENT_SHIFT, pixels_attrs, "moves by up to so many pixels each way, uniformly; what comes in is 0"},
     {"mirror", AUGMENT_MIRROR, NULL, "left for right, every second time"},
     {"crop", AUGMENT_CROP, pixels_attrs,
      "pads each side with so many zeros and cuts out the input's size at a uniform place"},
+    {"rotate", AUGMENT_ROTATE, rotate_attrs, "turns about the centre by up to so many degrees each way, uniformly"},
+    {"scale", AUGMENT_SCALE, scale_share_attrs,
+     "stretches height and width about the centre, each by its own factor between 1 - share and 1 + share"},
+    {"shear", AUGMENT_SHEAR, shear_attrs, "slants sideways about the centre row by up to so many degrees each way"},
+    {"distort", AUGMENT_DISTORT, distort_attrs,
+     "elastic distortion (Simard et al. 2003): random displacements, smoothed by a Gaussian"},
+    {"blur", AUGMENT_BLUR, blur_attrs, "smooths by a Gaussian whose standard deviation is uniform from 0 to sigma"},
+    {"color", AUGMENT_COLOR, color_attrs,
+     "moves all pixels along the principal components of the training part's colours (Krizhevsky et al. 2012)"},
+    {"noise", AUGMENT_NOISE, noise_attrs, "adds normal noise to each value as read, where a byte counts as 0..1"},
     {0},
 };
-static const char *const later_augment[] = {"rotate", "distort", "blur", "color", "noise", NULL};
+
+static bool works_on_vectors(const Augment *a)
+{
+    return a->kind == AUGMENT_NOISE;
+}
 
 static bool augment_fits(Sections *cx, const Val *item, const Augment *a, const char *name)
 {
@@ -262,18 +362,31 @@ static bool augment_fits(Sections *cx, const Val *item, const Augment *a, const 
     Diags *ds = cx->s->diags;
     const Layer *input = cx->s->net->input;
     Shape in = input->out;
-    if (in.vector) {
+    if (in.vector && !works_on_vectors(a)) {
         Diag *d = diag_error(ds, item->loc, "%s works on images, and the network reads a vector of %s", name,
                              shape_text(cx->s->arena, in));
         diag_note(ds, d, input->loc, "the input is here");
         return false;
     }
+    if (a->kind == AUGMENT_COLOR && in.c != 3) {
+        Diag *d = diag_error(ds, item->loc, "color works on images of 3 channels, and the network reads %s",
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        return false;
+    }
     int64_t side = in.h < in.w ? in.h : in.w;
-    if (a->kind != AUGMENT_MIRROR && a->amount >= side) {
+    if (a->pixels > 0 && a->pixels >= side) {
         Diag *d = diag_error(ds, item->loc, "%s(%lld) can move the whole image out of view: the network reads %s",
-                             name, (long long)a->amount, shape_text(cx->s->arena, in));
+                             name, (long long)a->pixels, shape_text(cx->s->arena, in));
         diag_note(ds, d, input->loc, "the input is here");
         diag_help(ds, d, "the largest here is %s(%lld)", name, (long long)side - 1);
+        return false;
+    }
+    if (a->sigma >= (double)side) {
+        Diag *d = diag_error(ds, item->loc, "the sigma of %s is %g pixels, and the network reads %s", name, a->sigma,
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "a sigma is less than the image's smaller side");
         return false;
     }
     return true;
@@ -291,7 +404,10 @@ static void set_augment(Sections *cx, const SettingDef *def, const Val *v)
         }
         return;
     }
-    Loc first[3] = {loc_none(), loc_none(), loc_none()};
+    Loc first[AUGMENT_KINDS];
+    for (int i = 0; i < AUGMENT_KINDS; i++) {
+        first[i] = loc_none();
+    }
     c->augment = arena_array(cx->s->arena, (size_t)v->n_items + 1, sizeof *c->augment);
     for (int i = 0; i < v->n_items; i++) {
         const Val *item = &v->items[i];
@@ -401,7 +517,6 @@ const SettingDef data_settings[] = {
      .takes = "a list of augmentations such as [shift(1), mirror]",
      .standard = "[]",
      .forms = augment_forms,
-     .later = later_augment,
      .set = set_augment,
      .doc = "random changes of training samples, in order, drawn anew every epoch"},
     {.section = "data",

@@ -86,7 +86,7 @@ static void add_init_section(const Config *c, Str *out)
 
 /* ---- data ---- */
 
-static const char *form_name(const SettingDef *settings, const char *key, int kind)
+static const FormDef *form_of(const SettingDef *settings, const char *key, int kind)
 {
     while (strcmp(settings->key, key) != 0) {
         settings++;
@@ -95,7 +95,32 @@ static const char *form_name(const SettingDef *settings, const char *key, int ki
     while (f->kind != kind) {
         f++;
     }
-    return f->name;
+    return f;
+}
+
+static const char *form_name(const SettingDef *settings, const char *key, int kind)
+{
+    return form_of(settings, key, kind)->name;
+}
+
+/* A form with its arguments, out of the struct that they were read into: those that must be given without their names. */
+static void add_form(Str *out, const SettingDef *settings, const char *key, int kind, const void *values)
+{
+    const FormDef *form = form_of(settings, key, kind);
+    str_add(out, form->name);
+    for (const AttrDef *a = form->attrs; a && a->name; a++) {
+        const void *at = (const char *)values + a->offset;
+        str_add(out, a == form->attrs ? "(" : ", ");
+        if (!(a->positional && a->required)) {
+            str_printf(out, "%s=", a->name);
+        }
+        if (a->type == ATTR_INT) {
+            str_printf(out, "%lld", (long long)*(const int64_t *)at);
+        } else {
+            add_number(out, *(const double *)at);
+        }
+    }
+    str_add(out, form->attrs ? ")" : "");
 }
 
 static void add_source(const Config *c, Str *out)
@@ -144,10 +169,8 @@ static void add_data_section(const Config *c, Str *out)
     }
     str_add(out, "\n    augment = [");
     for (int i = 0; i < c->n_augment; i++) {
-        str_printf(out, "%s%s", i ? ", " : "", form_name(data_settings, "augment", c->augment[i].kind));
-        if (c->augment[i].kind != AUGMENT_MIRROR) {
-            str_printf(out, "(%lld)", (long long)c->augment[i].amount);
-        }
+        str_add(out, i ? ", " : "");
+        add_form(out, data_settings, "augment", c->augment[i].kind, &c->augment[i]);
     }
     str_add(out, "]\n");
     if (c->classes) {

@@ -84,6 +84,10 @@ for model in volume points; do
     if [ $model = volume ]; then
         "$work/$model" eval --weights "$work/$model.one/best.safetensors" $data --format json >"$work/eval" 2>>"$work/log" ||
             fail "$model: eval"
+        "$work/$model" samples $data --out "$work/sheet.png" --rows 3 --columns 4 >"$work/sheet" 2>>"$work/log" ||
+            fail "$model: samples"
+        [ "$(wc -l <"$work/sheet")" = 4 ] && [ "$(head -c 4 "$work/sheet.png" | tail -c 3)" = PNG ] ||
+            fail "$model: samples says $(cat "$work/sheet")"
         grep -q '"samples": *48' "$work/eval" || fail "$model: eval says $(cat "$work/eval")"
     fi
     [ $failed -eq 0 ] || tail -n 30 "$work/log"

@@ -236,8 +236,8 @@ static void naive_augment(const nt_augment *list, int n, uint64_t key, int h, in
         bool mirror = list[k].kind == NT_AUG_MIRROR && nt_random(own, 0) >> 63;
         int dy = 0, dx = 0;
         if (list[k].kind != NT_AUG_MIRROR) {
-            dy = (int)nt_random_below(own, 0, 2 * (uint64_t)list[k].amount + 1) - list[k].amount;
-            dx = (int)nt_random_below(own, 1, 2 * (uint64_t)list[k].amount + 1) - list[k].amount;
+            dy = (int)nt_random_below(own, 0, 2 * (uint64_t)list[k].pixels + 1) - list[k].pixels;
+            dx = (int)nt_random_below(own, 1, 2 * (uint64_t)list[k].pixels + 1) - list[k].pixels;
         }
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++)
@@ -267,7 +267,7 @@ static void check_augmentation(const folder *f, const nt_augment *list, int n, n
         int64_t place = d.train.index[e.order[s]];
         for (int64_t i = 0; i < size; i++)
             image[i] = raw_value(&d, place, i);
-        naive_augment(list, n, nt_key(e.augment_key, (uint64_t)place), h, w, c, image);
+        naive_augment(list, n, nt_key(e.augment_key, (uint64_t)s), h, w, c, image);
         for (int64_t i = 0; i < size; i++) {
             const nt_normalizer *z = &d.normalizer;
             double y = (image[i] - z->mean[i % z->n]) / (z->std ? z->std[i % z->n] : 1);
@@ -284,13 +284,13 @@ static void check_augmentation(const folder *f, const nt_augment *list, int n, n
 static void augmentation_is_what_it_says(void **state)
 {
     const folder *f = *state;
-    static const nt_augment shift[] = {{NT_AUG_SHIFT, 2}}, mirror[] = {{NT_AUG_MIRROR, 0}}, crop[] = {{NT_AUG_CROP, 4}};
-    static const nt_augment all[] = {{NT_AUG_SHIFT, 1},
-                                     {NT_AUG_MIRROR, 0},
-                                     {NT_AUG_CROP, 3},
-                                     {NT_AUG_MIRROR, 0},
-                                     {NT_AUG_SHIFT, 2}};
-    static const nt_augment far[] = {{NT_AUG_SHIFT, 50}, {NT_AUG_MIRROR, 0}, {NT_AUG_SHIFT, 5}};
+    static const nt_augment shift[] = {{.kind = NT_AUG_SHIFT, .pixels = 2}}, mirror[] = {{.kind = NT_AUG_MIRROR}}, crop[] = {{.kind = NT_AUG_CROP, .pixels = 4}};
+    static const nt_augment all[] = {{.kind = NT_AUG_SHIFT, .pixels = 1},
+                                     {.kind = NT_AUG_MIRROR},
+                                     {.kind = NT_AUG_CROP, .pixels = 3},
+                                     {.kind = NT_AUG_MIRROR},
+                                     {.kind = NT_AUG_SHIFT, .pixels = 2}};
+    static const nt_augment far[] = {{.kind = NT_AUG_SHIFT, .pixels = 50}, {.kind = NT_AUG_MIRROR}, {.kind = NT_AUG_SHIFT, .pixels = 5}};
     for (int i = 0; i < 4; i++) {
         nt_normalize normalize = i & 1 ? NT_NORM_CENTER_IMAGE : NT_NORM_STANDARDIZE;
         bool bytes = i & 2;
@@ -313,7 +313,7 @@ static void augmentation_is_what_it_says(void **state)
 static void draws_are_evenly_spread(void **state)
 {
     (void)state;
-    static const nt_augment list[] = {{NT_AUG_SHIFT, 2}, {NT_AUG_MIRROR, 0}};
+    static const nt_augment list[] = {{.kind = NT_AUG_SHIFT, .pixels = 2}, {.kind = NT_AUG_MIRROR}};
     int dy[5] = {0}, dx[5] = {0}, mirrored = 0;
     enum { DRAWS = 20000 };
     for (uint64_t key = 0; key < DRAWS; key++) {
@@ -364,7 +364,7 @@ static void epochs_shuffle_by_seed_and_number(void **state)
 static void batches_do_not_depend_on_cuts_or_threads(void **state)
 {
     const folder *f = *state;
-    static const nt_augment list[] = {{NT_AUG_CROP, 4}, {NT_AUG_MIRROR, 0}};
+    static const nt_augment list[] = {{.kind = NT_AUG_CROP, .pixels = 4}, {.kind = NT_AUG_MIRROR}};
     nt_error err = {""};
     write_set(f, 8, 8, 3, true, -1);
     config = (nt_data_config){.normalize = NT_NORM_CENTER_IMAGE, .augment = list, .n_augment = 2};
