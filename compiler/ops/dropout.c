@@ -1,12 +1,7 @@
 /* dropout.c - inverted dropout (Srivastava et al., 2014): the argument is the probability of dropping, what is kept is scaled by
  * 1/(1 - rate), and at inference nothing happens. The mask is no tensor: the counter-based generator gives it
  * again in the backward pass. */
-#include "../op.h"
-
-typedef struct DropoutAttrs {
-    double rate;
-    int64_t stream; /* of this layer, set by build */
-} DropoutAttrs;
+#include "dropout.h"
 
 static const AttrDef dropout_attrs[] = {
     {.name = "rate", .type = ATTR_REAL, .offset = offsetof(DropoutAttrs, rate), .positional = true, .standard = "0.5", .min = 0,
@@ -25,7 +20,6 @@ static double dropout_eval(const Node *n, const double *in, int batch)
 
 static void dropout_gradient(Autodiff *ad, Node *n)
 {
-    extern const OpDef op_dropout;
     Graph *g = grad_graph(ad);
     Value *dy = grad_of(ad, n->out[0]);
     grad_add(ad, n->in[0], graph_apply(g, &op_dropout, n->attrs, &dy, 1, dy->shape, arena_printf(g->arena, "d_%s", n->in[0]->name)));

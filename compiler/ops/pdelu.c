@@ -74,7 +74,7 @@ static bool pdelu_shape(LayerCtx *cx)
 
 static void pdelu_build(Graph *g, Layer *l, Value **in)
 {
-    Value *args[2] = {graph_as_written(g, l->in, in[0]), graph_param(g, l->params[0])};
+    Value *args[2] = {in[0], graph_param(g, l->params[0])};
     l->value = graph_apply(g, l->op, l->attrs, args, 2, args[0]->shape, l->name);
 }
 

@@ -114,7 +114,7 @@ static void swish_build(Graph *g, Layer *l, Value **in)
         elt_build(g, l, in);
         return;
     }
-    Value *args[2] = {graph_as_written(g, l->in, in[0]), graph_param(g, l->params[0])};
+    Value *args[2] = {in[0], graph_param(g, l->params[0])};
     l->value = graph_apply(g, &op_swish_learnt, l->attrs, args, 2, args[0]->shape, l->name);
 }
 

@@ -171,6 +171,7 @@ int main(int argc, char **argv)
     static const char *const variants[] = {
         "swish(1.5)", "pdelu(0)", "pdelu(0.5)", "abrelu(-0.5)", "gelu(approximate=tanh)", "prelu(shared=yes)",
         "l2pool(3, stride=2, pad=1)", "l2pool(global)", "avgpool(global)", "maxpool(3, stride=2, pad=1)",
+        "dense(6, dropconnect=0.5)", "dense(6, bias=no, dropconnect=0.5)",
     };
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         *(check_text(variants[i], in_network(variants[i])) ? &passed : &failed) += 1;
