@@ -177,12 +177,15 @@ struct Node {
     const char *why_alone; /* element-wise and not fused: the reason, for explain */
 };
 
+enum { GROUP_ARRAYS = 64 }; /* a group's tail reads and writes at most so many */
+
 /* Nodes that run as one function: an anchor (a kernel, or NULL: a loop over the elements) and the element-wise tail applied
  * to each of its results before it is stored. */
 typedef struct Group {
     Node *anchor;
     Node **tail;
     int n_tail, cap_tail;
+    int arrays;            /* that the tail may read or write */
     int step;              /* position in the schedule */
 } Group;
 

@@ -6,15 +6,6 @@
 #include "laps.h"
 #include "model.h"
 
-/* Zeroes n whole samples: for tensors whose padding no kernel writes. */
-static inline void nt_clear(int n, real *x, ptrdiff_t sample)
-{
-#pragma omp for schedule(static)
-    for (int i = 0; i < n; i++) {
-        memset(x + i * sample, 0, (size_t)sample * sizeof *x);
-    }
-}
-
 /* Sets each sample's loss to zero: the losses add to it. */
 static inline void nt_clear_losses(const nt_pass *p)
 {

@@ -77,6 +77,8 @@ typedef struct nt_loading {
     const nt_stored *stored;
     int n;
     unsigned char *seen;             /* n bytes */
+    const char *const *unneeded;     /* names that a file may also have: of what only training computes */
+    int n_unneeded;
     int h, w, c;                     /* of the input */
     const double *mean, *std;        /* what the model file says of normalisation, for files that say nothing; NULL: 0 and 1 */
     int n_constants;                 /* of each: c, or 1 for all */
@@ -533,6 +535,16 @@ static inline int nt_take_metadata(nt_cursor *c, nt_cursor *constants, int *foun
     return nt_take(c, '}');
 }
 
+/* PyTorch's batchnorm counts its batches, which nobody needs. */
+static inline int nt_is_unneeded(const nt_loading *l, nt_cursor name)
+{
+    int k = 0;
+    while (k < l->n_unneeded && !nt_is(name, l->unneeded[k])) {
+        k++;
+    }
+    return k < l->n_unneeded || nt_ends_in(name, "num_batches_tracked");
+}
+
 /* Loads one tensor into the parameter of its name. */
 static inline nt_loaded nt_load_tensor(nt_loading *l, nt_cursor name, const nt_entry *entry, const unsigned char *values)
 {
@@ -540,8 +552,8 @@ static inline nt_loaded nt_load_tensor(nt_loading *l, nt_cursor name, const nt_e
     while (k < l->n && !nt_is(name, l->stored[k].name)) {
         k++;
     }
-    if (k == l->n) { /* PyTorch's batchnorm counts its batches, which nobody needs */
-        return nt_ends_in(name, "num_batches_tracked") ? NT_LOADED : NT_PARAMETER_UNKNOWN;
+    if (k == l->n) {
+        return nt_is_unneeded(l, name) ? NT_LOADED : NT_PARAMETER_UNKNOWN;
     }
     const nt_stored *s = &l->stored[k];
     const nt_type type = nt_find_type(entry->type);

@@ -40,7 +40,7 @@ typedef struct Constant {
     int n_table;
 } Constant;
 
-enum { MAX_CONSTANTS = 64, MAX_POINTERS = 64 };
+enum { MAX_CONSTANTS = 64, MAX_POINTERS = GROUP_ARRAYS };
 
 struct Emit {
     Arena *arena;
@@ -48,6 +48,9 @@ struct Emit {
     Graph *graph;            /* being emitted */
     const Target *target;
     const char *space;       /* prefix of its tensors' offsets: T training, I inference */
+    NetParam **params;       /* those that the emitted code stores */
+    int n_params;
+    const char **param_names; /* P_CONV1_WEIGHT; by net->params index */
     EmittedFunction *functions;
     int n_functions, cap_functions;
     Ct *calls;               /* of the pass being emitted */
@@ -80,6 +83,10 @@ typedef struct Output {
     int n, cap;
 } Output;
 
+/* Whether emitted C can count what the network needs; else the error is in the net's diagnostics. train NULL: inference only. Pre: the
+ * graphs are planned. */
+bool emit_fits(const Net *net, const Graph *train, const Graph *infer);
+
 /* Fills out with the trainer's own files (NAME.c, NAME_main.c). Pre: both graphs are planned. */
 void emit_model(Arena *a, Net *net, Graph *train, Graph *infer, const Target *t, Output *out);
 
@@ -90,7 +97,9 @@ bool emit_library(Arena *a, Net *net, Graph *infer, const Target *t, const char 
 
 /* ---- inside emit/ ---- */
 
-/* conv1.weight -> conv1_weight; capitals for enumerators. */
+/* For all of the net's parameters. */
+Emit emit_start(Arena *a, Net *net, const Target *t);
+/* conv1.weight -> conv1_weight; capitals for enumerators. Different names may become one. */
 const char *c_name(Arena *a, const char *name);
 const char *c_upper(Arena *a, const char *name);
 /* A real constant as C: shortest digits that give the same double. */

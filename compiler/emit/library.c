@@ -22,6 +22,8 @@ typedef struct Library {
     Shape in, out;
     const Value *result;
     int64_t parameters;       /* with padding */
+    const char **unneeded;    /* names of parameters that only training uses */
+    int n_unneeded;
     int64_t sample, fixed;    /* of the workspace */
     double operations;        /* a sample */
     bool classes;             /* their names are known */
@@ -40,6 +42,53 @@ static void add_tree(const Library *lib, const char *file, const Ct *tree)
     ct_render(tree, 0, &text);
     add_text(lib, file, text.data);
     str_free(&text);
+}
+
+/* ---- what inference needs of the network ---- */
+
+/* Of the network's parameters, those that the graph reads, moved together; auxiliary heads serve training only. */
+static void take_params(Library *lib, const Graph *g)
+{
+    const Net *net = lib->e->net;
+    Arena *a = lib->e->arena;
+    bool *read = arena_array(a, (size_t)net->n_params + 1, sizeof *read);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        for (int k = 0; !n->dead && k < n->n_in; k++) {
+            if (n->in[k]->param) {
+                read[n->in[k]->param->index] = true;
+            }
+        }
+    }
+    lib->e->params = arena_array(a, (size_t)net->n_params + 1, sizeof *lib->e->params);
+    lib->e->n_params = 0;
+    lib->unneeded = arena_array(a, (size_t)net->n_params + 1, sizeof *lib->unneeded);
+    for (int i = 0; i < net->n_params; i++) {
+        if (!read[i]) {
+            lib->unneeded[lib->n_unneeded++] = net->params[i]->name;
+            continue;
+        }
+        NetParam *p = arena_alloc(a, sizeof *p);
+        *p = *net->params[i];
+        p->offset = lib->parameters;
+        lib->parameters += p->elements;
+        lib->e->params[lib->e->n_params++] = p;
+    }
+}
+
+/* Of a sample's pass. */
+static double count_operations(const Net *net, const Graph *g, Arena *a)
+{
+    bool *counted = arena_array(a, (size_t)net->n_layers + 1, sizeof *counted);
+    double operations = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        if (!n->dead && n->layer && !counted[n->layer->index]) {
+            counted[n->layer->index] = true;
+            operations += 2.0 * (double)n->layer->macs;
+        }
+    }
+    return operations;
 }
 
 /* ---- what the loader needs to know ---- */
@@ -65,7 +114,7 @@ static nt_stored stored_form(const NetParam *p)
 static nt_loading loading_of(const Library *lib)
 {
     const Config *c = lib->e->net->config;
-    nt_loading l = {.n = lib->e->net->n_params, .h = (int)lib->in.h, .w = (int)lib->in.w, .c = (int)lib->in.c, .scale = 1,
+    nt_loading l = {.n = lib->e->n_params, .unneeded = lib->unneeded, .n_unneeded = lib->n_unneeded, .h = (int)lib->in.h, .w = (int)lib->in.w, .c = (int)lib->in.c, .scale = 1,
                     .n_parameters = (size_t)lib->parameters};
     switch (c->normalize) {
     case NORMALIZE_NONE:
@@ -354,17 +403,16 @@ static const char load_functions[] =
 static void emit_loader(const Library *lib)
 {
     Emit *e = lib->e;
-    const Net *net = e->net;
     const nt_loading l = loading_of(lib);
     Ct *file = ct_new(e->arena);
-    ct_comment(file, "@_load.c - the weights of %s from safetensors files. Made by netc from %s; do not edit.", net->name, lib->source);
+    ct_comment(file, "@_load.c - the weights of %s from safetensors files. Made by netc from %s; do not edit.", e->net->name, lib->source);
     ct_directive(file, "include \"@.h\"");
     ct_directive(file, "include \"runtime/loader.h\"");
     ct_blank(file);
-    if (net->n_params > 0) {
+    if (l.n > 0) {
         Ct *table = ct_table(file, "static const nt_stored stored[] =");
-        for (int i = 0; i < net->n_params; i++) {
-            const nt_stored s = stored_form(net->params[i]);
+        for (int i = 0; i < l.n; i++) {
+            const nt_stored s = stored_form(e->params[i]);
             const char *name = c_string(e->arena, s.name), *dims = "";
             for (int k = 0; k < s.n_dims; k++) {
                 dims = arena_printf(e->arena, "%s%s%d", dims, k ? ", " : "", s.dims[k]);
@@ -379,13 +427,24 @@ static void emit_loader(const Library *lib)
         }
         ct_blank(file);
     }
+    if (l.n_unneeded > 0) {
+        ct_comment(file, "Parameters that only training uses: a file may have them.");
+        Ct *table = ct_table(file, "static const char *const unneeded[] =");
+        for (int i = 0; i < l.n_unneeded; i++) {
+            ct_line(table, "%s,", c_string(e->arena, l.unneeded[i]));
+        }
+        ct_blank(file);
+    }
     const char *mean = real_list(e, file, "given_mean", l.mean, l.n_constants);
     const char *std = real_list(e, file, "given_std", l.std, l.n_constants);
     Ct *f = ct_function(file, "@_status @_load(@_model *model, void *memory, const void *file, size_t bytes)");
-    ct_line(f, "unsigned char seen[%d];", net->n_params > 0 ? net->n_params : 1);
+    ct_line(f, "unsigned char seen[%d];", l.n > 0 ? l.n : 1);
     ct_line(f, "float *const parameters = memory, *const constants = parameters + %zu;", l.n_parameters);
     Ct *t = ct_table(f, "nt_loading l =");
-    ct_line(t, ".stored = %s, .n = %d, .seen = seen,", net->n_params > 0 ? "stored" : "NULL", net->n_params);
+    ct_line(t, ".stored = %s, .n = %d, .seen = seen,", l.n > 0 ? "stored" : "NULL", l.n);
+    if (l.n_unneeded > 0) {
+        ct_line(t, ".unneeded = unneeded, .n_unneeded = %d,", l.n_unneeded);
+    }
     ct_line(t, ".h = ^_INPUT_H, .w = ^_INPUT_W, .c = ^_INPUT_C,");
     ct_line(t, ".mean = %s, .std = %s, .n_constants = %d, .scale = %s, .estimated = %d,", mean, std, l.n_constants,
             c_real(e->arena, l.scale), l.estimated);
@@ -445,27 +504,17 @@ static bool all_finite(const float *x, size_t n)
     return i == n;
 }
 
-static int by_offset(const void *x, const void *y)
-{
-    const NetParam *a = *(NetParam *const *)x, *b = *(NetParam *const *)y;
-    return (a->offset > b->offset) - (a->offset < b->offset);
-}
-
 static void add_weights(const Library *lib, const nt_loading *l)
 {
-    const Net *net = lib->e->net;
-    Arena *a = lib->e->arena;
+    const Emit *e = lib->e;
     Str text = {0};
     str_printf(&text, "/* @_weights.c - the weights of %s, packed for @.c. Made by netc from %s; do not edit. */\n#include \"@.h\"\n\n",
-               net->name, lib->source);
-    if (net->n_params > 0) {
-        NetParam **params = arena_array(a, (size_t)net->n_params, sizeof *params);
-        memcpy(params, net->params, (size_t)net->n_params * sizeof *params);
-        qsort(params, (size_t)net->n_params, sizeof *params, by_offset);
+               e->net->name, lib->source);
+    if (e->n_params > 0) {
         str_printf(&text, "static const _Alignas(64) float parameters[%zu] = {\n", l->n_parameters);
-        for (int i = 0; i < net->n_params; i++) {
-            str_printf(&text, "    /* %s */\n", params[i]->name);
-            add_floats(&text, l->parameters + params[i]->offset, (size_t)params[i]->elements);
+        for (int i = 0; i < e->n_params; i++) {
+            str_printf(&text, "    /* %s */\n", e->params[i]->name);
+            add_floats(&text, l->parameters + e->params[i]->offset, (size_t)e->params[i]->elements);
         }
         str_add(&text, "};\n\n");
     }
@@ -474,7 +523,7 @@ static void add_weights(const Library *lib, const nt_loading *l)
     add_floats(&text, l->factor, constants);
     str_add(&text, "};\n\nstatic const float shift[] = {\n");
     add_floats(&text, l->shift, constants);
-    str_printf(&text, "};\n\nconst @_model @_pretrained = {%s, factor, shift, %zu, NULL};\n", net->n_params > 0 ? "parameters" : "NULL",
+    str_printf(&text, "};\n\nconst @_model @_pretrained = {%s, factor, shift, %zu, NULL};\n", e->n_params > 0 ? "parameters" : "NULL",
                l->next_row);
     add_text(lib, "@_weights.c", text.data);
     str_free(&text);
@@ -495,12 +544,12 @@ static bool emit_weights(const Library *lib, const char *path)
     void *file = NULL;
     size_t bytes = 0;
     nt_loading l = loading_of(lib);
-    nt_stored *stored = arena_array(a, (size_t)net->n_params + 1, sizeof *stored);
-    for (int i = 0; i < net->n_params; i++) {
-        stored[i] = stored_form(net->params[i]);
+    nt_stored *stored = arena_array(a, (size_t)l.n + 1, sizeof *stored);
+    for (int i = 0; i < l.n; i++) {
+        stored[i] = stored_form(lib->e->params[i]);
     }
     l.stored = stored;
-    l.seen = arena_alloc(a, (size_t)net->n_params + 1);
+    l.seen = arena_alloc(a, (size_t)l.n + 1);
     l.parameters = arena_array(a, l.n_parameters + 1, sizeof *l.parameters);
     l.factor = arena_array(a, (size_t)shape_size(lib->in), sizeof *l.factor);
     l.shift = arena_array(a, (size_t)shape_size(lib->in), sizeof *l.shift);
@@ -647,7 +696,9 @@ static void emit_makefile(const Library *lib)
 
 bool emit_library(Arena *arena, Net *net, Graph *infer, const Target *target, const char *weights, Output *output)
 {
-    Emit emit = {.arena = arena, .net = net, .target = target, .graph = infer, .space = "T"};
+    Emit emit = emit_start(arena, net, target);
+    emit.graph = infer;
+    emit.space = "T";
     Library lib = {
         .e = &emit,
         .name = c_name(arena, net->name),
@@ -658,15 +709,10 @@ bool emit_library(Arena *arena, Net *net, Graph *infer, const Target *target, co
         .result = infer->outputs[0],
         .sample = infer->sample_elements,
         .fixed = infer->fixed_elements,
+        .operations = count_operations(net, infer, arena),
         .output = output,
     };
-    for (int i = 0; i < net->n_params; i++) {
-        const int64_t end = net->params[i]->offset + net->params[i]->elements;
-        lib.parameters = end > lib.parameters ? end : lib.parameters;
-    }
-    for (int i = 0; i < net->n_layers; i++) {
-        lib.operations += 2.0 * (double)net->layers[i]->macs;
-    }
+    take_params(&lib, infer);
     lib.classes = net->config->n_classes > 0 && net->config->n_classes == shape_size(lib.out);
     emit_forward(&lib);
     emit_header(&lib);

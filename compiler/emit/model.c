@@ -4,9 +4,41 @@
 #include "../config.h"
 #include "../op.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+typedef struct NamedParam {
+    const char *name;
+    int index;
+} NamedParam;
+
+static int by_name(const void *x, const void *y)
+{
+    const NamedParam *a = x, *b = y;
+    const int order = strcmp(a->name, b->name);
+    return order != 0 ? order : a->index - b->index;
+}
+
+/* P_ and the name in capitals; where a_b.weight and a.b.weight come to the same, the second one begins with P2_. */
+static const char **name_params(Arena *a, const Net *net)
+{
+    NamedParam *sorted = arena_array(a, (size_t)net->n_params + 1, sizeof *sorted);
+    const char **names = arena_array(a, (size_t)net->n_params + 1, sizeof *names);
+    for (int i = 0; i < net->n_params; i++) {
+        sorted[i] = (NamedParam){c_upper(a, net->params[i]->name), i};
+    }
+    qsort(sorted, (size_t)net->n_params, sizeof *sorted, by_name);
+    for (int i = 0, same = 1; i < net->n_params; i++) {
+        same = i > 0 && strcmp(sorted[i].name, sorted[i - 1].name) == 0 ? same + 1 : 1;
+        names[sorted[i].index] = same == 1 ? arena_printf(a, "P_%s", sorted[i].name) : arena_printf(a, "P%d_%s", same, sorted[i].name);
+    }
+    return names;
+}
+
+Emit emit_start(Arena *a, Net *net, const Target *t)
+{
+    return (Emit){.arena = a, .net = net, .target = t, .params = net->params, .n_params = net->n_params, .param_names = name_params(a, net)};
+}
 
 /* ---- addresses ---- */
 
@@ -21,7 +53,7 @@ static const Value *root_of(const Value *v)
 const char *offset_name(Emit *e, const Value *v)
 {
     if (v->param) {
-        return arena_printf(e->arena, "P_%s", c_upper(e->arena, v->param->name));
+        return e->param_names[v->param->index];
     }
     return arena_printf(e->arena, "%s%d_%s", e->space, v->id, c_upper(e->arena, v->name));
 }
@@ -322,9 +354,6 @@ static int by_offset(const void *x, const void *y)
 void memory_map(Emit *e, Ct *out, const char *what)
 {
     Graph *g = e->graph;
-    if (g->sample_elements > INT_MAX || g->fixed_elements > INT_MAX) {
-        die("the network needs more than 2^31 values a sample: use a smaller input");
-    }
     const Value **items = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *items);
     for (int area = 0; area < 2; area++) {
         int n = 0;
@@ -361,12 +390,9 @@ void parameter_map(Emit *e, Ct *out, bool training)
                              : "Parameters, packed: offsets in elements.");
     Ct *table = ct_table(out, "enum");
     int64_t end = 0, trainable = 0;
-    for (int i = 0; i < e->net->n_params; i++) {
-        const NetParam *p = e->net->params[i];
-        if (p->offset + p->elements > INT_MAX) {
-            die("the network has more than 2^31 parameters: use fewer units");
-        }
-        ct_line(table, "P_%s = %lld,", c_upper(e->arena, p->name), (long long)p->offset);
+    for (int i = 0; i < e->n_params; i++) {
+        const NetParam *p = e->params[i];
+        ct_line(table, "%s = %lld,", e->param_names[p->index], (long long)p->offset);
         end = p->offset + p->elements > end ? p->offset + p->elements : end;
         if (p->role != PARAM_STAT && p->offset + p->elements > trainable) {
             trainable = p->offset + p->elements;
@@ -482,8 +508,8 @@ static void describe_params(Emit *e, Ct *out)
                 roles[p->role], p->panels ? "NT_PANELS" : "NT_VECTOR", dims, n_dims);
         ct_line(table, " .out = %lld, .in = %lld, .kh = %lld, .kw = %lld, .groups = %d, .panel = %d, .out_padded = %lld,", (long long)p->out,
                 (long long)p->in, (long long)p->kh, (long long)p->kw, p->groups, p->panel, (long long)p->out_padded);
-        ct_line(table, " .offset = P_%s, .elements = %lld, .init = %s, .init_a = %s, .init_stream = %d, .decay = %d},",
-                c_upper(e->arena, p->name), (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i, p->decays);
+        ct_line(table, " .offset = %s, .elements = %lld, .init = %s, .init_a = %s, .init_stream = %d, .decay = %d},",
+                e->param_names[p->index], (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i, p->decays);
     }
     ct_blank(out);
 }
@@ -842,7 +868,7 @@ static void add_main(Emit *e, Output *out, const char *name)
 
 void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, Output *output)
 {
-    Emit emit = {.arena = arena, .net = net, .target = target}, *e = &emit;
+    Emit emit = emit_start(arena, net, target), *e = &emit;
     const char *name = c_name(arena, net->name);
     Ct *passes = ct_new(arena), *maps = ct_new(arena), *tables = ct_new(arena), *file = ct_new(arena);
     e->costs = ct_table(tables, "static const nt_cost costs[] =");

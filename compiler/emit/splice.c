@@ -123,7 +123,8 @@ const char *c_name(Arena *a, const char *name)
             *p = '_';
         }
     }
-    return isdigit((unsigned char)*s) ? arena_printf(a, "n%s", s) : s;
+    const bool runtime = strcmp(s, "nt") == 0 || strcmp(s, "v") == 0; /* what the names of runtime/ begin with */
+    return runtime || isdigit((unsigned char)*s) ? arena_printf(a, "n%s", s) : s;
 }
 
 const char *c_upper(Arena *a, const char *name)
@@ -409,7 +410,7 @@ const char *emit_function(Emit *e, const char *text)
     EmittedFunction *f = &e->functions[e->n_functions++];
     const char *name = e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user;
     for (int clash = 1, k = 2; clash; k++) {
-        clash = 0;
+        clash = strcmp(name, "run_forward") == 0; /* the whole pass */
         for (int i = 0; i + 1 < e->n_functions; i++) {
             clash |= strcmp(e->functions[i].name, name) == 0;
         }

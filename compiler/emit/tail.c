@@ -21,7 +21,7 @@ typedef struct Tail {
     struct {
         const Layout *layout;
         const char *name;
-    } places[32];
+    } places[GROUP_ARRAYS];
     int n_places;
 } Tail;
 
@@ -104,10 +104,11 @@ static const char *place_in(Tail *t, const Value *v)
     const char *row = v->shape.h == 1 ? "" : arena_printf(t->e->arena, " + (size_t)(%s) * %lld", t->h, (long long)l->row);
     const char *pixel = v->shape.w == 1 ? "" : arena_printf(t->e->arena, " + (size_t)(%s) * %lld", t->w, (long long)l->pixel);
     ct_line(t->code, "const size_t %s = (size_t)(%s) * %lld%s%s + (size_t)(%s);", name, t->n, (long long)l->sample, row, pixel, t->c);
-    if (t->n_places < 32) {
-        t->places[t->n_places].layout = l;
-        t->places[t->n_places++].name = name;
+    if (t->n_places == GROUP_ARRAYS) {
+        die("internal error: a fused group reads tensors of more than %d layouts", GROUP_ARRAYS);
     }
+    t->places[t->n_places].layout = l;
+    t->places[t->n_places++].name = name;
     return name;
 }
 

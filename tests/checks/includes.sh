@@ -11,6 +11,12 @@ for file in compiler/*.c compiler/*/*.c runtime/*.c; do
         awk -v file="$file" '{ for (i = 3; i <= NF; i++) print file, $i }'
 done >"$work/seen"
 
+# The one header that both sides run: weights that are compiled in are loaded with the library's own loader.
+loader='compiler/emit/library.c compiler/emit/../../runtime/loader.h'
+grep -qxF "$loader" "$work/seen" || { echo "the exception for runtime/loader.h is not needed"; exit 1; }
+grep -vxF "$loader" "$work/seen" >"$work/rest"
+mv "$work/rest" "$work/seen"
+
 # Lines "FILES must not see HEADERS": extended regular expressions on whole paths.
 cat >"$work/rules" <<'END'
 compiler/(arena|checked|die|file|hash|str|vec)[.]c     must not see .*/(diag|ast|graph|op|target)[.]h
@@ -21,7 +27,7 @@ compiler/ops/.*[.]c                                    must not see .*/(ast|pars
 compiler/passes/.*[.]c                                 must not see .*/(ast|parse|sema|driver)[.]h|.*/emit/.*
 compiler/sema/.*[.]c                                   must not see .*/(passes|driver)[.]h|.*/emit/.*
 compiler/emit/.*[.]c                                   must not see .*/(ast|parse|sema|passes|driver)[.]h
-compiler/.*                                            must not see .*runtime/(kernels/.*|simd.*|emitted|forward|model|engine|params|data)[.][ch]
+compiler/.*                                            must not see .*runtime/.*[.][ch]
 runtime/.*                                             must not see .*compiler/.*
 END
 failed=0

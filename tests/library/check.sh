@@ -103,7 +103,7 @@ symbols() {
 }
 
 "$cc" -std=c11 -O1 -o "$work/annotate" annotate.c
-for name in mini_lenet5 mini_resnet20 softmax mse flat_merges flat_end; do
+for name in mini_lenet5 mini_resnet20 softmax mse flat_merges flat_end mini_googlenet; do
     "$netc" build "$nets/$name.net" -o "$work/$name"
     case $name in
     softmax | mse | flat_end) mode=run ;; # what it gives is what predict prints
@@ -127,6 +127,20 @@ printf '\002\0\0\0\0\0\0\0{}' >"$work/empty.safetensors"
 "$netc" build "$work/order.net" -o "$work/order" --kind library
 user order order.c "$work/order/check" -O1 -I"$work/order" "$work/order/liborder.a"
 "$work/order/check" "$work/empty.safetensors" || fail "the order of a flattened result"
+
+# Auxiliary heads serve training only: their parameters may be missing, and are not compiled in.
+"$cc" -std=c11 -O1 -o "$work/without" without.c -ljansson
+"$work/without" "$fixtures/mini_googlenet.weights.safetensors" "$work/without_aux" aux
+lib=$work/mini_googlenet.native
+"$lib/use" run "$work/without_aux" "$lib/in.npy" | cmp "$lib/one" - || fail "weights without those of auxiliary heads"
+"$netc" emit "$nets/mini_googlenet.net" -o "$work/main" --kind library --weights "$work/without_aux"
+! grep -q aux "$work/main/mini_googlenet_weights.c" || fail "weights of auxiliary heads are compiled in"
+"$work/without" "$fixtures/mini_googlenet.weights.safetensors" "$work/without_main" main.bias
+status=0
+"$netc" emit "$nets/mini_googlenet.net" -o "$work/refused" --kind library --weights "$work/without_main" 2>"$work/log" || status=$?
+if [ $status -ne 1 ] || ! grep -qF main.bias "$work/log"; then
+    fail "weights without main.bias: status $status"
+fi
 
 # Hostile weights, under the sanitizers where the compiler has them.
 "$netc" emit "$nets/mini_lenet5.net" -o "$work/hostile" --kind library --target generic
