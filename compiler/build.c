@@ -155,8 +155,7 @@ int command_emit(const Options *o)
     }
     Compilation c = {0};
     int status = BAD_MODEL;
-    if (compile_front(&c, o)) {
-        compile_graphs(&c);
+    if (compile_front(&c, o) && compile_code(&c)) {
         status = is_library(o) ? write_library(&c, o->output) : write_trainer(&c, o->output, true);
     }
     compilation_free(&c);
@@ -436,8 +435,7 @@ int command_build(const Options *o)
     }
     Compilation c = {0};
     int status = BAD_MODEL;
-    if (compile_front(&c, o)) {
-        compile_graphs(&c);
+    if (compile_front(&c, o) && compile_code(&c)) {
         status = have_compiler(&c.arena) ? build(&c) : ENVIRONMENT;
     }
     compilation_free(&c);
@@ -462,11 +460,10 @@ static uint64_t build_key(Compilation *c)
 int command_train(const Options *o)
 {
     Compilation c = {0};
-    if (!compile_front(&c, o)) {
+    if (!compile_front(&c, o) || !compile_code(&c)) {
         compilation_free(&c);
         return BAD_MODEL;
     }
-    compile_graphs(&c);
     const char *folder = arena_printf(&c.arena, "%s/%s-%016llx", cache_folder(&c.arena), c_name(&c.arena, c.net->name),
                                       (unsigned long long)build_key(&c));
     const char *exe = arena_printf(&c.arena, "%s/%s", folder, c_name(&c.arena, c.net->name));

@@ -1,12 +1,15 @@
 /* driver.c - the front of every command, and the table of passes. */
 #include "driver.h"
 
+#include "emit/emit.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Prints those that were not printed before. */
 static void print_diagnostics(Compilation *c)
 {
     Str text = {0};
@@ -15,6 +18,7 @@ static void print_diagnostics(Compilation *c)
         fwrite(text.data, 1, text.len, stderr);
     }
     str_free(&text);
+    c->diags.len = 0;
 }
 
 static bool parse_defines(Compilation *c, Define *defines)
@@ -112,6 +116,15 @@ void compile_graphs(Compilation *c)
     layout_params(c->net, c->target);
     c->train = make_graph(c, true);
     c->infer = make_graph(c, false);
+}
+
+bool compile_code(Compilation *c)
+{
+    compile_graphs(c);
+    const bool library = strcmp(c->options->kind, "library") == 0;
+    const bool fits = emit_fits(c->net, library ? NULL : c->train, c->infer);
+    print_diagnostics(c);
+    return fits;
 }
 
 void compilation_free(Compilation *c)

@@ -37,6 +37,8 @@ bool compile_front(Compilation *c, const Options *o);
 bool is_stage(const char *name);
 /* Builds and plans both graphs for the target. Pre: compile_front succeeded. */
 void compile_graphs(Compilation *c);
+/* The same for commands that emit. False: the network is too large for emitted C, and diagnostics were printed (exit status 1). */
+bool compile_code(Compilation *c);
 void compilation_free(Compilation *c);
 
 /* The commands; each returns the exit status. */

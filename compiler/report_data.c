@@ -58,6 +58,22 @@ static void set(json_t *object, const char *key, json_t *value)
     }
 }
 
+/* A file's name need not be UTF-8, and JSON must. */
+static json_t *json_name(const char *name)
+{
+    json_t *s = json_string(name);
+    if (s) {
+        return s;
+    }
+    Str plain = {0};
+    for (; *name; name++) {
+        str_addc(&plain, (unsigned char)*name < 128 ? *name : '?');
+    }
+    s = json_string(plain.data);
+    str_free(&plain);
+    return s;
+}
+
 static void set_number(json_t *object, const char *key, int64_t x)
 {
     set(object, key, json_integer(x));
@@ -97,7 +113,7 @@ static json_t *row_json(const Row *row)
     json_t *object = made(json_object());
     set(object, "name", json_string(row->layer->name));
     set(object, "op", json_string(row->layer->op->name));
-    set(object, "file", json_string(row->file));
+    set(object, "file", json_name(row->file));
     set_number(object, "line", row->line);
     set(object, "output", shape_json(row->layer->out));
     set_counts(object, &(Totals){row->activations, row->weights, row->biases, row->parameters, row->macs, row->flops});

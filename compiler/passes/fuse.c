@@ -11,8 +11,20 @@ static Group *new_group(Graph *g, Node *anchor)
     return group;
 }
 
+/* The arrays that the node adds to a group's: what others made, and its result. */
+static int arrays_of(const Node *n, const Group *group)
+{
+    int arrays = 1;
+    for (int k = 0; k < n->n_in; k++) {
+        const Value *v = n->in[k];
+        arrays += !v->def || v->def->group != group->step || v->base;
+    }
+    return arrays;
+}
+
 static void add_tail(Graph *g, Group *group, Node *n)
 {
+    group->arrays += arrays_of(n, group);
     group->tail = vec_grow(g->arena, group->tail, group->n_tail, &group->cap_tail, sizeof *group->tail);
     group->tail[group->n_tail++] = n;
     n->group = group->step;
@@ -83,6 +95,8 @@ static void place_elementwise(Graph *g, Node *n)
             n->why_alone = "reads the result of a kernel that stores whole tensors";
         } else if (group->anchor && input->def == group->anchor && input != group->anchor->out[0]) {
             n->why_alone = "reads a side result";
+        } else if (group->arrays + arrays_of(n, group) > GROUP_ARRAYS - 1) { /* the anchor's result may be stored, too */
+            n->why_alone = "reads one array more than a kernel takes";
         } else {
             add_tail(g, group, n);
             return;
