@@ -2,21 +2,24 @@
 #ifndef NETC_CONFIG_H
 #define NETC_CONFIG_H
 
-#include "graph.h"
+#include "op.h"
 
 typedef struct OptimizerDef OptimizerDef;
 
-/* An optimizer: one const OptimizerDef in optimizers.c, and its kernel. */
+/* An optimizer: one const OptimizerDef in optimizers.c, and the kernel of its rule. Real attributes reach the kernel under
+ * their names in capitals (K_BETA1); lr and momentum vary and come with each step. */
 struct OptimizerDef {
     const char *name, *summary, *doc; /* doc: Markdown, with the formula and its source */
     const struct AttrDef *attrs;      /* of an OptimizerAttrs */
-    const char *kernel;      /* file of runtime/kernels, without .k.c */
+    const char *rule;        /* file of runtime/kernels, without .k.c */
     int state_slots;
-    bool counts_steps;       /* its kernel takes the number of the step, from 1 */
+    bool nesterov;           /* momentum: Nesterov's form */
+    bool with_momentum;      /* rmsprop: with a velocity */
+    bool decoupled;          /* the rule sees to the weight decay itself */
 };
 
 typedef struct OptimizerAttrs {
-    double lr, momentum, weight_decay, beta1, beta2, eps;
+    double lr, momentum, weight_decay, l1, rho, beta1, beta2, eps;
     bool nesterov;
 } OptimizerAttrs;
 
@@ -30,8 +33,50 @@ typedef enum AugmentKind {
     AUGMENT_SHIFT, AUGMENT_MIRROR, AUGMENT_CROP, AUGMENT_ROTATE, AUGMENT_SCALE, AUGMENT_SHEAR, AUGMENT_DISTORT, AUGMENT_BLUR,
     AUGMENT_COLOR, AUGMENT_NOISE, AUGMENT_KINDS
 } AugmentKind;
-typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_PIECEWISE, SCHEDULE_COSINE } ScheduleKind;
-typedef enum ClipKind { CLIP_NONE, CLIP_NORM, CLIP_VALUE } ClipKind;
+typedef enum ScheduleKind {
+    SCHEDULE_CONSTANT, SCHEDULE_POWER, SCHEDULE_EXPONENTIAL, SCHEDULE_STEP, SCHEDULE_PIECEWISE, SCHEDULE_COSINE,
+    SCHEDULE_ONE_CYCLE, SCHEDULE_PLATEAU, SCHEDULE_WARMUP, SCHEDULE_LINEAR
+} ScheduleKind;
+typedef enum BatchKind { BATCH_ALL, BATCH_GROW } BatchKind;
+typedef enum ClipKind { CLIP_NONE, CLIP_NORM, CLIP_VALUE, CLIP_SIGN } ClipKind;
+typedef enum NoiseKind { NOISE_NONE, NOISE_ANNEALED } NoiseKind;
+typedef enum StopKind {
+    STOP_NONE, STOP_PATIENCE, STOP_ERROR_CHANGE, STOP_WEIGHT_CHANGE, STOP_GRADIENT_NORM, STOP_KINDS
+} StopKind;
+typedef enum DecayKind { DECAY_WEIGHTS, DECAY_ALL } DecayKind;
+
+enum { BATCH_MAX = 1000000, WINDOW_MAX = 100 /* NT_HISTORY of the runtime holds one more */ };
+
+/* What the forms of some settings take. The trainer's structs have members of these names (runtime/model.h). */
+typedef struct ScheduleArgs {
+    int64_t every, patience;
+    double factor, final, s, peak, rest, lowest, length, to, low;
+    Reals at, values;
+    int per; /* 0: epochs, 1: steps */
+} ScheduleArgs;
+typedef struct BatchArgs {
+    int64_t first, last, every;
+    double factor;
+} BatchArgs;
+typedef struct ClipArgs {
+    double limit; /* 0: auto */
+    double multiple, size;
+} ClipArgs;
+typedef struct NoiseArgs {
+    double eta, gamma;
+} NoiseArgs;
+typedef struct StopArgs {
+    int64_t epochs, window, then;
+    double min_delta, rho, below, factor;
+    bool relative;
+} StopArgs;
+
+/* A form as it was chosen, with its arguments (the struct that its attrs describe). */
+typedef struct FormDef FormDef;
+typedef struct FormValue {
+    const FormDef *form;
+    void *args;
+} FormValue;
 
 typedef struct Augment {
     AugmentKind kind;
@@ -69,19 +114,20 @@ typedef struct Config {
     const char **classes;
     int n_classes;
     /* train */
-    const OptimizerDef *optimizer;       /* whose kernel runs: sgd with a momentum is momentum or nesterov */
+    const OptimizerDef *optimizer;       /* that runs: sgd with a momentum is momentum or nesterov */
     const OptimizerDef *optimizer_asked; /* as the model file calls it */
     OptimizerAttrs opt;
-    ScheduleKind schedule;
-    bool schedule_per_step;
-    double step_every, step_factor;
-    double *piece_at, *piece_lr; /* piece_lr has one more than piece_at */
-    int n_pieces;                /* elements of piece_at */
-    double cosine_final;         /* the last rate as a share of lr */
-    int64_t batch, epochs;
-    ClipKind clip;
-    double clip_at;
-    int64_t patience;            /* epochs without a better validation loss; 0: no early stop */
+    FormValue schedule, momentum_schedule;
+    FormValue warmup;            /* before the schedule; form NULL: none */
+    FormValue batch_plan;        /* form NULL: all batches are of `batch` samples */
+    int64_t batch, epochs;       /* batch: the largest; of batch_plan `all`, which is known to the trainer only, the default */
+    FormValue clip, gradient_noise;
+    FormValue *stops;            /* the first that strikes counts */
+    int n_stops;
+    FormValue decay;             /* form NULL: what decay_labels name */
+    const char **decay_labels;
+    int n_decay_labels;
+    double disturb_label;        /* share of the training samples that get a random label */
     int64_t seed;
     bool metric_accuracy;
     int64_t top_k;               /* 0: not asked for */
@@ -90,15 +136,18 @@ typedef struct Config {
 /* Every setting, defaults included, as the sections of a model file. Pre: sema_sections found no error. */
 void config_effective(const Net *net, Str *out);
 
+/* Copies of the trainable parameters that training keeps: the optimizer's, and the weights that weight_change compares with. */
+int config_state_slots(const Config *c);
+
 /* ---- what the sections may hold: drives checking, messages and the reference ---- */
 
 /* A word or call that a setting takes: none, step(every=10, factor=0.1). */
-typedef struct FormDef {
+struct FormDef {
     const char *name;
     int kind;                    /* the setting's own number for it */
     const struct AttrDef *attrs; /* NULL: takes no arguments */
     const char *doc;
-} FormDef;
+};
 
 typedef struct Sections Sections;
 struct Val;
@@ -118,7 +167,7 @@ extern const SettingDef data_settings[], train_settings[]; /* end with key NULL 
 
 extern const OptimizerDef *const optimizer_registry[]; /* NULL-terminated */
 const OptimizerDef *optimizer_find(const char *name);
-/* The one whose kernel does the step: of sgd, the form that its momentum asks for. */
+/* The one that does the step: of sgd and rmsprop, the form that the momentum asks for. */
 const OptimizerDef *optimizer_to_run(const OptimizerDef *asked, const OptimizerAttrs *attrs);
 
 /* Initialisers (inits.c). */

@@ -31,6 +31,7 @@ static const char *type_text(const AttrDef *a)
     static const char *const text[] = {
         [ATTR_INT] = "integer",
         [ATTR_REAL] = "number",
+        [ATTR_REAL_OR_AUTO] = "number or `auto`",
         [ATTR_BOOL] = "`yes` or `no`",
         [ATTR_SIZE2] = "number or HxW",
         [ATTR_WINDOW] = "number, HxW or `global`",

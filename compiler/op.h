@@ -12,6 +12,7 @@
 typedef enum AttrType {
     ATTR_INT,    /* int64_t */
     ATTR_REAL,   /* double; integers and percentages are accepted */
+    ATTR_REAL_OR_AUTO, /* double; 0 is the word auto, which min keeps apart */
     ATTR_BOOL,   /* bool */
     ATTR_SIZE2,  /* Size2: HxW, or a number for both */
     ATTR_WINDOW, /* Window: HxW, a number, or `global` */

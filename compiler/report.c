@@ -304,7 +304,7 @@ Memory report_memory(const Compilation *c, int64_t batch)
     Memory m = {
         .parameters = float_bytes(all),
         .gradients = float_bytes(trainable),
-        .optimizer = float_bytes(times(trainable, c->net->config->optimizer->state_slots)),
+        .optimizer = float_bytes(times(trainable, config_state_slots(c->net->config))),
         .activations = float_bytes(times(c->train->sample_elements, batch)),
         .workspace = float_bytes(c->train->fixed_elements),
     };

@@ -1168,43 +1168,52 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
 }
 
 /* momentum: one step over a range of the parameters */
-static inline vf momentum_get(const real *p, int lanes)
+static inline nt_rates momentum_rates(const nt_pass *p)
 {
-    return lanes == VL ? v_load(p) : v_load_n(p, lanes);
+    return (nt_rates){.lr = (real)p->lr, .momentum = (real)p->momentum};
 }
 
-static inline void momentum_put(real *p, vf v, int lanes)
+static inline vf momentum_rule(const nt_rates *r, vf w, vf g, real *velocity)
 {
-    if (lanes == VL)
-        v_store(p, v);
-    else
-        v_store_n(p, v, lanes);
+    enum { NESTEROV = 0 };
+    const vf momentum = v_set1(r->momentum), u = v_fma(momentum, v_load(velocity), g);
+    v_store(velocity, u);
+    return v_fnma(v_set1(r->lr), NESTEROV ? v_fma(momentum, u, g) : u, w);
 }
 
-/* One step of `lanes` (1..VL) elements. */
-static inline void momentum_step(real *w, const real *grad, real *velocity, int lanes, vf lr, vf scale, vf limit, vf decay)
+/* The gradient as the rule gets it, but for the noise and the penalties. */
+static inline vf momentum_clipped(vf g)
 {
-    const vf old = momentum_get(w, lanes);
-    const vf g = v_fma(decay, old, v_max(v_neg(limit), v_min(limit, v_mul(scale, momentum_get(grad, lanes)))));
-    const vf u = v_fma(v_set1((real)0.9), momentum_get(velocity, lanes), g);
-    momentum_put(velocity, u, lanes);
-    momentum_put(w, v_fnma(lr, u, old), lanes);
+    if (0.0 > 0)
+        g = v_max(v_set1((real)-0.0), v_min(v_set1((real)0.0), g));
+    if (0.0 > 0)
+        g = nt_signed(v_set1((real)0.0), g);
+    return g;
 }
 
-static void momentum(size_t begin, size_t end, real *restrict w, const real *restrict grad, real *restrict velocity,
-                   real lr, real clip_scale, real clip_value, real decay)
+static void momentum(const nt_pass *p, size_t begin, size_t end, double decay, double l1)
 {
-    const size_t size = 4096, chunks = (end - begin + size - 1) / size;
-    const vf rate = v_set1(lr), scale = v_set1(clip_scale), weight_decay = v_set1(decay);
-    const vf limit = v_set1(clip_value > 0 ? clip_value : (real)INFINITY);
+    enum { COUPLED = 1, NOISE = 0 };
+    enum { CHUNK = 4096 };
+    nt_rates rates = momentum_rates(p);
+    rates.decay = (real)(decay * p->decay_scale);
+    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
+    const uint64_t key = nt_noise_key(p);
+    real *const w = p->params, *const grad = p->grads, *const state = p->state;
 #pragma omp for schedule(static)
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        const size_t from = begin + chunk * size, to = end - from < size ? end : from + size;
-        size_t at = from;
-        for (; to - at >= VL; at += VL)
-            momentum_step(w + at, grad + at, velocity + at, VL, rate, scale, limit, weight_decay);
-        if (at < to)
-            momentum_step(w + at, grad + at, velocity + at, (int)(to - at), rate, scale, limit, weight_decay);
+    for (size_t chunk = begin; chunk < end; chunk += CHUNK) {
+        const size_t stop = end - chunk < CHUNK ? end : chunk + CHUNK;
+        for (size_t i = chunk; i < stop; i += VL) {
+            const vf old = v_load(w + i);
+            vf g = momentum_clipped(v_mul(scale, v_load(grad + i)));
+            if (NOISE)
+                g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
+            if (COUPLED)
+                g = v_fma(l2, old, g);
+            if (l1 > 0)
+                g = v_add(g, nt_signed(lasso, old));
+            v_store(w + i, momentum_rule(&rates, old, g, state + i));
+        }
     }
 }
 
@@ -1297,9 +1306,9 @@ static void infer(nt_pass *p)
 /* One step of the optimizer. */
 static void update(nt_pass *p)
 {
-    momentum(0, 1008, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, (real)(0.0001 * p->decay_scale));
+    momentum(p, 0, 1008, 0.0001, 0.0);
     nt_lap(p, 11);
-    momentum(1008, 1136, p->params, p->grads, p->state, (real)p->lr, (real)p->clip_scale, (real)p->clip_value, 0);
+    momentum(p, 1008, 1136, 0, 0);
     nt_lap(p, 12);
 }
 
@@ -1432,10 +1441,13 @@ static const nt_data_config data_config = {
 };
 
 static const nt_train_config train_config = {
-    .optimizer = "momentum", .lr = 0.1, .weight_decay = 0.0001,
-    .schedule = NT_SCHED_CONSTANT, .schedule_per_step = 0, .step_every = 0.0, .step_factor = 0.0,
-    .piece_at = NULL, .piece_lr = NULL, .n_pieces = 0, .cosine_final = 0.0,
-    .batch = 32, .epochs = 200, .clip = NT_CLIP_NONE, .clip_at = 0.0, .patience = 0, .seed = 1u,
+    .optimizer = "momentum", .lr = 0.1, .momentum = 0.9,
+    .schedule = {.kind = NT_SCHEDULE_CONSTANT},
+    .momentum_schedule = {.kind = NT_SCHEDULE_CONSTANT},
+    .batch = 32, .epochs = 200,
+    .clip = {.kind = NT_CLIP_NONE},
+    .gradient_noise = {.kind = NT_NOISE_NONE},
+    .disturb_label = 0.0, .seed = 1u,
     .metric_accuracy = 1, .top_k = 0,
 };
 

@@ -8,9 +8,9 @@
 
 #include "weights.h"
 
-static const char state_version[] = "1";
+static const char state_version[] = "2";
 
-typedef enum field_kind { SIGNED, UNSIGNED, REAL, TEXT } field_kind;
+typedef enum field_kind { SIGNED, UNSIGNED, REAL, HISTORY, TEXT, REASON } field_kind;
 
 /* The members of nt_run as they stand in the file's metadata. */
 static const struct run_field {
@@ -22,6 +22,7 @@ static const struct run_field {
     {"run.batch", SIGNED, offsetof(nt_run, batch)},
     {"run.epochs", SIGNED, offsetof(nt_run, epochs)},
     {"run.lr", REAL, offsetof(nt_run, lr)},
+    {"run.batch_given", SIGNED, offsetof(nt_run, batch_given)},
     {"run.data", TEXT, offsetof(nt_run, data)},
     {"run.train_count", SIGNED, offsetof(nt_run, train_count)},
     {"run.validation_count", SIGNED, offsetof(nt_run, validation_count)},
@@ -35,13 +36,41 @@ static const struct run_field {
     {"run.norm_sum", REAL, offsetof(nt_run, norm_sum)},
     {"run.norm_count", SIGNED, offsetof(nt_run, norm_count)},
     {"run.epoch_seconds", REAL, offsetof(nt_run, epoch_seconds)},
-    {"run.best_loss", REAL, offsetof(nt_run, best_loss)},
-    {"run.best_epoch", SIGNED, offsetof(nt_run, best_epoch)},
-    {"run.stale", SIGNED, offsetof(nt_run, stale)},
+    {"run.best_loss", REAL, offsetof(nt_run, course.best_loss)},
+    {"run.best_epoch", SIGNED, offsetof(nt_run, course.best_epoch)},
+    {"run.stale", SIGNED, offsetof(nt_run, course.stale)},
+    {"run.scale", REAL, offsetof(nt_run, course.scale)},
+    {"run.waited", SIGNED, offsetof(nt_run, course.waited)},
+    {"run.losses", HISTORY, offsetof(nt_run, course.losses)},
+    {"run.norms", HISTORY, offsetof(nt_run, course.norms)},
+    {"run.struck", SIGNED, offsetof(nt_run, course.struck)},
+    {"run.rule", SIGNED, offsetof(nt_run, course.rule)},
+    {"run.reason", REASON, offsetof(nt_run, course.reason)},
     {"run.seconds", REAL, offsetof(nt_run, seconds)},
 };
 
 enum { N_FIELDS = sizeof run_fields / sizeof *run_fields };
+
+/* Values with a blank behind each. */
+static json_t *history_text(const nt_history *history)
+{
+    char text[NT_HISTORY * 32] = "";
+    for (int64_t i = 0, used = 0; i < history->n; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, "%a ", history->values[i]);
+    return json_string(text);
+}
+
+static bool read_history(nt_history *history, const char *text)
+{
+    char *end;
+    for (history->n = 0; *text; text = end + 1) {
+        double value = strtod(text, &end);
+        if (end == text || *end != ' ' || history->n == NT_HISTORY)
+            return false;
+        history->values[history->n++] = value;
+    }
+    return true;
+}
 
 /* Reals are written in hexadecimal: exact, infinities included. */
 static json_t *field_text(const nt_run *run, const struct run_field *field)
@@ -52,7 +81,9 @@ static json_t *field_text(const nt_run *run, const struct run_field *field)
     case SIGNED: snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)(const void *)at); break;
     case UNSIGNED: snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)(const void *)at); break;
     case REAL: snprintf(text, sizeof text, "%a", *(const double *)(const void *)at); break;
-    case TEXT: return json_string(at);
+    case HISTORY: return history_text((const nt_history *)(const void *)at);
+    case TEXT:
+    case REASON: return json_string(at);
     }
     return json_string(text);
 }
@@ -64,7 +95,9 @@ static bool read_field(nt_run *run, const struct run_field *field, const char *t
     case SIGNED: *(int64_t *)(void *)at = strtoll(text, &end, 10); break;
     case UNSIGNED: *(uint64_t *)(void *)at = strtoull(text, &end, 10); break;
     case REAL: *(double *)(void *)at = strtod(text, &end); break;
+    case HISTORY: return read_history((nt_history *)(void *)at, text);
     case TEXT: return snprintf(at, NT_RUN_TEXT, "%s", text) < NT_RUN_TEXT;
+    case REASON: return snprintf(at, NT_REASON, "%s", text) < NT_REASON;
     }
     return end != text && *end == '\0';
 }
@@ -153,7 +186,7 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
                            run_fields[i].name);
     }
     if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 ||
-        run->first > run->train_count || !(run->lr >= 0))
+        run->first > run->train_count || !(run->lr >= 0) || !(run->course.scale > 0) || run->course.rule < 0)
         return nt_fail(error, "%s: the position in its __metadata__ makes no sense", tensors->path);
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef NT_CHECKPOINT_H
 #define NT_CHECKPOINT_H
 
+#include "course.h"
 #include "engine.h"
 #include "error.h"
 #include "model.h"
@@ -15,6 +16,7 @@ typedef struct nt_run {
     /* asked for */
     uint64_t seed;
     int64_t batch, epochs;
+    int64_t batch_given; /* 1: every batch is of `batch` samples, whatever the model says */
     double lr;
     char data[NT_RUN_TEXT]; /* --data; "" where the model's own path is used */
     /* samples that there were */
@@ -28,9 +30,7 @@ typedef struct nt_run {
     int64_t norm_count;
     double epoch_seconds;
     /* results so far */
-    double best_loss;
-    int64_t best_epoch; /* counted from 1, 0: none yet */
-    int64_t stale;      /* epochs since the best */
+    nt_course course;
     double seconds;     /* of the finished epochs */
 } nt_run;
 

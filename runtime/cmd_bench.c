@@ -42,8 +42,8 @@ static void fill_batch(nt_engine *engine, int n)
 
 void nt_bench_train(nt_engine *engine)
 {
-    const nt_train_config *config = engine->model->train_config;
-    nt_step step = {.clip = config->clip, .clip_at = config->clip_at};
+    const nt_clip *clip = &engine->model->train_config->clip;
+    nt_step step = {.clip_norm = clip->kind == NT_CLIP_NORM ? clip->limit : 0, .want_norm = clip->kind == NT_CLIP_NORM};
     nt_engine_step(engine, &step);
     engine->pass.step++;
     engine->pass.update_step++;

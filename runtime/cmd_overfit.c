@@ -95,7 +95,7 @@ static int learn(const options *o, nt_engine *engine, const nt_data *data, const
     engine->pass.lr = lr;
     for (int64_t number = 0; number < o->epochs; number++) {
         nt_epoch epoch;
-        nt_step step = {.clip = config->clip, .clip_at = config->clip_at};
+        nt_step step = {.clip_norm = config->clip.kind == NT_CLIP_NORM ? config->clip.limit : 0};
         if (!nt_epoch_begin(&epoch, data, split, true, seed, (uint64_t)number, error))
             return nt_report(error, NT_ENVIRONMENT);
         engine->pass.step = (uint64_t)number;

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "diagnose.h"
 #include "progress.h"
+#include "rng.h"
 #include "schedule.h"
 
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
@@ -42,8 +43,10 @@ typedef struct trainer {
     json_t *metadata;
     FILE *log;
     char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX];
-    int64_t steps_an_epoch;
+    nt_batch_plan plan;    /* of the batches: the model's, or --batch */
+    uint64_t steps;        /* of all epochs */
     double lr;             /* of the last step */
+    real *earlier;         /* the weights that weight_change compares with: the last slot of the state; or NULL */
     double epoch_began;    /* when this process began with the epoch */
     double began;          /* when it began with the run ... */
     int64_t samples_since; /* ... and the samples trained on since */
@@ -149,10 +152,11 @@ static void begin_run(trainer *t)
     t->run = (nt_run){
         .seed = t->o.seed_given ? t->o.seed : config->seed,
         .batch = t->o.batch_given ? t->o.batch : config->batch,
+        .batch_given = t->o.batch_given,
         .epochs = t->o.epochs_given ? t->o.epochs : config->epochs,
         .lr = t->o.lr_given ? t->o.lr : config->lr,
-        .best_loss = INFINITY,
     };
+    nt_course_begin(&t->run.course);
 }
 
 /* Applies what may change on --resume, and says so. */
@@ -172,6 +176,7 @@ static bool merge_options(trainer *t, nt_error *error)
     if (o->lr_given && o->lr != run->lr)
         fprintf(stderr, "note: --lr is now %g, was %g\n", o->lr, run->lr);
     run->batch = o->batch_given ? o->batch : run->batch;
+    run->batch_given |= o->batch_given;
     run->epochs = o->epochs_given ? o->epochs : run->epochs;
     run->lr = o->lr_given ? o->lr : run->lr;
     return true;
@@ -221,16 +226,40 @@ static bool load_data(trainer *t, nt_error *error)
         return nt_fail(error, "there are no samples to train on");
     t->run.train_count = train;
     t->run.validation_count = validation;
-    t->steps_an_epoch = (train + t->run.batch - 1) / t->run.batch;
+    if (t->model->train_config->disturb_label > 0 && !t->data.train_part.labels)
+        return nt_fail(error, "disturb_label draws class labels at random, and this data has vectors to predict: leave "
+                              "it out of the model");
+    if (t->plan.kind == NT_BATCH_ALL)
+        t->run.batch = train;
+    t->steps = nt_steps_of_epochs(&t->plan, t->run.batch, train, t->run.epochs);
     t->metadata = nt_weights_metadata(t->model, &t->data.normalizer, t->data.class_names, t->data.outputs);
     return t->metadata || nt_fail_memory(error, "the names of the classes", 0);
+}
+
+/* Samples of a step in the current epoch. */
+static int64_t batch_now(const trainer *t)
+{
+    return nt_batch_of_epoch(&t->plan, t->run.batch, t->run.epoch);
+}
+
+/* Batches of so many samples are in an epoch. */
+static int64_t steps_for(const trainer *t, int64_t samples)
+{
+    int64_t batch = batch_now(t);
+    return (samples + batch - 1) / batch;
 }
 
 /* No step has more samples than there are. */
 static int largest_batch(const trainer *t)
 {
-    int64_t samples = t->run.train_count;
-    return (int)(t->run.batch < samples ? t->run.batch : samples);
+    int64_t samples = t->run.train_count, batch = nt_batch_of_epoch(&t->plan, t->run.batch, t->run.epochs - 1);
+    return (int)(batch < samples ? batch : samples);
+}
+
+static void put_weights_aside(trainer *t)
+{
+    if (t->earlier)
+        memcpy(t->earlier, t->engine.memory.params, t->model->trainable_elements * sizeof *t->earlier);
 }
 
 /* Initial values, weights from a file, or the saved state. */
@@ -239,16 +268,19 @@ static bool set_parameters(trainer *t, nt_error *error)
     nt_engine *engine = &t->engine;
     nt_weights weights;
     engine->pass.seed = t->run.seed;
+    engine->disturb = t->model->train_config->disturb_label;
+    if (nt_weight_rule(t->model->train_config))
+        t->earlier = engine->memory.state + (size_t)(t->model->state_slots - 1) * t->model->trainable_elements;
     if (t->o.resume) {
         nt_run saved;
         return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &saved, error);
     }
     nt_params_initialise(t->model, t->run.seed, engine->memory.params);
-    if (!t->o.weights)
-        return true;
-    if (!nt_weights_load(&weights, t->model, t->o.weights, engine->memory.params, error))
+    if (t->o.weights && !nt_weights_load(&weights, t->model, t->o.weights, engine->memory.params, error))
         return false;
-    nt_weights_free(&weights);
+    if (t->o.weights)
+        nt_weights_free(&weights);
+    put_weights_aside(t);
     return true;
 }
 
@@ -310,8 +342,15 @@ static nt_position position(const trainer *t)
         .epoch = t->run.epoch,
         .epochs = t->run.epochs,
         .step = t->run.step,
-        .steps = (uint64_t)(t->run.epochs * t->steps_an_epoch),
+        .steps = t->steps,
     };
+}
+
+/* The rate of the step at a position. */
+static double rate_at(const trainer *t, nt_position at)
+{
+    const nt_train_config *config = t->model->train_config;
+    return nt_schedule_rate(config, t->run.lr, at) * nt_course_scale(&t->run.course, config);
 }
 
 static bool with_accuracy(const trainer *t)
@@ -333,8 +372,8 @@ static void show_progress(trainer *t)
     nt_moment moment = {
         .epoch = run->epoch + 1,
         .epochs = run->epochs,
-        .done = (run->first + run->batch - 1) / run->batch,
-        .total = t->steps_an_epoch,
+        .done = steps_for(t, run->first),
+        .total = steps_for(t, run->train_count),
         .loss = nt_score_loss(&run->score),
         .accuracy = accuracy(t, &run->score),
         .lr = t->lr,
@@ -382,23 +421,27 @@ static int train_epoch(trainer *t, nt_error *error)
 {
     nt_run *run = &t->run;
     nt_pass *pass = &t->engine.pass;
+    const nt_train_config *config = t->model->train_config;
+    const bool automatic = config->clip.kind == NT_CLIP_NORM && config->clip.limit == 0;
     nt_epoch epoch;
     if (!nt_epoch_begin(&epoch, &t->data, &t->data.train, true, run->seed, (uint64_t)run->epoch, error))
         return nt_report(error, NT_ENVIRONMENT);
     int status = NT_OK;
+    t->engine.disturb_key = nt_key(nt_key(run->seed, NT_KEY_DISTURB), (uint64_t)run->epoch);
     if (run->step > 0) { /* where only the validation is left to do, this is the rate to log */
         nt_position last = position(t);
         last.step--;
-        t->lr = nt_schedule_rate(t->model->train_config, run->lr, last);
+        t->lr = rate_at(t, last);
     }
     while (run->first < run->train_count && status == NT_OK) {
-        int64_t left = run->train_count - run->first, n = left < run->batch ? left : run->batch;
+        int64_t left = run->train_count - run->first, batch = batch_now(t), n = left < batch ? left : batch;
         nt_step step = {
-            .clip = t->model->train_config->clip,
-            .clip_at = t->model->train_config->clip_at,
-            .want_norm = run->step % NORM_EVERY == 0 || n == left,
+            .clip_norm = nt_course_clip(&run->course, &config->clip),
+            .want_norm = automatic || run->step % NORM_EVERY == 0 || n == left,
         };
-        t->lr = pass->lr = nt_schedule_rate(t->model->train_config, run->lr, position(t));
+        t->lr = pass->lr = rate_at(t, position(t));
+        pass->momentum = nt_schedule_momentum(config, position(t));
+        pass->noise = nt_noise_std(&config->gradient_noise, run->step);
         pass->step = run->step;
         pass->update_step = run->step + 1;
         nt_step_outcome outcome = nt_engine_train_batch(&t->engine, &epoch, run->first, (int)n, &step, &run->score);
@@ -410,6 +453,8 @@ static int train_epoch(trainer *t, nt_error *error)
         if (!isnan(step.norm)) {
             run->norm_sum += step.norm;
             run->norm_count++;
+            if (automatic)
+                nt_history_add(&run->course.norms, step.norm);
         }
         run->first += n;
         run->step++;
@@ -429,7 +474,8 @@ static void print_number(FILE *to, const char *name, double value)
         fprintf(to, ",\"%s\":null", name);
 }
 
-static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, double norm, double seconds)
+static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, double norm, double seconds,
+                      const char *note)
 {
     int top_k = t->model->train_config->top_k;
     fprintf(t->log, "{\"epoch\":%lld,\"step\":%llu", (long long)t->run.epoch, (unsigned long long)t->run.step);
@@ -442,6 +488,8 @@ static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, do
     print_number(t->log, "lr", t->lr);
     print_number(t->log, "grad_norm", norm);
     print_number(t->log, "seconds", seconds);
+    if (note[0]) /* our own words: nothing in them needs escaping */
+        fprintf(t->log, ",\"note\":\"%s\"", note);
     fputs("}\n", t->log);
     if (fflush(t->log) != 0 || ferror(t->log)) {
         nt_progress_clear(&t->progress);
@@ -450,10 +498,35 @@ static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, do
     }
 }
 
-static bool out_of_patience(const trainer *t)
+/* Whether a stopping rule has ended the run. */
+static bool is_over(const trainer *t)
 {
-    int patience = t->model->train_config->patience;
-    return patience > 0 && t->run.stale >= patience;
+    return nt_course_over(&t->run.course, t->model->train_config, t->run.epoch);
+}
+
+/* How far the weights have come since they were put aside, where it is time for weight_change to look, and the norm of all
+ * of them. */
+static void compare_weights(trainer *t, nt_result *result)
+{
+    const nt_stop *rule = nt_weight_rule(t->model->train_config);
+    if (!rule || result->epoch % rule->window != 0)
+        return;
+    double change = 0, square = 0;
+    for (int i = 0; i < t->model->n_params; i++) {
+        const nt_param *param = &t->model->params[i];
+        if (param->role == NT_STAT)
+            continue;
+        const real *now = t->engine.memory.params + param->offset, *earlier = t->earlier + param->offset;
+        size_t count = nt_param_count(param);
+        for (size_t k = 0; k < count; k++) { /* padding does not count */
+            size_t at = nt_param_index(param, k);
+            change = fmax(change, fabs((double)now[at] - (double)earlier[at]));
+            square += (double)now[at] * (double)now[at];
+        }
+    }
+    result->change = change;
+    result->weight_norm = sqrt(square);
+    put_weights_aside(t);
 }
 
 /* What comes after an epoch's steps: validation, then the books, then saving. */
@@ -467,9 +540,17 @@ static int finish_epoch(trainer *t, nt_error *error)
 
     double now = nt_seconds(), seconds = run->epoch_seconds + now - t->epoch_began;
     nt_score train = run->score;
-    double norm = run->norm_count > 0 ? run->norm_sum / (double)run->norm_count : NAN;
-    double loss = val.samples > 0 ? nt_score_loss(&val) : nt_score_loss(&train);
-    bool best = loss < run->best_loss;
+    nt_result result = {
+        .epoch = run->epoch + 1,
+        .loss = val.samples > 0 ? nt_score_loss(&val) : nt_score_loss(&train),
+        .validated = val.samples > 0,
+        .norm = run->norm_count > 0 ? run->norm_sum / (double)run->norm_count : NAN,
+        .lr = t->lr,
+        .change = NAN,
+    };
+    char note[NT_REASON];
+    compare_weights(t, &result);
+    bool best = nt_course_epoch(&run->course, t->model->train_config, &result, note);
 
     run->epoch++;
     run->first = 0;
@@ -477,14 +558,9 @@ static int finish_epoch(trainer *t, nt_error *error)
     run->norm_sum = run->epoch_seconds = 0;
     run->norm_count = 0;
     run->seconds += seconds;
-    run->stale = best ? 0 : run->stale + 1;
-    if (best) {
-        run->best_loss = loss;
-        run->best_epoch = run->epoch;
-    }
     t->epoch_began = now;
-    save(t, best, run->epoch == run->epochs || out_of_patience(t));
-    log_epoch(t, &train, &val, norm, seconds);
+    save(t, best, run->epoch == run->epochs || is_over(t));
+    log_epoch(t, &train, &val, result.norm, seconds, is_over(t) ? run->course.reason : note);
     nt_epoch_summary summary = {
         .epoch = run->epoch,
         .epochs = run->epochs,
@@ -497,6 +573,8 @@ static int finish_epoch(trainer *t, nt_error *error)
         .best = best,
     };
     nt_progress_epoch(&t->progress, &summary);
+    if (note[0])
+        nt_progress_fields(&t->progress, (const char *[]){note}, 1);
     return NT_OK;
 }
 
@@ -511,7 +589,7 @@ static int interrupted(trainer *t)
     }
     if (t->run.first > 0)
         fprintf(stderr, "stopped in epoch %lld after step %lld of %lld", (long long)t->run.epoch + 1,
-                (long long)((t->run.first + t->run.batch - 1) / t->run.batch), (long long)t->steps_an_epoch);
+                (long long)steps_for(t, t->run.first), (long long)steps_for(t, t->run.train_count));
     else
         fprintf(stderr, "stopped after epoch %lld", (long long)t->run.epoch);
     fprintf(stderr, "; everything is saved in %s\nthe same command with --resume goes on from here\n", t->o.out);
@@ -524,7 +602,7 @@ static bool final_test(trainer *t, nt_error *error)
     nt_weights weights;
     nt_score score;
     char number[32];
-    if (t->data.test.count == 0 || t->run.best_epoch == 0)
+    if (t->data.test.count == 0 || t->run.course.best_epoch == 0)
         return true;
     bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
     if (best)
@@ -540,7 +618,7 @@ static bool final_test(trainer *t, nt_error *error)
         printf("  top-%d %.2f%%", t->model->train_config->top_k, 100 * (double)score.top / (double)score.samples);
     printf("  %s samples\n", nt_format_count(number, score.samples));
     if (best)
-        printf("best  epoch %lld  %s\n", (long long)t->run.best_epoch, t->best_path);
+        printf("best  epoch %lld  %s\n", (long long)t->run.course.best_epoch, t->best_path);
     return true;
 }
 
@@ -550,7 +628,7 @@ static int run_epochs(trainer *t, nt_error *error)
     t->began = t->epoch_began = nt_seconds();
     if (t->run.epoch >= t->run.epochs)
         fprintf(stderr, "note: the run has finished its %lld epochs; --epochs N goes on\n", (long long)t->run.epochs);
-    while (status == NT_OK && t->run.epoch < t->run.epochs && !out_of_patience(t)) {
+    while (status == NT_OK && t->run.epoch < t->run.epochs && !is_over(t)) {
         status = train_epoch(t, error);
         if (status == NT_OK)
             status = finish_epoch(t, error);
@@ -561,9 +639,9 @@ static int run_epochs(trainer *t, nt_error *error)
         return interrupted(t);
     if (status != NT_OK)
         return status;
-    if (out_of_patience(t))
-        fprintf(stderr, "stopped early: no better %s loss for %lld epochs\n",
-                t->data.validation.count > 0 ? "validation" : "training", (long long)t->run.stale);
+    if (is_over(t))
+        fprintf(stderr, "stopped early: %s; best epoch %lld kept\n", t->run.course.reason,
+                (long long)t->run.course.best_epoch);
     if (!final_test(t, error))
         return nt_report(error, NT_ENVIRONMENT);
     return t->unsaved ? NT_ENVIRONMENT : NT_OK;
@@ -582,11 +660,13 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
     if (status != NT_OK)
         return nt_report(&error, status);
 
-    int threads = nt_threads(t.model, t.o.threads, (int)t.run.batch);
+    if (!t.run.batch_given)
+        t.plan = t.model->train_config->batch_plan;
     nt_progress_init(&t.progress, stderr, t.o.plain);
     if (!load_data(&t, &error))
         status = nt_report(&error, NT_FAILED);
-    else if (!nt_engine_init(&t.engine, t.model, largest_batch(&t), NT_FOR_TRAINING, threads, &error))
+    else if (!nt_engine_init(&t.engine, t.model, largest_batch(&t), NT_FOR_TRAINING,
+                             nt_threads(t.model, t.o.threads, largest_batch(&t)), &error))
         status = nt_report(&error, NT_ENVIRONMENT);
     else if (!set_parameters(&t, &error))
         status = nt_report(&error, NT_FAILED);

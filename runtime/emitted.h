@@ -1,4 +1,5 @@
-/* emitted.h - the few things that emitted models use besides kernels and forward.h: losses, dropout and noise, slopes. */
+/* emitted.h - the few things that emitted models use besides kernels and forward.h: losses, dropout and noise, slopes, and what the
+ * optimizers' rules share. */
 #ifndef NT_EMITTED_H
 #define NT_EMITTED_H
 
@@ -62,15 +63,11 @@ static inline vf nt_dropout(vf x, const nt_pass *p, uint64_t layer, uint64_t ind
     return v_select(v_ge(v_uniform(key, index), v_set1(rate)), v_mul(x, v_set1(1 / (1 - rate))), v_zero());
 }
 
-/* std times a standard normal, for VL elements from number `index` of the batch on: sqrt(-2 log u) cos(2 pi v) with u in (0, 1] and v from
- * two streams of the layer (Box and Muller, 1958). The cosine is 1 - 2 sin^2(pi v); the sine of pi times -1/2..1/2 is a polynomial whose
- * relative error is below 6e-9. */
-static inline vf nt_noise(const nt_pass *p, uint64_t layer, uint64_t index, real std)
+/* VL standard normals, from number `index` of the stream `key` on: sqrt(-2 log u) cos(2 pi v) with u in (0, 1] and v from two streams (Box
+ * and Muller, 1958). The cosine is 1 - 2 sin^2(pi v); the sine of pi times -1/2..1/2 is a polynomial whose relative error is below
+ * 6e-9. */
+static inline vf nt_normal(uint64_t key, uint64_t index)
 {
-    if (!p->random) {
-        return v_zero();
-    }
-    const uint64_t key = nt_layer_key(p, layer);
     const vf u = v_sub(v_set1(1), v_uniform(key, index));
     const vf v = v_sub(v_uniform(nt_uniform_block(key, 1), index), v_set1((real)0.5)), v2 = v_mul(v, v);
     vf sine = v_set1((real)0.077560387);
@@ -79,7 +76,31 @@ static inline vf nt_noise(const nt_pass *p, uint64_t layer, uint64_t index, real
     sine = v_fma(sine, v2, v_set1((real)-5.16770968));
     sine = v_mul(v_fma(sine, v2, v_set1((real)3.14159264)), v);
     const vf radius = v_sqrt(v_mul(v_set1(-2), v_log(u)));
-    return v_mul(v_mul(v_set1(std), radius), v_fnma(v_add(sine, sine), sine, v_set1(1)));
+    return v_mul(radius, v_fnma(v_add(sine, sine), sine, v_set1(1)));
+}
+
+/* std times a standard normal, for VL elements from number `index` of the batch on. */
+static inline vf nt_noise(const nt_pass *p, uint64_t layer, uint64_t index, real std)
+{
+    return p->random ? v_mul(v_set1(std), nt_normal(nt_layer_key(p, layer), index)) : v_zero();
+}
+
+/* The stream of the gradient's noise in this step: beyond those of the layers. */
+static inline uint64_t nt_noise_key(const nt_pass *p)
+{
+    return nt_layer_key(p, UINT32_MAX);
+}
+
+/* What an optimizer's rule is given besides the element at hand: this step's rate and momentum, the decay where the rule sees to it, and
+ * whatever else it works out once a step. */
+typedef struct nt_rates {
+    real lr, momentum, decay, first, second;
+} nt_rates;
+
+/* size * sign(x): 0 for 0, and a NaN stays a NaN. */
+static inline vf nt_signed(vf size, vf x)
+{
+    return v_select(v_gt(x, v_zero()), size, v_select(v_lt(x, v_zero()), v_neg(size), x));
 }
 
 /* d/dx of x*sigmoid(beta*x). */

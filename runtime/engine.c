@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rng.h"
+
 /* Gradients are summed in chunks of so many elements: a fixed size, so that the sum does not depend on the threads. */
 enum { CHUNK = 16384 };
 
@@ -37,6 +39,7 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
     engine->n_chunks = (model->trainable_elements + CHUNK - 1) / CHUNK;
     engine->input = calloc(n * values, sizeof *engine->input);
     engine->labels = calloc(n, sizeof *engine->labels);
+    engine->taught = calloc(n, sizeof *engine->taught);
     engine->targets = calloc(n * (size_t)engine->outputs, sizeof *engine->targets);
     engine->sample_loss = calloc(n, sizeof *engine->sample_loss);
     engine->sample_rank = calloc(n, sizeof *engine->sample_rank);
@@ -50,10 +53,11 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .labels = engine->labels,
         .random = 1,
         .loss_sample = calloc(n, sizeof(real)),
+        .momentum = model->train_config->momentum,
         .clip_scale = 1,
         .decay_scale = 1,
     };
-    if (engine->input && engine->labels && engine->targets && engine->sample_loss && engine->sample_rank &&
+    if (engine->input && engine->labels && engine->taught && engine->targets && engine->sample_loss && engine->sample_rank &&
         engine->chunk_sums && engine->pass.loss_sample && engine->infer_batch > 0)
         return true;
     nt_engine_free(engine);
@@ -65,6 +69,7 @@ void nt_engine_free(nt_engine *engine)
     nt_memory_free(&engine->memory);
     free(engine->input);
     free(engine->labels);
+    free(engine->taught);
     free(engine->targets);
     free(engine->sample_loss);
     free(engine->sample_rank);
@@ -223,7 +228,7 @@ static void rank_batch(nt_engine *engine, size_t offset)
     bool classes = engine->pass.labels && engine->model->heads[0].h * engine->model->heads[0].w == 1;
 #pragma omp for schedule(static)
     for (int i = 0; i < engine->pass.n; i++)
-        engine->sample_rank[i] = classes ? rank_of(engine, offset, i, engine->pass.labels[i]) : -1;
+        engine->sample_rank[i] = classes ? rank_of(engine, offset, i, engine->labels[i]) : -1;
 }
 
 /* -- Steps ------------------------------------------------------------------------------------------------------- */
@@ -262,7 +267,6 @@ static void judge_loss(nt_engine *engine, shared_step *shared)
     shared->step->norm = NAN;
     shared->outcome = isfinite(shared->step->loss) ? NT_STEP_DONE : NT_STEP_LOSS_NOT_FINITE;
     engine->pass.clip_scale = 1;
-    engine->pass.clip_value = shared->step->clip == NT_CLIP_VALUE ? shared->step->clip_at : 0;
 }
 
 static void judge_norm(nt_engine *engine, shared_step *shared)
@@ -273,8 +277,8 @@ static void judge_norm(nt_engine *engine, shared_step *shared)
     double norm = shared->step->norm = sqrt(sum);
     if (!isfinite(norm))
         shared->outcome = NT_STEP_NORM_NOT_FINITE;
-    else if (shared->step->clip == NT_CLIP_NORM && norm > shared->step->clip_at)
-        engine->pass.clip_scale = shared->step->clip_at / norm;
+    else if (shared->step->clip_norm > 0 && norm > shared->step->clip_norm)
+        engine->pass.clip_scale = shared->step->clip_norm / norm;
 }
 
 /* Called by every thread of the team. */
@@ -300,7 +304,7 @@ static void step_in_team(nt_engine *engine, shared_step *shared)
 
 static shared_step share(nt_step *step)
 {
-    return (shared_step){.step = step, .with_norm = step->want_norm || step->clip == NT_CLIP_NORM};
+    return (shared_step){.step = step, .with_norm = step->want_norm || step->clip_norm > 0};
 }
 
 nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step)
@@ -311,17 +315,37 @@ nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step)
     return shared.outcome;
 }
 
+/* The labels of samples first .. first+n-1 of an epoch as training is told them; called by the team. */
+static void disturb_labels(nt_engine *engine, int64_t first, int n)
+{
+    uint64_t draw = nt_key(engine->disturb_key, 0), choose = nt_key(engine->disturb_key, 1);
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        uint64_t place = (uint64_t)(first + i);
+        engine->taught[i] = engine->labels[i];
+        if (nt_random_uniform(draw, place) < engine->disturb)
+            engine->taught[i] = (int32_t)nt_random_below(choose, place, (uint64_t)engine->outputs);
+    }
+}
+
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
                                       nt_score *score)
 {
     shared_step shared = share(step);
+    bool disturb = engine->disturb > 0 && engine->pass.labels;
     engine->pass.n = n;
+    if (disturb)
+        engine->pass.labels = engine->taught;
 #pragma omp parallel num_threads(engine->threads)
     {
         nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+        if (disturb)
+            disturb_labels(engine, first, n);
         step_in_team(engine, &shared);
         rank_batch(engine, engine->model->heads[0].offset);
     }
+    if (disturb)
+        engine->pass.labels = engine->labels;
     if (shared.outcome == NT_STEP_DONE) {
         score->loss += batch_loss(&engine->pass);
         score->samples += n;

@@ -18,11 +18,14 @@ typedef struct nt_engine {
     nt_pass pass;           /* its blocks and buffers belong to the engine */
     float *input;           /* batch * h*w*c */
     int32_t *labels;        /* batch */
+    int32_t *taught;        /* batch: labels as training is told them, some disturbed */
     float *targets;         /* batch * outputs */
     double *sample_loss;    /* batch: losses at inference */
     int *sample_rank;       /* batch: the right class's place among the outputs, 0 the largest; -1 without a label */
     double *chunk_sums;     /* partial sums of squares of the gradients */
     size_t n_chunks;
+    double disturb;         /* share of labels that training gets drawn at random (Xie et al. 2016) ... */
+    uint64_t disturb_key;   /* ... from this stream, by their place in the epoch */
 } nt_engine;
 
 /* Sums over samples, so that the figures of a part can be kept, saved and carried on with. */
@@ -55,18 +58,18 @@ typedef enum nt_step_outcome {
 } nt_step_outcome;
 
 typedef struct nt_step {
-    nt_clip_kind clip;
-    double clip_at;
-    bool want_norm; /* work out the gradient's norm even if nothing is clipped by it */
-    double loss;    /* result: mean over the batch */
-    double norm;    /* result: of the gradient before clipping, NAN if not worked out */
+    double clip_norm; /* the gradient is scaled down to this norm; 0: as it is */
+    bool want_norm;   /* work out the gradient's norm even if nothing is clipped by it */
+    double loss;      /* result: mean over the batch */
+    double norm;      /* result: of the gradient before clipping, NAN if not worked out */
 } nt_step;
 
 /* One training step on the batch that is in the engine's buffers (n samples, pass.lr, step and update_step set by the
  * caller): the training pass, then, if loss and gradient are finite, clipping and the update. */
 nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step);
 
-/* The same on samples first .. first+n-1 of an epoch, in one parallel region with their loading. Adds to `score`. */
+/* The same on samples first .. first+n-1 of an epoch, in one parallel region with their loading. Adds to `score`, whose
+ * accuracy is of the labels as they are. */
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
                                       nt_score *score);
 

@@ -110,22 +110,75 @@ typedef struct nt_data_config {
     int n_classes;
 } nt_data_config;
 
-typedef enum nt_schedule_kind { NT_SCHED_CONSTANT, NT_SCHED_STEP, NT_SCHED_PIECEWISE, NT_SCHED_COSINE } nt_schedule_kind;
-typedef enum nt_clip_kind { NT_CLIP_NONE, NT_CLIP_NORM, NT_CLIP_VALUE } nt_clip_kind;
+/* The settings of training. Kinds and members are called as the language calls forms and arguments; which members count follows from
+ * the kind. Formulas: schedule.h, course.h. */
+typedef enum nt_unit { NT_EPOCHS, NT_STEPS } nt_unit;
+
+typedef enum nt_schedule_kind {
+    NT_SCHEDULE_CONSTANT, NT_SCHEDULE_POWER, NT_SCHEDULE_EXPONENTIAL, NT_SCHEDULE_STEP, NT_SCHEDULE_PIECEWISE, NT_SCHEDULE_COSINE,
+    NT_SCHEDULE_ONE_CYCLE, NT_SCHEDULE_PLATEAU, NT_SCHEDULE_WARMUP, NT_SCHEDULE_LINEAR
+} nt_schedule_kind;
+
+typedef struct nt_schedule {
+    nt_schedule_kind kind;
+    nt_unit per;             /* what time is counted in */
+    double s;                /* POWER, EXPONENTIAL */
+    int64_t every;           /* STEP */
+    double factor;           /* STEP, PLATEAU */
+    const double *at, *values; /* PIECEWISE: from at[i] on it is values[i+1]; before at[0] it is values[0] */
+    int n_at, n_values;
+    double final;            /* COSINE, ONE_CYCLE: the last rate as a share of lr */
+    double peak, low, rest;  /* ONE_CYCLE */
+    int64_t patience;        /* PLATEAU, in epochs */
+    double lowest;           /* PLATEAU */
+    double length, to;       /* WARMUP, LINEAR */
+} nt_schedule;
+
+typedef enum nt_batch_kind { NT_BATCH_FIXED, NT_BATCH_ALL, NT_BATCH_GROW } nt_batch_kind;
+
+typedef struct nt_batch_plan {
+    nt_batch_kind kind;
+    int64_t first, last, every; /* GROW: every so many epochs times factor, rounded, from first up to last */
+    double factor;
+} nt_batch_plan;
+
+typedef enum nt_clip_kind { NT_CLIP_NONE, NT_CLIP_NORM, NT_CLIP_VALUE, NT_CLIP_SIGN } nt_clip_kind;
+
+/* VALUE and SIGN are compiled into the update; NORM is the engine's work. */
+typedef struct nt_clip {
+    nt_clip_kind kind;
+    double limit;            /* NORM: 0 for `multiple` times the running median of the norm; VALUE */
+    double multiple, size;
+} nt_clip;
+
+typedef enum nt_noise_kind { NT_NOISE_NONE, NT_NOISE_ANNEALED } nt_noise_kind;
+
+typedef struct nt_gradient_noise {
+    nt_noise_kind kind;
+    double eta, gamma;       /* variance eta / (1 + step)^gamma */
+} nt_gradient_noise;
+
+typedef enum nt_stop_kind { NT_STOP_PATIENCE, NT_STOP_ERROR_CHANGE, NT_STOP_WEIGHT_CHANGE, NT_STOP_GRADIENT_NORM } nt_stop_kind;
+
+typedef struct nt_stop {
+    nt_stop_kind kind;
+    int64_t epochs, window, then; /* then: epochs that are still run once it strikes, their rate times factor */
+    double min_delta, rho, below, factor;
+    int relative;
+} nt_stop;
 
 typedef struct nt_train_config {
-    const char *optimizer;   /* for messages: "sgd", "momentum", "nesterov", "adam" */
-    double lr, weight_decay;
-    nt_schedule_kind schedule;
-    int schedule_per_step;   /* 1: counted in steps, 0: in epochs */
-    double step_every, step_factor;
-    const double *piece_at, *piece_lr; /* from piece_at[i] on the rate is piece_lr[i+1]; before piece_at[0] it is piece_lr[0] */
-    int n_pieces;            /* elements of piece_at; piece_lr has one more */
-    double cosine_final;     /* rate at the end, as a share of lr */
-    int batch, epochs;
-    nt_clip_kind clip;
-    double clip_at;
-    int patience;            /* early stopping: epochs without a better validation loss; 0: off */
+    const char *optimizer;   /* for messages: "sgd", "momentum", "nesterov", "adam" ... */
+    double lr, momentum;
+    nt_schedule schedule, momentum_schedule;
+    nt_schedule warmup;      /* before the schedule; kind CONSTANT: none */
+    int batch, epochs;       /* batch: the largest that the file names */
+    nt_batch_plan batch_plan;
+    nt_clip clip;
+    nt_gradient_noise gradient_noise;
+    const nt_stop *stops;    /* early stopping: the first that strikes counts */
+    int n_stops;
+    double disturb_label;    /* share of the training samples that get a random label */
     uint64_t seed;
     int metric_accuracy, top_k; /* top_k 0: not asked for */
 } nt_train_config;
@@ -163,11 +216,11 @@ typedef struct nt_pass {
     uint64_t seed, step;     /* keys of the random streams (dropout) of this step */
     int random;              /* 0: dropout passes everything on (gradient, gradcheck) */
     real *loss_sample;       /* n values, written by the training pass: each sample's weighted loss */
-    double lr;               /* for update: this step's rate */
-    double clip_scale;       /* for update: factor on every gradient, 1 without clipping */
-    double clip_value;       /* for update: limit on each gradient's size, 0 without */
+    double lr, momentum;     /* for update: this step's rate and momentum */
+    double clip_scale;       /* for update: factor on every gradient, 1 without clipping by the norm */
+    double noise;            /* for update: standard deviation of the gradient's noise, if the model has it */
     uint64_t update_step;    /* for update: 1 at the first update (adam's bias correction) */
-    double decay_scale;      /* for update: factor on weight decay: 1, or 0 to train without it */
+    double decay_scale;      /* for update: factor on weight decay and l1: 1, or 0 to train without them */
     nt_laps *laps;           /* where to note the time of each step; NULL: nowhere */
 } nt_pass;
 
@@ -183,7 +236,7 @@ typedef struct nt_model {
     int n_params;
     size_t trainable_elements; /* of params that are not statistics: they come first */
     size_t params_elements;    /* with statistics */
-    int state_slots;
+    int state_slots;           /* the optimizer's, and with the stopping rule weight_change a last one, for the weights it compares with */
     size_t arena_sample, arena_fixed; /* training */
     size_t infer_sample, infer_fixed;
     const nt_head *heads;    /* the first is the main one */

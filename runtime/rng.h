@@ -18,6 +18,7 @@ enum {
     NT_KEY_SPIRAL_TRAIN,
     NT_KEY_SPIRAL_TEST,
     NT_KEY_DROPOUT,    /* then the step */
+    NT_KEY_DISTURB,    /* labels that are disturbed: then the epoch */
     NT_KEY_USER = 1000 /* first number free for others */
 };
 

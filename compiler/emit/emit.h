@@ -59,7 +59,7 @@ struct Emit {
     Group *group;
     const char *comment;     /* of the group's function */
     /* the kernel being named */
-    const char *kernel;
+    const char *kernel, *rest; /* rest: a file whose text follows the kernel's, or NULL */
     Constant constants[MAX_CONSTANTS];
     int n_constants;
     const char *args[MAX_POINTERS]; /* of the kernel's own parameters */

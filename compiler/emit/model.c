@@ -407,10 +407,46 @@ void parameter_map(Emit *e, Ct *out, bool training)
 
 /* ---- the optimizer's step ---- */
 
-static Ct *update_body(Emit *e)
+/* One call of the optimizer's kernel, over a range of the parameters. */
+static void emit_step(Emit *e, int64_t from, int64_t to, int64_t trainable, bool decays)
 {
     const Config *c = e->net->config;
-    const char *kernel = c->optimizer->kernel;
+    const OptimizerDef *o = c->optimizer;
+    e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", o->name);
+    emit_kernel(e, o->rule);
+    emit_kernel_rest(e, "optimizer");
+    for (const AttrDef *a = o->attrs; a->name; a++) {
+        if (a->type == ATTR_REAL) {
+            emit_real(e, c_upper(e->arena, a->name), *(const double *)((const char *)&c->opt + a->offset));
+        }
+    }
+    emit_int(e, "SLOT", trainable);
+    emit_int(e, "NESTEROV", o->nesterov);
+    emit_int(e, "WITH_MOMENTUM", o->with_momentum);
+    emit_int(e, "COUPLED", !o->decoupled);
+    const ClipKind clip = (ClipKind)c->clip.form->kind;
+    const ClipArgs *limits = c->clip.args;
+    emit_int(e, "NOISE", c->gradient_noise.form->kind != NOISE_NONE);
+    emit_real(e, "CLIP_VALUE", clip == CLIP_VALUE ? limits->limit : 0);
+    emit_real(e, "CLIP_SIGN", clip == CLIP_SIGN ? limits->size : 0);
+    emit_arg_text(e, "p");
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)from));
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)to));
+    emit_arg_text(e, decays ? c_real(e->arena, c->opt.weight_decay) : "0");
+    emit_arg_text(e, decays ? c_real(e->arena, c->opt.l1) : "0");
+    emit_end(e);
+    end_step(e, (Cost){
+        .phase = "NT_UPDATE",
+        .layer = decays ? "parameters that decay" : "other parameters",
+        .what = o->name,
+        /* parameters are read and written, and so is the state; gradients are read */
+        .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * o->state_slots),
+    });
+}
+
+/* What decays comes first among the parameters, then what does not. */
+static Ct *update_body(Emit *e)
+{
     Ct *calls = ct_new(e->arena);
     e->calls = calls;
     e->group = NULL;
@@ -424,41 +460,11 @@ static Ct *update_body(Emit *e)
             decay_end = p->decays && stop > decay_end ? stop : decay_end;
         }
     }
-    for (int part = 0; part < 2; part++) {
-        int64_t from = part == 0 ? 0 : decay_end, to = part == 0 ? decay_end : end;
-        if (from == to) {
-            continue;
-        }
-        e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", c->optimizer->name);
-        emit_kernel(e, kernel);
-        emit_real(e, "MOMENTUM", c->opt.momentum);
-        emit_real(e, "MU", c->opt.momentum);
-        emit_real(e, "BETA1", c->opt.beta1);
-        emit_real(e, "BETA2", c->opt.beta2);
-        emit_real(e, "EPS", c->opt.eps);
-        emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)from));
-        emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)to));
-        emit_arg_text(e, "p->params");
-        emit_arg_text(e, "p->grads");
-        for (int k = 0; k < c->optimizer->state_slots; k++) {
-            emit_arg_text(e, k == 0 ? "p->state" : arena_printf(e->arena, "p->state + %d * (size_t)P_TRAINABLE", k));
-        }
-        emit_arg_text(e, "(real)p->lr");
-        emit_arg_text(e, "(real)p->clip_scale");
-        emit_arg_text(e, "(real)p->clip_value");
-        bool decays = part == 0 && c->opt.weight_decay > 0;
-        emit_arg_text(e, decays ? arena_printf(e->arena, "(real)(%s * p->decay_scale)", c_real(e->arena, c->opt.weight_decay)) : "0");
-        if (c->optimizer->counts_steps) {
-            emit_arg_text(e, "p->update_step");
-        }
-        emit_end(e);
-        end_step(e, (Cost){
-            .phase = "NT_UPDATE",
-            .layer = part == 0 ? "parameters that decay" : "other parameters",
-            .what = c->optimizer->name,
-            /* parameters are read and written, and so is the state; gradients are read */
-            .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * c->optimizer->state_slots),
-        });
+    if (decay_end > 0) {
+        emit_step(e, 0, decay_end, end, true);
+    }
+    if (end > decay_end) {
+        emit_step(e, decay_end, end, end, false);
     }
     return calls;
 }
@@ -609,22 +615,79 @@ static void describe_data(Emit *e, Ct *out)
     ct_blank(out);
 }
 
+/* {.kind = NT_SCHEDULE_STEP, .every = 3, ...}: enumerators and members of the runtime are called as forms and arguments are. */
+static const char *form_initializer(Emit *e, const char *kind, const FormValue *v)
+{
+    Arena *a = e->arena;
+    const char *text = arena_printf(a, "{.kind = NT_%s_%s", kind, c_upper(a, v->form->name));
+    for (const AttrDef *attr = v->form->attrs; attr && attr->name; attr++) {
+        const void *at = (const char *)v->args + attr->offset;
+        text = arena_printf(a, "%s, .%s = ", text, attr->name);
+        switch (attr->type) {
+        case ATTR_INT:
+            text = arena_printf(a, "%s%lld", text, (long long)*(const int64_t *)at);
+            break;
+        case ATTR_REAL:
+        case ATTR_REAL_OR_AUTO:
+            text = arena_printf(a, "%s%s", text, c_real(a, *(const double *)at));
+            break;
+        case ATTR_BOOL:
+            text = arena_printf(a, "%s%d", text, *(const bool *)at);
+            break;
+        case ATTR_CHOICE: /* `per` is the only one */
+            text = arena_printf(a, "%s%s", text, *(const int *)at == 0 ? "NT_EPOCHS" : "NT_STEPS");
+            break;
+        case ATTR_REALS: {
+            const Reals *list = at;
+            text = arena_printf(a, "%s(const double[]){", text);
+            for (int i = 0; i < list->n; i++) {
+                text = arena_printf(a, "%s%s%s", text, i ? ", " : "", c_real(a, list->items[i]));
+            }
+            text = arena_printf(a, "%s}, .n_%s = %d", text, attr->name, list->n);
+            break;
+        }
+        case ATTR_LEARNT:
+        case ATTR_SIZE2:
+        case ATTR_WINDOW:
+        case ATTR_PAD:
+        case ATTR_SHAPE:
+        case ATTR_INIT:
+        case ATTR_STRING:
+        case ATTR_COLUMN:
+            die("internal error: a setting has an argument '%s' that cannot be emitted", attr->name);
+        }
+    }
+    return arena_printf(a, "%s}", text);
+}
+
 static void describe_training(Emit *e, Ct *out)
 {
-    static const char *const schedules[] = {"CONSTANT", "STEP", "PIECEWISE", "COSINE"};
-    static const char *const clips[] = {"NONE", "NORM", "VALUE"};
     const Config *c = e->net->config;
     Arena *a = e->arena;
-    const char *at = real_list(e, out, "piece_at", c->piece_at, c->n_pieces);
-    const char *lr = real_list(e, out, "piece_lr", c->piece_lr, c->n_pieces > 0 ? c->n_pieces + 1 : 0);
+    if (c->n_stops > 0) {
+        Ct *stops = ct_table(out, "static const nt_stop stops[] =");
+        for (int i = 0; i < c->n_stops; i++) {
+            ct_line(stops, "%s,", form_initializer(e, "STOP", &c->stops[i]));
+        }
+    }
     Ct *t = ct_table(out, "static const nt_train_config train_config =");
-    ct_line(t, ".optimizer = %s, .lr = %s, .weight_decay = %s,", c_string(a, c->optimizer->name), c_real(a, c->opt.lr),
-            c_real(a, c->opt.weight_decay));
-    ct_line(t, ".schedule = NT_SCHED_%s, .schedule_per_step = %d, .step_every = %s, .step_factor = %s,", schedules[c->schedule],
-            c->schedule_per_step, c_real(a, c->step_every), c_real(a, c->step_factor));
-    ct_line(t, ".piece_at = %s, .piece_lr = %s, .n_pieces = %d, .cosine_final = %s,", at, lr, c->n_pieces, c_real(a, c->cosine_final));
-    ct_line(t, ".batch = %lld, .epochs = %lld, .clip = NT_CLIP_%s, .clip_at = %s, .patience = %lld, .seed = %lldu,", (long long)c->batch,
-            (long long)c->epochs, clips[c->clip], c_real(a, c->clip_at), (long long)c->patience, (long long)c->seed);
+    ct_line(t, ".optimizer = %s, .lr = %s, .momentum = %s,", c_string(a, c->optimizer->name), c_real(a, c->opt.lr),
+            c_real(a, c->opt.momentum));
+    ct_line(t, ".schedule = %s,", form_initializer(e, "SCHEDULE", &c->schedule));
+    if (c->warmup.form) {
+        ct_line(t, ".warmup = %s,", form_initializer(e, "SCHEDULE", &c->warmup));
+    }
+    ct_line(t, ".momentum_schedule = %s,", form_initializer(e, "SCHEDULE", &c->momentum_schedule));
+    ct_line(t, ".batch = %lld, .epochs = %lld,", (long long)c->batch, (long long)c->epochs);
+    if (c->batch_plan.form) {
+        ct_line(t, ".batch_plan = %s,", form_initializer(e, "BATCH", &c->batch_plan));
+    }
+    ct_line(t, ".clip = %s,", form_initializer(e, "CLIP", &c->clip));
+    ct_line(t, ".gradient_noise = %s,", form_initializer(e, "NOISE", &c->gradient_noise));
+    if (c->n_stops > 0) {
+        ct_line(t, ".stops = stops, .n_stops = %d,", c->n_stops);
+    }
+    ct_line(t, ".disturb_label = %s, .seed = %lldu,", c_real(a, c->disturb_label), (long long)c->seed);
     ct_line(t, ".metric_accuracy = %d, .top_k = %lld,", c->metric_accuracy, (long long)c->top_k);
     ct_blank(out);
 }
@@ -707,7 +770,7 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers)
             c_string(a, net->file), c_string(a, e->target->name), (unsigned long long)architecture_hash(net));
     ct_line(t, ".input_h = %lld, .input_w = %lld, .input_c = %lld,", (long long)in.h, (long long)in.w, (long long)in.c);
     ct_line(t, ".params = %s, .n_params = %d, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = %d,",
-            net->n_params ? "params" : "NULL", net->n_params, net->config->optimizer->state_slots);
+            net->n_params ? "params" : "NULL", net->n_params, config_state_slots(net->config));
     ct_line(t, ".arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,");
     ct_line(t, ".heads = heads, .n_heads = %d, .losses = %s, .n_losses = %d,", net->n_outputs, net->n_losses ? "losses" : "NULL",
             net->n_losses);

@@ -11,6 +11,8 @@
 typedef struct Emit Emit;
 
 void emit_kernel(Emit *e, const char *file);
+/* The kernel is in two files: this one's text comes after the first's, and has k_main. */
+void emit_kernel_rest(Emit *e, const char *file);
 void emit_int(Emit *e, const char *name, int64_t value);
 void emit_real(Emit *e, const char *name, double value);
 void emit_table(Emit *e, const char *name, const int64_t *values, int n);

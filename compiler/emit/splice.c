@@ -23,9 +23,15 @@ Arena *emit_arena(const Emit *e)
 void emit_kernel(Emit *e, const char *file)
 {
     e->kernel = file;
+    e->rest = NULL;
     e->n_constants = e->n_args = e->n_pointers = 0;
     e->step_h = e->ragged_padded = e->flat_channels = 0;
     e->load = NULL;
+}
+
+void emit_kernel_rest(Emit *e, const char *file)
+{
+    e->rest = file;
 }
 
 static Constant *add_constant(Emit *e, const char *name)
@@ -364,18 +370,27 @@ static const char *add_constants(Emit *e, const char *text)
     return done;
 }
 
-void emit_end(Emit *e)
+/* What stands between the markers of a kernel's file. */
+static const char *kernel_text(Emit *e, const char *name)
 {
-    const char *file = embedded_text(arena_printf(e->arena, "kernels/%s.k.c", e->kernel));
+    const char *file = embedded_text(arena_printf(e->arena, "kernels/%s.k.c", name));
     const char *begin = strstr(file, "/* kernel { */"), *end = strstr(file, "/* kernel } */");
     if (!begin || !end) {
-        die("internal error: kernel %s has no markers", e->kernel);
+        die("internal error: kernel %s has no markers", name);
     }
     begin = strchr(begin, '\n') + 1;
     while (*begin == '\n') {
         begin++;
     }
-    const char *body = arena_strndup(e->arena, begin, (size_t)(end - begin));
+    return arena_strndup(e->arena, begin, (size_t)(end - begin));
+}
+
+void emit_end(Emit *e)
+{
+    const char *body = kernel_text(e, e->kernel);
+    if (e->rest) {
+        body = arena_printf(e->arena, "%s%s", body, kernel_text(e, e->rest));
+    }
     body = add_constants(e, replace_names(e, replace_hooks(e, body)));
     const char *name = emit_function(e, body);
     const char *signature = strstr(body, "static void @(");

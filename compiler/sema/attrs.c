@@ -173,6 +173,16 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         *(double *)field(out, a) = v->real;
         return in_range(s, owner, a, v->real, v);
+    case ATTR_REAL_OR_AUTO:
+        if (v->kind == VAL_NAME && strcmp(v->text, "auto") == 0) {
+            *(double *)field(out, a) = 0;
+            return true;
+        }
+        if (!val_is_number(v)) {
+            return wrong_type(s, owner, a, v, "a number, or `auto`");
+        }
+        *(double *)field(out, a) = v->real;
+        return in_range(s, owner, a, v->real, v);
     case ATTR_BOOL:
         if (v->kind != VAL_BOOL) {
             return wrong_type(s, owner, a, v, "yes or no");

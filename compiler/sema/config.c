@@ -146,9 +146,8 @@ const FormDef *form_read(Sections *cx, const SettingDef *def, const FormDef *for
 /* ---- keys ---- */
 
 /* Keys of later versions. */
-static const char *const later_data[] = {"split", "k_fold", "hard_examples", "disturb_label", NULL};
-static const char *const later_train[] = {"gradient_noise", "freeze",  "trainable", "l1",
-                                          "warmup",         "weights", "members",   NULL};
+static const char *const later_data[] = {"split", "k_fold", "hard_examples", NULL};
+static const char *const later_train[] = {"freeze", "trainable", "weights", "members", NULL};
 
 static int find_setting(const SettingDef *settings, const char *key)
 {
@@ -158,6 +157,30 @@ static int find_setting(const SettingDef *settings, const char *key)
         }
     }
     return -1;
+}
+
+/* Where a key belongs that is an argument of a setting, as people know it from elsewhere. */
+static const char *call_with(const char *key)
+{
+    static const struct {
+        const char *key, *call;
+    } calls[] = {
+        {"lr", "optimizer = sgd(lr=0.01)"},
+        {"learning_rate", "optimizer = sgd(lr=0.01)"},
+        {"momentum", "optimizer = sgd(lr=0.01, momentum=0.9)"},
+        {"nesterov", "optimizer = sgd(lr=0.01, momentum=0.9, nesterov=yes)"},
+        {"weight_decay", "optimizer = sgd(lr=0.01, weight_decay=5e-4)"},
+        {"l2", "optimizer = sgd(lr=0.01, weight_decay=5e-4)"},
+        {"l1", "optimizer = sgd(lr=0.01, l1=1e-5)"},
+        {"warmup", "schedule = [warmup(5), constant]"},
+        {"patience", "early_stop = patience(5)"},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (strcmp(calls[i].key, key) == 0) {
+            return calls[i].call;
+        }
+    }
+    return NULL;
 }
 
 static void unknown_key(Sections *cx, const Item *section, const SettingDef *settings, const Entry *e)
@@ -177,8 +200,11 @@ static void unknown_key(Sections *cx, const Item *section, const SettingDef *set
     }
     Diag *d = diag_error(ds, e->key_loc, "unknown key '%s' in %s", e->key, section->name);
     const char *near = did_you_mean(e->key, names, n);
+    const char *call = settings == train_settings ? call_with(e->key) : NULL;
     if (find_setting(others, e->key) >= 0) {
         diag_help(ds, d, "'%s' belongs in the %s section", e->key, others[0].section);
+    } else if (call) {
+        diag_help(ds, d, "write %s", call);
     } else if (near) {
         diag_help(ds, d, "did you mean '%s'?", near);
     } else {
@@ -275,13 +301,29 @@ void sema_sections(Sema *s, const Ast *ast, Scope *scope)
         .optimizer = optimizer_find("sgd"),
         .optimizer_asked = optimizer_find("sgd"),
         .opt = {.lr = 0.01},
+        .schedule = {.form = &schedule_forms[0]},
+        .momentum_schedule = {.form = &momentum_forms[0]},
         .batch = 64,
         .epochs = 10,
+        .clip = {.form = &clip_forms[0]},
+        .gradient_noise = {.form = &noise_forms[0]},
+        .decay = {.form = &decay_forms[0]},
         .seed = 1,
     };
     s->net->config = config;
+    const Loc nowhere = loc_none();
     Sections cx = {
-        .s = s, .scope = scope, .config = config, .loss_at = loc_none(), .rates_at = loc_none(), .lr_at = loc_none()};
+        .s = s,
+        .scope = scope,
+        .config = config,
+        .loss_at = nowhere,
+        .optimizer_at = nowhere,
+        .momentum_schedule_at = nowhere,
+        .lr_at = nowhere,
+        .momentum_at = nowhere,
+        .rates_at = nowhere,
+        .momenta_at = nowhere,
+    };
     cx.whole = s->diags->errors == 0 && s->net->input && s->net->n_outputs > 0;
     if (cx.whole) {
         name_outputs(&cx, ast);

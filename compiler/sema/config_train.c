@@ -236,173 +236,7 @@ static void warn_untrained(Sections *cx)
     }
 }
 
-/* ---- optimizer ---- */
-
-static const char *const later_optimizers[] = {"adagrad", "adadelta", "rmsprop", "adamw", NULL};
-
-static void set_optimizer(Sections *cx, const SettingDef *def, const Val *v)
-{
-    Config *c = cx->config;
-    int n = 0;
-    while (optimizer_registry[n]) {
-        n++;
-    }
-    FormDef *forms = arena_array(cx->s->arena, (size_t)n + 1, sizeof *forms);
-    for (int i = 0; i < n; i++) {
-        const OptimizerDef *o = optimizer_registry[i];
-        forms[i] = (FormDef){.name = o->name, .kind = i, .attrs = o->attrs};
-    }
-    OptimizerAttrs attrs = {0};
-    Loc locs[SETTINGS_MAX];
-    const FormDef *form = form_read(cx, def, forms, v, &attrs, locs);
-    if (!form) {
-        return;
-    }
-    c->optimizer_asked = optimizer_registry[form->kind];
-    c->optimizer = optimizer_to_run(c->optimizer_asked, &attrs);
-    c->opt = attrs;
-    for (int i = 0; form->attrs[i].name; i++) {
-        if (strcmp(form->attrs[i].name, "lr") == 0) {
-            cx->lr_at = locs[i];
-        }
-        if (strcmp(form->attrs[i].name, "nesterov") == 0 && attrs.nesterov && attrs.momentum == 0) {
-            Diag *d = diag_error(cx->s->diags, locs[i], "nesterov=yes is a form of momentum, and the momentum is 0");
-            diag_help(cx->s->diags, d, "write momentum=0.9 as well");
-        }
-    }
-}
-
-/* ---- schedule ----
- *
- * lr is the optimizer's, t counts epochs from 0 (steps with per=step) and T is their number over the whole training:
- *   constant    lr
- *   step        lr * factor^floor(t / every)
- *   piecewise   rates[i], where i is how many of `at` are <= t; the rates are absolute
- *   cosine      lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2)   (Loshchilov and Hutter 2017, without restarts)
- */
-
-typedef struct ScheduleArgs {
-    int64_t every;
-    double factor, final;
-    Reals at, rates;
-    int per;
-} ScheduleArgs;
-
-static const char *const per_choices[] = {"epoch", "step", NULL};
-#define PER_ATTR                                                                                        \
-    {                                                                                                   \
-        .name = "per", .type = ATTR_CHOICE, .offset = offsetof(ScheduleArgs, per), .standard = "epoch", \
-        .choices = per_choices, .doc = "what time is counted in"                                        \
-    }
-
-static const AttrDef step_attrs[] = {
-    {.name = "every",
-     .type = ATTR_INT,
-     .offset = offsetof(ScheduleArgs, every),
-     .required = true,
-     .min = 1,
-     .max = 1e12,
-     .doc = "every=, the epochs or steps between changes"},
-    {.name = "factor",
-     .type = ATTR_REAL,
-     .offset = offsetof(ScheduleArgs, factor),
-     .required = true,
-     .min = 1e-9,
-     .max = 1000,
-     .doc = "factor=, what the rate is multiplied by"},
-    PER_ATTR,
-    {0},
-};
-static const AttrDef piecewise_attrs[] = {
-    {.name = "at",
-     .type = ATTR_REALS,
-     .offset = offsetof(ScheduleArgs, at),
-     .positional = true,
-     .required = true,
-     .min = 1e-9,
-     .max = 1e12,
-     .doc = "the list of epochs or steps at which the rate changes"},
-    {.name = "rates",
-     .type = ATTR_REALS,
-     .offset = offsetof(ScheduleArgs, rates),
-     .positional = true,
-     .required = true,
-     .min = 1e-12,
-     .max = 1e6,
-     .doc = "the list of rates, one more than changes"},
-    PER_ATTR,
-    {0},
-};
-static const AttrDef cosine_attrs[] = {
-    {.name = "final",
-     .type = ATTR_REAL,
-     .offset = offsetof(ScheduleArgs, final),
-     .standard = "0",
-     .min = 0,
-     .max = 1,
-     .doc = "the last rate as a share of lr"},
-    PER_ATTR,
-    {0},
-};
-static const FormDef schedule_forms[] = {
-    {"constant", SCHEDULE_CONSTANT, NULL, "the rate stays"},
-    {"step", SCHEDULE_STEP, step_attrs, "lr * factor^floor(t / every)"},
-    {"piecewise", SCHEDULE_PIECEWISE, piecewise_attrs,
-     "piecewise([82, 123], [0.1, 0.01, 0.001]): 0.1, from 82 on 0.01, from 123 on 0.001"},
-    {"cosine", SCHEDULE_COSINE, cosine_attrs,
-     "lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2), T the end of the training"},
-    {0},
-};
-static const char *const later_schedules[] = {"power", "exponential", "one_cycle", "plateau", "warmup", NULL};
-
-static bool check_pieces(Sections *cx, const ScheduleArgs *args, const Loc *locs)
-{
-    Diags *ds = cx->s->diags;
-    if (args->rates.n != args->at.n + 1) {
-        Diag *d = diag_error(ds, locs[1], "%d rate%s for %d change%s: there is one rate more than changes",
-                             args->rates.n, args->rates.n == 1 ? "" : "s", args->at.n, args->at.n == 1 ? "" : "s");
-        diag_note(ds, d, locs[0], "the changes are here");
-        diag_help(ds, d, "the first rate holds up to the first change: piecewise([82, 123], [0.1, 0.01, 0.001])");
-        return false;
-    }
-    for (int i = 1; i < args->at.n; i++) {
-        if (!(args->at.items[i] > args->at.items[i - 1])) {
-            diag_error(ds, locs[0], "the changes must rise, and %.10g comes after %.10g", args->at.items[i],
-                       args->at.items[i - 1]);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void set_schedule(Sections *cx, const SettingDef *def, const Val *v)
-{
-    ScheduleArgs args = {0};
-    Loc locs[SETTINGS_MAX];
-    const FormDef *form = form_read(cx, def, schedule_forms, v, &args, locs);
-    if (!form || (form->kind == SCHEDULE_PIECEWISE && !check_pieces(cx, &args, locs))) {
-        return;
-    }
-    Config *c = cx->config;
-    c->schedule = form->kind;
-    c->schedule_per_step = args.per == 1;
-    c->step_every = (double)args.every;
-    c->step_factor = args.factor;
-    c->piece_at = args.at.items;
-    c->piece_lr = args.rates.items;
-    c->n_pieces = args.at.n;
-    c->cosine_final = args.final;
-    cx->rates_at = locs[1];
-}
-
 /* ---- the small ones ---- */
-
-static const char *const later_batch[] = {"all", "grow", NULL};
-
-static void set_batch(Sections *cx, const SettingDef *def, const Val *v)
-{
-    setting_integer(cx, def, v, 1, 1000000, &cx->config->batch);
-}
 
 static void set_epochs(Sections *cx, const SettingDef *def, const Val *v)
 {
@@ -414,68 +248,19 @@ static void set_seed(Sections *cx, const SettingDef *def, const Val *v)
     setting_integer(cx, def, v, 0, INT64_MAX, &cx->config->seed);
 }
 
-static const AttrDef limit_attrs[] = {
-    {.name = "limit",
-     .type = ATTR_REAL,
-     .offset = 0,
-     .positional = true,
-     .required = true,
-     .min = 1e-12,
-     .max = 1e12,
-     .doc = "a limit"},
-    {0},
-};
-static const FormDef clip_forms[] = {
-    {"none", CLIP_NONE, NULL, "gradients as they are"},
-    {"norm", CLIP_NORM, limit_attrs,
-     "where the norm of the whole gradient is above the limit, it is scaled down to it"},
-    {"value", CLIP_VALUE, limit_attrs, "each element of the gradient is limited to -limit..limit"},
-    {0},
-};
-static const char *const later_clips[] = {"sign", NULL};
-
-static void set_clip(Sections *cx, const SettingDef *def, const Val *v)
+static void set_disturb_label(Sections *cx, const SettingDef *def, const Val *v)
 {
-    double limit = 0;
-    Loc locs[SETTINGS_MAX];
-    if (v->kind == VAL_CALL && strcmp(v->text, "norm") == 0 && v->n_items == 1 && v->items[0].kind == VAL_NAME &&
-        strcmp(v->items[0].text, "auto") == 0) {
-        Diag *d = diag_error(cx->s->diags, v->items[0].loc, "clip = norm(auto) is not available yet");
-        diag_help(cx->s->diags, d, "write a number: norm(5)");
-        return;
-    }
-    const FormDef *form = form_read(cx, def, clip_forms, v, &limit, locs);
-    if (form) {
-        cx->config->clip = form->kind;
-        cx->config->clip_at = limit;
-    }
-}
-
-static const AttrDef patience_attrs[] = {
-    {.name = "epochs",
-     .type = ATTR_INT,
-     .offset = 0,
-     .positional = true,
-     .required = true,
-     .min = 1,
-     .max = 1000000,
-     .doc = "a number of epochs"},
-    {0},
-};
-static const FormDef stop_forms[] = {
-    {"none", 0, NULL, "all epochs are run"},
-    {"patience", 1, patience_attrs,
-     "stops after so many epochs without a better validation loss; the best weights are kept"},
-    {0},
-};
-static const char *const later_stops[] = {"error_change", "weight_change", "gradient_norm", NULL};
-
-static void set_early_stop(Sections *cx, const SettingDef *def, const Val *v)
-{
-    int64_t patience = 0;
-    Loc locs[SETTINGS_MAX];
-    if (form_read(cx, def, stop_forms, v, &patience, locs)) {
-        cx->config->patience = patience;
+    if (!val_is_number(v)) {
+        setting_wrong(cx, def, v);
+    } else if (!(v->real >= 0 && v->real < 1)) {
+        diag_error(cx->s->diags, v->loc, "disturb_label is a share from 0 to less than 1, and this is %s",
+                   val_text(cx->s->arena, v));
+    } else if (v->real > 0 && cx->whole && main_size(cx) < 2) {
+        Diag *d = diag_error(cx->s->diags, v->loc, "disturb_label needs classes to draw labels from, and %s gives one value",
+                             cx->s->net->output_names[0]);
+        diag_note(cx->s->diags, d, main_output(cx)->loc, "the output is here");
+    } else {
+        cx->config->disturb_label = v->real;
     }
 }
 
@@ -569,24 +354,30 @@ const SettingDef train_settings[] = {
      .noun = "optimizer",
      .takes = "an optimizer",
      .standard = "sgd(lr=0.01)",
-     .later = later_optimizers,
      .set = set_optimizer,
      .doc = "how gradients change the weights"},
     {.section = "train",
      .key = "schedule",
      .noun = "schedule",
-     .takes = "a schedule",
+     .takes = "a schedule, or [warmup(n), schedule]",
      .standard = "constant",
      .forms = schedule_forms,
-     .later = later_schedules,
      .set = set_schedule,
      .doc = "the learning rate over time"},
     {.section = "train",
+     .key = "momentum_schedule",
+     .noun = "schedule of the momentum",
+     .takes = "a schedule of the momentum",
+     .standard = "constant",
+     .forms = momentum_forms,
+     .set = set_momentum_schedule,
+     .doc = "the optimizer's momentum over time"},
+    {.section = "train",
      .key = "batch",
-     .noun = "size",
-     .takes = "a number of samples",
+     .noun = "kind of batch",
+     .takes = "a number of samples, all, or grow(first, last, every=epochs)",
      .standard = "64",
-     .later = later_batch,
+     .forms = batch_forms,
      .set = set_batch,
      .doc = "samples of one step; the last batch of an epoch may be smaller"},
     {.section = "train",
@@ -599,21 +390,43 @@ const SettingDef train_settings[] = {
     {.section = "train",
      .key = "clip",
      .noun = "clipping",
-     .takes = "none, norm(limit) or value(limit)",
+     .takes = "none, norm(limit), norm(auto), value(limit) or sign",
      .standard = "none",
      .forms = clip_forms,
-     .later = later_clips,
      .set = set_clip,
      .doc = "limits gradients before weight decay is added"},
     {.section = "train",
+     .key = "gradient_noise",
+     .noun = "noise",
+     .takes = "none or annealed(eta)",
+     .standard = "none",
+     .forms = noise_forms,
+     .set = set_gradient_noise,
+     .doc = "noise that is added to gradients"},
+    {.section = "train",
+     .key = "decay",
+     .noun = "choice of parameters",
+     .takes = "weights, all, or a list of labels",
+     .standard = "weights",
+     .forms = decay_forms,
+     .set = set_decay,
+     .doc = "what weight_decay and l1 act on; a label stands for the weights under it, a full name for one parameter"},
+    {.section = "train",
      .key = "early_stop",
      .noun = "stopping rule",
-     .takes = "none or patience(epochs)",
+     .takes = "none, a rule or a list of rules",
      .standard = "none",
      .forms = stop_forms,
-     .later = later_stops,
      .set = set_early_stop,
-     .doc = "when to stop before the last epoch"},
+     .doc = "when to stop before the last epoch: the first rule that strikes. The best weights are kept in any case"},
+    {.section = "train",
+     .key = "disturb_label",
+     .noun = "share",
+     .takes = "a share such as 10%",
+     .standard = "0",
+     .set = set_disturb_label,
+     .doc = "share of the training samples whose label is drawn anew each epoch, uniformly from all classes, the true "
+            "one among them (Xie et al. 2016)"},
     {.section = "train",
      .key = "seed",
      .noun = "number",
@@ -636,12 +449,7 @@ void finish_train(Sections *cx)
 {
     Config *c = cx->config;
     const Net *net = cx->s->net;
-    if (c->schedule == SCHEDULE_PIECEWISE && cx->lr_at.file >= 0 && c->opt.lr != c->piece_lr[0]) {
-        Diag *d =
-            diag_warning(cx->s->diags, cx->lr_at, "lr = %.10g is never used: the rates of piecewise begin with %.10g",
-                         c->opt.lr, c->piece_lr[0]);
-        diag_note(cx->s->diags, d, cx->rates_at, "the rates are here");
-    }
+    check_schedules(cx);
     if (!cx->whole) {
         return;
     }

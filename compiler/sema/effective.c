@@ -57,20 +57,62 @@ static void add_init(Str *out, const char *key, const InitSpec *init)
     str_addc(out, '\n');
 }
 
-/* name(key=value, ...) with every attribute. */
+static void add_attr(Str *out, const AttrDef *a, const void *values)
+{
+    const void *at = (const char *)values + a->offset;
+    switch (a->type) {
+    case ATTR_BOOL:
+        str_add(out, *(const bool *)at ? "yes" : "no");
+        return;
+    case ATTR_INT:
+        str_printf(out, "%lld", (long long)*(const int64_t *)at);
+        return;
+    case ATTR_REAL_OR_AUTO:
+        if (*(const double *)at == 0) {
+            str_add(out, "auto");
+            return;
+        }
+        add_number(out, *(const double *)at);
+        return;
+    case ATTR_REAL:
+        add_number(out, *(const double *)at);
+        return;
+    case ATTR_CHOICE:
+        str_add(out, a->choices[*(const int *)at]);
+        return;
+    case ATTR_REALS:
+        add_numbers(out, ((const Reals *)at)->items, ((const Reals *)at)->n);
+        return;
+    case ATTR_LEARNT:
+    case ATTR_SIZE2:
+    case ATTR_WINDOW:
+    case ATTR_PAD:
+    case ATTR_SHAPE:
+    case ATTR_INIT:
+    case ATTR_STRING:
+    case ATTR_COLUMN:
+        break;
+    }
+    die("internal error: a setting has an argument '%s' that --effective cannot write", a->name);
+}
+
+/* name(value, key=value, ...) with every attribute: those that must be given without their names. */
 static void add_call(Str *out, const char *name, const AttrDef *attrs, const void *values)
 {
-    str_printf(out, "%s(", name);
-    for (int i = 0; attrs[i].name; i++) {
-        const void *at = (const char *)values + attrs[i].offset;
-        str_printf(out, "%s%s=", i ? ", " : "", attrs[i].name);
-        if (attrs[i].type == ATTR_BOOL) {
-            str_add(out, *(const bool *)at ? "yes" : "no");
-        } else {
-            add_number(out, *(const double *)at);
+    str_add(out, name);
+    for (int i = 0; attrs && attrs[i].name; i++) {
+        str_add(out, i ? ", " : "(");
+        if (!(attrs[i].positional && attrs[i].required)) {
+            str_printf(out, "%s=", attrs[i].name);
         }
+        add_attr(out, &attrs[i], values);
     }
-    str_addc(out, ')');
+    str_add(out, attrs && attrs[0].name ? ")" : "");
+}
+
+static void add_form(Str *out, const FormValue *v)
+{
+    add_call(out, v->form->name, v->form->attrs, v->args);
 }
 
 static void add_init_section(const Config *c, Str *out)
@@ -101,26 +143,6 @@ static const FormDef *form_of(const SettingDef *settings, const char *key, int k
 static const char *form_name(const SettingDef *settings, const char *key, int kind)
 {
     return form_of(settings, key, kind)->name;
-}
-
-/* A form with its arguments, out of the struct that they were read into: those that must be given without their names. */
-static void add_form(Str *out, const SettingDef *settings, const char *key, int kind, const void *values)
-{
-    const FormDef *form = form_of(settings, key, kind);
-    str_add(out, form->name);
-    for (const AttrDef *a = form->attrs; a && a->name; a++) {
-        const void *at = (const char *)values + a->offset;
-        str_add(out, a == form->attrs ? "(" : ", ");
-        if (!(a->positional && a->required)) {
-            str_printf(out, "%s=", a->name);
-        }
-        if (a->type == ATTR_INT) {
-            str_printf(out, "%lld", (long long)*(const int64_t *)at);
-        } else {
-            add_number(out, *(const double *)at);
-        }
-    }
-    str_add(out, form->attrs ? ")" : "");
 }
 
 static void add_source(const Config *c, Str *out)
@@ -170,7 +192,8 @@ static void add_data_section(const Config *c, Str *out)
     str_add(out, "\n    augment = [");
     for (int i = 0; i < c->n_augment; i++) {
         str_add(out, i ? ", " : "");
-        add_form(out, data_settings, "augment", c->augment[i].kind, &c->augment[i]);
+        const FormDef *form = form_of(data_settings, "augment", c->augment[i].kind);
+        add_call(out, form->name, form->attrs, &c->augment[i]);
     }
     str_add(out, "]\n");
     if (c->classes) {
@@ -204,29 +227,62 @@ static void add_loss(const Net *net, Str *out)
     str_addc(out, '\n');
 }
 
+static void add_setting(Str *out, const char *key, const FormValue *v)
+{
+    str_printf(out, "    %s = ", key);
+    add_form(out, v);
+    str_addc(out, '\n');
+}
+
 static void add_schedule(const Config *c, Str *out)
 {
-    str_printf(out, "    schedule = %s", form_name(train_settings, "schedule", c->schedule));
-    switch (c->schedule) {
-    case SCHEDULE_CONSTANT:
-        str_addc(out, '\n');
-        return;
-    case SCHEDULE_STEP:
-        str_printf(out, "(every=%.0f, factor=", c->step_every);
-        add_number(out, c->step_factor);
-        break;
-    case SCHEDULE_PIECEWISE:
-        str_addc(out, '(');
-        add_numbers(out, c->piece_at, c->n_pieces);
+    str_add(out, "    schedule = ");
+    if (c->warmup.form) {
+        str_addc(out, '[');
+        add_form(out, &c->warmup);
         str_add(out, ", ");
-        add_numbers(out, c->piece_lr, c->n_pieces + 1);
-        break;
-    case SCHEDULE_COSINE:
-        str_add(out, "(final=");
-        add_number(out, c->cosine_final);
-        break;
     }
-    str_printf(out, ", per=%s)\n", c->schedule_per_step ? "step" : "epoch");
+    add_form(out, &c->schedule);
+    str_add(out, c->warmup.form ? "]\n" : "\n");
+    if (c->opt.momentum > 0) {
+        add_setting(out, "momentum_schedule", &c->momentum_schedule);
+    }
+}
+
+static void add_clip(const Config *c, Str *out)
+{
+    const ClipArgs *args = c->clip.args;
+    if (c->clip.form->kind == CLIP_NORM && args->limit > 0) { /* `multiple` is for auto */
+        str_add(out, "    clip = norm(");
+        add_number(out, args->limit);
+        str_add(out, ")\n");
+        return;
+    }
+    add_setting(out, "clip", &c->clip);
+}
+
+static void add_decay(const Config *c, Str *out)
+{
+    if (c->decay.form) {
+        add_setting(out, "decay", &c->decay);
+        return;
+    }
+    str_add(out, "    decay = [");
+    for (int i = 0; i < c->n_decay_labels; i++) {
+        str_printf(out, "%s%s", i ? ", " : "", c->decay_labels[i]);
+    }
+    str_add(out, "]\n");
+}
+
+static void add_stops(const Config *c, Str *out)
+{
+    const char *const open = c->n_stops > 1 ? "[" : "", *const close = c->n_stops > 1 ? "]" : "";
+    str_printf(out, "    early_stop = %s", c->n_stops > 0 ? open : "none");
+    for (int i = 0; i < c->n_stops; i++) {
+        str_add(out, i ? ", " : "");
+        add_form(out, &c->stops[i]);
+    }
+    str_printf(out, "%s\n", close);
 }
 
 static void add_train_section(const Net *net, Str *out)
@@ -238,18 +294,19 @@ static void add_train_section(const Net *net, Str *out)
     add_call(out, c->optimizer_asked->name, c->optimizer_asked->attrs, &c->opt);
     str_addc(out, '\n');
     add_schedule(c, out);
-    str_printf(out, "    batch = %lld\n    epochs = %lld\n", (long long)c->batch, (long long)c->epochs);
-    str_printf(out, "    clip = %s", form_name(train_settings, "clip", c->clip));
-    if (c->clip != CLIP_NONE) {
-        str_addc(out, '(');
-        add_number(out, c->clip_at);
-        str_addc(out, ')');
-    }
-    if (c->patience > 0) {
-        str_printf(out, "\n    early_stop = patience(%lld)\n", (long long)c->patience);
+    if (c->batch_plan.form) {
+        add_setting(out, "batch", &c->batch_plan);
     } else {
-        str_add(out, "\n    early_stop = none\n");
+        str_printf(out, "    batch = %lld\n", (long long)c->batch);
     }
+    str_printf(out, "    epochs = %lld\n", (long long)c->epochs);
+    add_clip(c, out);
+    add_setting(out, "gradient_noise", &c->gradient_noise);
+    add_decay(c, out);
+    add_stops(c, out);
+    str_add(out, "    disturb_label = ");
+    add_number(out, c->disturb_label);
+    str_addc(out, '\n');
     str_printf(out, "    seed = %lld\n    metrics = [%s", (long long)c->seed, c->metric_accuracy ? "accuracy" : "");
     if (c->top_k > 0) {
         str_printf(out, "%stop_k(%lld)", c->metric_accuracy ? ", " : "", (long long)c->top_k);

@@ -1,11 +1,11 @@
 /* sections.h - what the files that check the init, data and train sections share: config.c, config_init.c,
- * config_data.c, config_train.c. */
+ * config_data.c, config_train.c, config_steps.c. */
 #ifndef NETC_SECTIONS_H
 #define NETC_SECTIONS_H
 
 #include "sema.h"
 
-enum { SETTINGS_MAX = 16 };
+enum { SETTINGS_MAX = 24 };
 
 struct Sections {
     Sema *s;
@@ -14,7 +14,9 @@ struct Sections {
     bool whole;                      /* the network has no error: its labels, shapes and outputs can be compared with */
     const Item *init, *data, *train; /* NULL: no such section */
     bool loss_given, metrics_given;
-    Loc loss_at, lr_at, rates_at; /* the value of loss; lr of the optimizer; the rates of a piecewise schedule */
+    Loc loss_at, optimizer_at, momentum_schedule_at; /* values of settings; file -1: not given, also below */
+    Loc lr_at, momentum_at;      /* of the optimizer */
+    Loc rates_at, momenta_at;    /* of piecewise schedules */
 };
 
 /* "none, center_image, scale" of a FormDef table. */
@@ -41,5 +43,17 @@ int64_t main_size(const Sections *cx);
 
 void read_init(Sections *cx);
 void finish_train(Sections *cx);
+
+/* Settings of config_steps.c, for the table of config_train.c. */
+void set_optimizer(Sections *cx, const SettingDef *def, const Val *v);
+void set_schedule(Sections *cx, const SettingDef *def, const Val *v);
+void set_momentum_schedule(Sections *cx, const SettingDef *def, const Val *v);
+void set_batch(Sections *cx, const SettingDef *def, const Val *v);
+void set_clip(Sections *cx, const SettingDef *def, const Val *v);
+void set_gradient_noise(Sections *cx, const SettingDef *def, const Val *v);
+void set_early_stop(Sections *cx, const SettingDef *def, const Val *v);
+void set_decay(Sections *cx, const SettingDef *def, const Val *v);
+extern const FormDef schedule_forms[], momentum_forms[], batch_forms[], clip_forms[], noise_forms[], stop_forms[], decay_forms[];
+void check_schedules(Sections *cx);
 
 #endif

@@ -1,59 +1,26 @@
-/* momentum.k.c - gradient descent with momentum in one pass over the elements begin..end of flat arrays, as PyTorch's
- * SGD(momentum):
- *   g = clip(clip_scale * grad) + decay * w,   velocity = MOMENTUM * velocity + g,   w -= lr * velocity
- * The velocity starts at zero. decay is the coupled L2 factor; clip limits to +-clip_value, and does nothing if
- * clip_value is 0. A NaN stays a NaN.
- * Real: K_MOMENTUM. No hooks. */
-#include "../simd.h"
+/* momentum.k.c - the rule of gradient descent with momentum, for optimizer.k.c, as PyTorch's SGD(momentum):
+ *   velocity = momentum * velocity + g,   w -= lr * velocity
+ * and with K_NESTEROV, for the weights at the point looked ahead to (Sutskever et al., "On the importance of
+ * initialization and momentum in deep learning", 2013):
+ *   w -= lr * (g + momentum * velocity)
+ * The velocity, the only state, starts at zero. Int: K_NESTEROV. */
+#include "../emitted.h"
 
-#include <math.h>
-
-#ifndef K_MOMENTUM
-#define K_MOMENTUM 0.9
-#endif
-#ifndef K_ARGS
-#define K_ARGS
-#define K_PASS
+#ifndef K_NESTEROV
+#define K_NESTEROV 1
 #endif
 
 /* kernel { */
-static inline vf k_get(const real *p, int lanes)
+static inline nt_rates k_rates(const nt_pass *p)
 {
-    return lanes == VL ? v_load(p) : v_load_n(p, lanes);
+    return (nt_rates){.lr = (real)p->lr, .momentum = (real)p->momentum};
 }
 
-static inline void k_put(real *p, vf v, int lanes)
+static inline vf k_rule(const nt_rates *r, vf w, vf g, real *velocity)
 {
-    if (lanes == VL)
-        v_store(p, v);
-    else
-        v_store_n(p, v, lanes);
+    const vf momentum = v_set1(r->momentum), u = v_fma(momentum, v_load(velocity), g);
+    v_store(velocity, u);
+    return v_fnma(v_set1(r->lr), K_NESTEROV ? v_fma(momentum, u, g) : u, w);
 }
 
-/* One step of `lanes` (1..VL) elements. */
-static inline void k_step(real *w, const real *grad, real *velocity, int lanes, vf lr, vf scale, vf limit, vf decay)
-{
-    const vf old = k_get(w, lanes);
-    const vf g = v_fma(decay, old, v_max(v_neg(limit), v_min(limit, v_mul(scale, k_get(grad, lanes)))));
-    const vf u = v_fma(v_set1((real)K_MOMENTUM), k_get(velocity, lanes), g);
-    k_put(velocity, u, lanes);
-    k_put(w, v_fnma(lr, u, old), lanes);
-}
-
-static void k_main(size_t begin, size_t end, real *restrict w, const real *restrict grad, real *restrict velocity,
-                   real lr, real clip_scale, real clip_value, real decay K_ARGS)
-{
-    const size_t size = 4096, chunks = (end - begin + size - 1) / size;
-    const vf rate = v_set1(lr), scale = v_set1(clip_scale), weight_decay = v_set1(decay);
-    const vf limit = v_set1(clip_value > 0 ? clip_value : (real)INFINITY);
-#pragma omp for schedule(static)
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        const size_t from = begin + chunk * size, to = end - from < size ? end : from + size;
-        size_t at = from;
-        for (; to - at >= VL; at += VL)
-            k_step(w + at, grad + at, velocity + at, VL, rate, scale, limit, weight_decay);
-        if (at < to)
-            k_step(w + at, grad + at, velocity + at, (int)(to - at), rate, scale, limit, weight_decay);
-    }
-}
 /* kernel } */

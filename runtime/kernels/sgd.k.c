@@ -1,52 +1,16 @@
-/* sgd.k.c - plain gradient descent in one pass over the elements begin..end of flat arrays, as PyTorch's SGD:
- *   g = clip(clip_scale * grad) + decay * w,   w -= lr * g
- * decay is the coupled L2 factor; clip limits to +-clip_value, and does nothing if clip_value is 0. A NaN stays a NaN.
- * No constants, no hooks. */
-#include "../simd.h"
-
-#include <math.h>
-
-#ifndef K_ARGS
-#define K_ARGS
-#define K_PASS
-#endif
+/* sgd.k.c - the rule of plain gradient descent, for optimizer.k.c: w - lr * g. */
+#include "../emitted.h"
 
 /* kernel { */
-static inline vf k_get(const real *p, int lanes)
+static inline nt_rates k_rates(const nt_pass *p)
 {
-    return lanes == VL ? v_load(p) : v_load_n(p, lanes);
+    return (nt_rates){.lr = (real)p->lr};
 }
 
-static inline void k_put(real *p, vf v, int lanes)
+static inline vf k_rule(const nt_rates *r, vf w, vf g, real *state)
 {
-    if (lanes == VL)
-        v_store(p, v);
-    else
-        v_store_n(p, v, lanes);
+    (void)state;
+    return v_fnma(v_set1(r->lr), g, w);
 }
 
-/* One step of `lanes` (1..VL) elements. */
-static inline void k_step(real *w, const real *grad, int lanes, vf lr, vf scale, vf limit, vf decay)
-{
-    const vf old = k_get(w, lanes);
-    const vf g = v_fma(decay, old, v_max(v_neg(limit), v_min(limit, v_mul(scale, k_get(grad, lanes)))));
-    k_put(w, v_fnma(lr, g, old), lanes);
-}
-
-static void k_main(size_t begin, size_t end, real *restrict w, const real *restrict grad, real lr, real clip_scale,
-                   real clip_value, real decay K_ARGS)
-{
-    const size_t size = 4096, chunks = (end - begin + size - 1) / size;
-    const vf rate = v_set1(lr), scale = v_set1(clip_scale), weight_decay = v_set1(decay);
-    const vf limit = v_set1(clip_value > 0 ? clip_value : (real)INFINITY);
-#pragma omp for schedule(static)
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        const size_t from = begin + chunk * size, to = end - from < size ? end : from + size;
-        size_t at = from;
-        for (; to - at >= VL; at += VL)
-            k_step(w + at, grad + at, VL, rate, scale, limit, weight_decay);
-        if (at < to)
-            k_step(w + at, grad + at, (int)(to - at), rate, scale, limit, weight_decay);
-    }
-}
 /* kernel } */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# training.sh NETC - two small models, with all that is random or keeps state: the same weights for any number of threads, and for a run
+# training.sh NETC - three small models, with all that is random or keeps state: the same weights for any number of threads, and for a run
 # that was interrupted and resumed as for one that was not; gradients agree with differences; samples are learnt by heart.
 set -eu
 netc=$(realpath "$1")
@@ -47,7 +47,7 @@ epochs_logged() {
     cat "$work/$model.parts/log.jsonl" 2>/dev/null | wc -l
 }
 
-for model in volume points; do
+for model in volume points course; do
     if [ $model = volume ]; then
         data="--data $work/data" epochs=8
     else

@@ -95,14 +95,16 @@ static const shape shortcut_resnet20 = {32, 32, 16, 16, 1, 2, 0, 16, 32,
 #define k_masked NAMED(CASE, _masked)
 #define k_run NAMED(CASE, _run)
 #define k_combine NAMED(CASE, _combine)
-#define k_get NAMED(CASE, _get)
-#define k_put NAMED(CASE, _put)
-#define k_step NAMED(CASE, _step)
+#define k_rates NAMED(CASE, _rates)
+#define k_rule NAMED(CASE, _rule)
+#define k_clipped NAMED(CASE, _clipped)
 
 /* Forward kernels write y, backward ones dx. */
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (size_t)(n) * K_Y_S + (h) * K_Y_R + (w) * K_Y_P + (c), v)
+
+enum { ELEMENTS = 8 << 20 }; /* of each buffer */
 
 #define CASE maxpool_vgg
 #define k pool_vgg
@@ -272,17 +274,27 @@ static const shape shortcut_resnet20 = {32, 32, 16, 16, 1, 2, 0, 16, 32,
 #include "../../runtime/kernels/bn_dx_sums.k.c"
 #undef CASE
 #undef k
+#define K_COUPLED 1
+#define K_NOISE 0
+#define K_CLIP_VALUE 0.0
+#define K_CLIP_SIGN 0.0
+#define K_SLOT (ELEMENTS + 256) /* c and d */
 #define CASE sgd
 #include "../../runtime/kernels/sgd.k.c"
+#include "../../runtime/kernels/optimizer.k.c"
 #undef CASE
 #define CASE momentum
+#define K_NESTEROV 0
 #include "../../runtime/kernels/momentum.k.c"
+#include "../../runtime/kernels/optimizer.k.c"
 #undef CASE
-#define CASE nesterov
-#include "../../runtime/kernels/nesterov.k.c"
+#define CASE adagrad
+#include "../../runtime/kernels/adagrad.k.c"
+#include "../../runtime/kernels/optimizer.k.c"
 #undef CASE
 #define CASE adam
 #include "../../runtime/kernels/adam.k.c"
+#include "../../runtime/kernels/optimizer.k.c"
 #undef CASE
 
 #undef K_ARGS
@@ -305,8 +317,6 @@ static const shape shortcut_resnet20 = {32, 32, 16, 16, 1, 2, 0, 16, 32,
 #include "../../runtime/kernels/channel_sum.k.c"
 #undef CASE
 #undef k
-
-enum { ELEMENTS = 8 << 20 }; /* of each buffer */
 
 static real *a, *b, *c, *d;
 static uint8_t *arg;
@@ -368,13 +378,19 @@ static void run_bn_sums_512(void) { bn_sums_512_main(32, b, a, c, c + 512, c + 1
 static void run_sum_16(void) { sum_16_main(128, c, d, a); }
 static void run_sum_512(void) { sum_512_main(32, c, d, a); }
 static void run_sum_4096(void) { sum_4096_main(64, c, d, a); }
-static void run_sgd_small(void) { sgd_main(0, 65000, a, b, 1e-9f, 1, 0, 0); }
-static void run_sgd(void) { sgd_main(0, ELEMENTS, a, b, 1e-9f, 1, 0, 0); }
-static void run_momentum_small(void) { momentum_main(0, 65000, a, b, c, 1e-9f, 1, 0, 1e-4f); }
-static void run_momentum(void) { momentum_main(0, ELEMENTS, a, b, c, 1e-9f, 1, 0, 1e-4f); }
-static void run_nesterov(void) { nesterov_main(0, ELEMENTS, a, b, c, 1e-9f, 1, 0, 1e-4f); }
-static void run_adam_small(void) { adam_main(0, 65000, a, b, c, d, 1e-9f, 1, 0, 0, 1); }
-static void run_adam(void) { adam_main(0, ELEMENTS, a, b, c, d, 1e-9f, 1, 0, 0, 1); }
+/* A pass of a rate too small to change anything. */
+static nt_pass update_pass(void)
+{
+    return (nt_pass){.params = a, .grads = b, .state = c, .lr = 1e-9, .momentum = 0.9, .clip_scale = 1, .update_step = 1};
+}
+
+static void run_sgd_small(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, 65024, 0, 0); }
+static void run_sgd(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, ELEMENTS, 0, 0); }
+static void run_momentum_small(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, 65024, 1e-4, 0); }
+static void run_momentum(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, ELEMENTS, 1e-4, 0); }
+static void run_adagrad(void) { const nt_pass p = update_pass(); adagrad_main(&p, 0, ELEMENTS, 1e-4, 0); }
+static void run_adam_small(void) { const nt_pass p = update_pass(); adam_main(&p, 0, 65024, 0, 0); }
+static void run_adam(void) { const nt_pass p = update_pass(); adam_main(&p, 0, ELEMENTS, 0, 0); }
 
 #define MAXPOOL_BYTES(n, shape) ((n) * (4.0 * (shape).x_s + 5.0 * (shape).y_s))
 #define POOL_BYTES(n, shape) ((n) * (4.0 * (shape).x_s + 4.0 * (shape).y_s))
@@ -478,7 +494,7 @@ int main(int argc, char **argv)
         {"sgd 8 M", 12.0 * ELEMENTS, run_sgd},
         {"momentum 65,000", 20.0 * 65000, run_momentum_small},
         {"momentum 8 M", 20.0 * ELEMENTS, run_momentum},
-        {"nesterov 8 M", 20.0 * ELEMENTS, run_nesterov},
+        {"adagrad 8 M", 20.0 * ELEMENTS, run_adagrad},
         {"adam 65,000", 28.0 * 65000, run_adam_small},
         {"adam 8 M", 28.0 * ELEMENTS, run_adam},
     };

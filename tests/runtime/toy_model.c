@@ -37,7 +37,7 @@ enum {
     ARENA = DX + IN
 };
 
-static const double drop_rate = 0.1, statistic_momentum = 0.1, momentum = 0.9, weight_decay = 1e-4;
+static const double drop_rate = 0.1, statistic_momentum = 0.1, weight_decay = 1e-4;
 
 /* dense1.weight and dense2.weight are stored in panels: the row of an input holds PANEL outputs side by side. */
 static size_t w1_at(int in, int out)
@@ -239,10 +239,8 @@ static void toy_update(nt_pass *p)
     for (int i = 0; i < TRAINABLE; i++) {
         int decays = (i >= W1 && i < B1) || (i >= W2 && i < B2);
         double g = (double)p->grads[i] * p->clip_scale;
-        if (p->clip_value > 0)
-            g = fmax(-p->clip_value, fmin(p->clip_value, g));
         g += decays * weight_decay * p->decay_scale * (double)p->params[i];
-        p->state[i] = (real)(momentum * (double)p->state[i] + g);
+        p->state[i] = (real)(p->momentum * (double)p->state[i] + g);
         p->params[i] -= (real)(p->lr * (double)p->state[i]);
     }
 }
@@ -298,14 +296,11 @@ static const nt_data_config data = {
 static const nt_train_config train_config = {
     .optimizer = "momentum",
     .lr = 0.1,
-    .weight_decay = 1e-4,
-    .schedule = NT_SCHED_COSINE,
-    .schedule_per_step = 1,
-    .cosine_final = 0.05,
+    .momentum = 0.9,
+    .schedule = {.kind = NT_SCHEDULE_COSINE, .final = 0.05, .per = NT_STEPS},
     .batch = 16,
     .epochs = 20,
-    .clip = NT_CLIP_NORM,
-    .clip_at = 5,
+    .clip = {.kind = NT_CLIP_NORM, .limit = 5},
     .seed = 7,
     .metric_accuracy = 1,
     .top_k = 2,
@@ -369,7 +364,9 @@ int main(int argc, char **argv)
     nt_train_config own = train_config;
     nt_model model = toy_model;
     const char *patience = getenv("TOY_PATIENCE");
-    own.patience = patience ? atoi(patience) : 0;
+    nt_stop stop = {.kind = NT_STOP_PATIENCE, .epochs = patience ? atoi(patience) : 0, .factor = 1};
+    own.stops = &stop;
+    own.n_stops = patience != NULL;
     model.train_config = &own;
     return nt_trainer_main(&model, &toy_model_double, argc, argv);
 }

@@ -552,7 +552,35 @@ OPTIMIZERS = [
     ("opt_nesterov", "optimizer = sgd(lr=0.1, momentum=0.9, nesterov=yes, weight_decay=0.01)",
      dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
     ("opt_adam", "optimizer = adam(lr=0.02, beta1=0.8, beta2=0.95, eps=1e-6, weight_decay=0.01)",
-     dict(adam=True, lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)),
+     dict(kind="Adam", lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)),
+    ("opt_adamw", "optimizer = adamw(lr=0.02, beta2=0.99, weight_decay=0.3)",
+     dict(kind="AdamW", lr=0.02, betas=(0.9, 0.99), weight_decay=0.3)),
+    ("opt_adagrad", "optimizer = adagrad(lr=0.1, eps=1e-3, weight_decay=0.01)",
+     dict(kind="Adagrad", lr=0.1, eps=1e-3, weight_decay=0.01)),
+    ("opt_adadelta", "optimizer = adadelta(lr=2, rho=0.8, eps=1e-3, weight_decay=0.01)",
+     dict(kind="Adadelta", lr=2, rho=0.8, eps=1e-3, weight_decay=0.01)),
+    ("opt_rmsprop", "optimizer = rmsprop(lr=0.02, rho=0.8, eps=1e-3, weight_decay=0.01)",
+     dict(kind="RMSprop", lr=0.02, alpha=0.8, eps=1e-3, weight_decay=0.01)),
+    ("opt_rmsprop_momentum", "optimizer = rmsprop(lr=0.02, momentum=0.7, eps=1e-3)",
+     dict(kind="RMSprop", lr=0.02, alpha=0.9, momentum=0.7, eps=1e-3)),
+    ("opt_l1", "optimizer = sgd(lr=0.1, momentum=0.9, l1=0.01)\n    decay = [out]",
+     dict(lr=0.1, momentum=0.9, l1=0.01, l1_on=("out.weight",))),
+    ("opt_decay_all", "optimizer = sgd(lr=0.1, weight_decay=0.1)\n    decay = all",
+     dict(lr=0.1, weight_decay=0.1, decay_all=True)),
+    ("opt_momentum_piecewise",
+     "optimizer = sgd(lr=0.1, momentum=0.5)\n    momentum_schedule = piecewise([4], [0.5, 0.9])",
+     dict(lr=0.1, momentum=0.5, momentum_at=lambda t: 0.5 if t < 4 else 0.9)),
+    ("opt_momentum_linear", "optimizer = nesterov(lr=0.1, momentum=0.5)\n    momentum_schedule = linear(0.9, 8)",
+     dict(lr=0.1, momentum=0.5, nesterov=True, momentum_at=lambda t: 0.5 + 0.4 * min(t / 8, 1))),
+    ("opt_power", "optimizer = sgd(lr=0.3)\n    schedule = power(3)", dict(lr=0.3, schedule=lambda t: 1 / (1 + t / 3))),
+    ("opt_exponential", "optimizer = sgd(lr=0.3)\n    schedule = exponential(6, per=step)",
+     dict(lr=0.3, schedule=lambda t: 0.1 ** (t / 6))),
+    ("opt_one_cycle", "optimizer = sgd(lr=0.05)\n    schedule = one_cycle(peak=8, final=0.1, rest=20%)",
+     dict(lr=0.05, schedule=lambda t: one_cycle(t / STEPS, 8, 0.1, 0.2))),
+    ("opt_warmup", "optimizer = sgd(lr=0.3)\n    schedule = [warmup(4), cosine]", dict(lr=0.3, warmup=4)),
+    ("opt_plateau", "optimizer = sgd(lr=3)\n    schedule = plateau(1, factor=0.5)",
+     dict(lr=3.0, plateau=dict(factor=0.5, patience=0, threshold=0))),
+    ("opt_clip_sign", "optimizer = sgd(lr=0.01)\n    clip = sign(2)", dict(lr=0.01, clip_sign=2)),
     ("opt_step", "optimizer = sgd(lr=0.2, momentum=0.5)\n    schedule = step(every=3, factor=0.5)",
      dict(lr=0.2, momentum=0.5, schedule=lambda t: 0.5 ** (t // 3))),
     ("opt_piecewise", "optimizer = sgd(lr=0.3)\n    schedule = piecewise([2, 7], [0.3, 0.1, 0.02], per=step)",
@@ -573,35 +601,75 @@ def normalised(n, x):
     return n.dense("out", torch.tanh(n.batchnorm("hidden.batchnorm", n.dense("hidden", x, 8, bias=False))), 3)
 
 
+def one_cycle(share, peak, final, rest):
+    end = 1 - rest
+    points = [(0, 1), (end / 2, peak), (end, 1), (1, final)]
+    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+        if share <= x1:
+            return y0 + (y1 - y0) * (share - x0) / (x1 - x0)
+
+
+def parameter_groups(params, decay, decay_all):
+    """What decays, and what does not: weights and vectors, unless all do."""
+    weights = [v for v in params.values() if v.dim() > 1 or decay_all]
+    vectors = [v for v in params.values() if v.dim() == 1 and not decay_all]
+    groups = [{"params": weights, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [g for g in groups if g["params"]]
+
+
+def clip(grads, norm=None, value=None, sign=None):
+    if norm is not None:
+        size = math.sqrt(sum(g.square().sum().item() for g in grads))
+        assert size > norm, "this clipping would do nothing"
+        for g in grads:
+            g.mul_(norm / size)
+    if value is not None:
+        assert max(g.abs().max().item() for g in grads) > value, "this clipping would do nothing"
+        for g in grads:
+            g.clamp_(-value, value)
+    if sign is not None:
+        assert min(g.abs().min().item() for g in grads) > 1e-6, "the sign of a gradient may depend on rounding"
+        for g in grads:
+            g.sign_().mul_(sign)
+
+
 def optimize(settings, network, x, target, params, stats):
     """Takes STEPS full-batch steps of PyTorch's own optimizer."""
-    settings = dict(settings)
-    schedule = settings.pop("schedule", lambda t: 1.0)
-    clip_norm, clip_value = settings.pop("clip_norm", None), settings.pop("clip_value", None)
-    kind = torch.optim.Adam if settings.pop("adam", False) else torch.optim.SGD
-    decay = settings.pop("weight_decay", 0.0)
+    s = dict(settings)
+    schedule, momentum_at = s.pop("schedule", None), s.pop("momentum_at", None)
+    clips = {k: s.pop("clip_" + k) for k in ("norm", "value", "sign") if "clip_" + k in s}
+    l1, l1_on = s.pop("l1", 0), s.pop("l1_on", ())
+    warmup, plateau = s.pop("warmup", 0), s.pop("plateau", None)
+    kind = getattr(torch.optim, s.pop("kind", "SGD"))
     n = Net(params, stats, None, x.dtype)
-    groups = [
-        {"params": [v for v in params.values() if v.dim() > 1], "weight_decay": decay},
-        {"params": [v for v in params.values() if v.dim() == 1], "weight_decay": 0.0},
-    ]
-    optimizer = kind(groups, **settings)
+    optimizer = kind(parameter_groups(params, s.pop("weight_decay", 0.0), s.pop("decay_all", False)), **s)
+    schedulers = torch.optim.lr_scheduler
+    scheduler = None
+    if schedule:
+        scheduler = schedulers.LambdaLR(optimizer, schedule)
+    if warmup:
+        rise = schedulers.LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+        rest = schedulers.CosineAnnealingLR(optimizer, STEPS - warmup)
+        scheduler = schedulers.SequentialLR(optimizer, [rise, rest], [warmup])
+    if plateau:
+        scheduler = schedulers.ReduceLROnPlateau(optimizer, **plateau)
     for t in range(STEPS):
         for group in optimizer.param_groups:
-            group["lr"] = settings["lr"] * schedule(t)
+            if momentum_at:
+                group["momentum"] = momentum_at(t)
         optimizer.zero_grad()
-        F.cross_entropy(network(n, x), target).backward()
-        grads = [p.grad for p in params.values()]
-        if clip_norm is not None:
-            norm = math.sqrt(sum(g.square().sum().item() for g in grads))
-            assert norm > clip_norm, "this clipping would do nothing"
-            for g in grads:
-                g.mul_(clip_norm / norm)
-        if clip_value is not None:
-            assert max(g.abs().max().item() for g in grads) > clip_value, "this clipping would do nothing"
-            for g in grads:
-                g.clamp_(-clip_value, clip_value)
+        loss = F.cross_entropy(network(n, x), target)
+        loss.backward()
+        clip([p.grad for p in params.values()], **clips)
+        for name in l1_on:
+            params[name].grad.add_(params[name].detach().sign(), alpha=l1)
         optimizer.step()
+        if plateau:
+            scheduler.step(loss.item())
+        elif scheduler:
+            scheduler.step()
+    if plateau:
+        assert optimizer.param_groups[0]["lr"] < s["lr"] / 3, "the rate should fall twice at least"
 
 
 def optimizer_fixture(name, keys, settings, out):
@@ -654,7 +722,7 @@ data {{
 train {{
     loss = cross_entropy
     {keys}
-    batch = {samples}
+    batch = all
     epochs = {STEPS}
 }}
 """)
