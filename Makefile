@@ -27,7 +27,7 @@ RUNTIME := $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))
 RUNTIME_OBJ := $(RUNTIME:%.c=$(BUILD)/%.o) $(BUILD)/double/gradcheck_double.o $(BUILD)/double/params.o
 EMBEDDED := $(sort $(wildcard runtime/*.h runtime/*.c runtime/kernels/*.k.c))
 
-.PHONY: all help deps test test-programs asan fuzz bless demo bench install uninstall clean
+.PHONY: all help deps test test-programs asan fuzz bless demo bench bench-peers install uninstall clean
 .DELETE_ON_ERROR:
 all: $(BUILD)/netc $(BUILD)/libnetc-runtime.a
 
@@ -210,14 +210,17 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh $(BUILD)/netc $(BUILD)/demo
 
-## make bench        trainers against PyTorch, if PYTHON has it
-BENCH := mlp_mnist lenet5 resnet20_cifar vgg_cifar
-bench: $(BENCH:%=$(BUILD)/bench/%)
-	$(PYTHON) tests/bench/run.py $(foreach m,$(BENCH),$(m)=$(BUILD)/bench/$(m))
-$(BUILD)/bench/%: examples/%.net all
-	@mkdir -p $(@D)
-	@echo '  NETC $<'
-	@$(BUILD)/netc build $< -o $@
+## make bench        trainers against what people would use instead: all of it takes hours, so give parts:
+##                   ARGS='--threads 1 --json one.json lenet5 alexnet', and see docs/performance.md
+PEERS := $(BUILD)/venv
+bench: all
+	$(firstword $(wildcard $(PEERS)/bin/python) $(PYTHON)) tests/bench/run.py --netc $(BUILD)/netc --work $(BUILD)/bench $(ARGS)
+
+## make bench-peers  installs these into build/venv: PyTorch, ONNX Runtime, OpenVINO, and TVM where there is a wheel
+bench-peers:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --upgrade torch numpy onnx onnxscript onnxruntime openvino
+	$(PEERS)/bin/pip install --upgrade apache-tvm || echo 'no wheel of TVM for this Python: the benchmark goes without'
 
 ## make install      to PREFIX (/usr/local), under DESTDIR
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/netc
