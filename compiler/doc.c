@@ -149,7 +149,7 @@ static void add_operator(Str *out, const OpDef *op)
     }
     if (op->traits & OP_LOSS) {
         Str section = {0};
-        str_printf(&section, "train { loss = %s }\n", op->name);
+        str_printf(&section, "train { loss = %s }\n", op->example);
         add_example(out, "dense(10)", section.data);
         str_free(&section);
     } else {

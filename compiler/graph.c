@@ -211,7 +211,8 @@ Graph *graph_build(Net *net, bool training, bool input_gradient)
             g->layer = net->outputs[t->head];
             Value *in[1] = {g->outputs[t->head]};
             const Node *def = in[0]->def;
-            if (def && (def->op->traits & OP_SOFTMAX) && (t->op->traits & OP_TAKES_SOFTMAX)) {
+            unsigned has = def ? def->op->traits : 0, takes = t->op->traits;
+            if ((has & OP_SOFTMAX && takes & OP_TAKES_SOFTMAX) || (has & OP_SIGMOID && takes & OP_TAKES_SIGMOID)) {
                 in[0] = def->in[0];
             }
             graph_node(g, t->op, t, in, 1);

@@ -91,9 +91,13 @@ struct Layer {
     Value *value;          /* while a graph is built: the value of its result */
 };
 
+typedef struct LossAttrs {
+    double parameter;      /* the loss's argument, if it has one: smoothing, delta */
+} LossAttrs;
+
 typedef struct LossTerm {
     const OpDef *op;       /* an operator with the `loss` trait */
-    void *attrs;
+    LossAttrs *attrs;
     int head;              /* index into net->outputs */
     double weight;
     Loc loc;

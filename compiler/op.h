@@ -101,17 +101,19 @@ typedef enum Trait {
     OP_FREE = 1 << 5,          /* in reports: has no memory of its own (views, what is fused) */
     OP_FLATTENS = 1 << 6,      /* changes only how a shape is seen */
     OP_LOSS = 1 << 7,          /* a loss of the train section */
-    OP_LABELS = 1 << 8,        /* a loss that compares with one class label a sample: it reads a vector of 2 values or more */
+    OP_LABELS = 1 << 8,        /* a loss of classes: it reads a vector of 2 values or more */
     OP_SOFTMAX = 1 << 9,       /* a softmax: a loss with OP_TAKES_SOFTMAX reads what it reads instead */
     OP_TAKES_SOFTMAX = 1 << 10,
-    OP_TAKES_VOLUME = 1 << 11  /* reads a flattened vector as the volume that it was, in place */
+    OP_TAKES_VOLUME = 1 << 11, /* reads a flattened vector as the volume that it was, in place */
+    OP_SIGMOID = 1 << 12,      /* a sigmoid: a loss with OP_TAKES_SIGMOID reads what it reads instead */
+    OP_TAKES_SIGMOID = 1 << 13
 } Trait;
 
 struct OpDef {
     const char *name;
     const char *summary;   /* one line; NULL: a graph operator that users never name */
     const char *doc;       /* Markdown paragraph: formula, source, notes */
-    const char *example;   /* a chain that compiles after input(8x8x4) */
+    const char *example;   /* a chain that compiles after input(8x8x4); of a loss, what the train section says */
     const char *kind;      /* heading of the reference: "layer", "activation", "merge", "loss" */
     const char *gradient_doc; /* one line: the derivative */
     unsigned traits;

@@ -1187,7 +1187,17 @@ static inline vf out_cross_entropy_masked(vf v, int c, vf other)
     return c + VL <= C ? v : v_select(v_lt(v_iota(), v_set1((real)(C - c))), v, other);
 }
 
-static void out_cross_entropy(int n, const real *restrict x, const int32_t *restrict labels, real *restrict loss_sample, real *restrict result)
+/* VL targets d from channel `c` on: of a dense vector, or, without one, of a label. */
+static inline vf out_cross_entropy_target(const real *target, int label, int c)
+{
+    enum { C = 10 };
+    if (target)
+        return c + VL <= C ? v_load(target + c) : v_load_n(target + c, C - c);
+    return v_select(v_eq(v_iota(), v_set1((real)(label - c))), v_set1(1), v_zero());
+}
+
+static void out_cross_entropy(int n, const real *restrict x, const int32_t *restrict labels, const real *restrict targets,
+                   real *restrict loss_sample, real *restrict result)
 {
     enum { H = 1, W = 1, C = 10, CP = 16, X_S = 16, X_R = 16, X_P = 16, WITH_GRAD = 1 };
     const real mean_scale = (real)(1.0 / ((double)n * H * W));
@@ -1196,9 +1206,10 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
         double loss = 0;
         real e[CP];
         for (int q = 0; q < H * W; q++) {
-            const int h = q / W, w = q % W, label = labels[i * H * W + q];
+            const int h = q / W, w = q % W, label = targets ? 0 : labels[i * H * W + q];
             const real *pixel = x + (size_t)i * X_S + h * X_R + w * X_P;
-            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero();
+            const real *target = targets ? targets + ((size_t)i * H * W + q) * C : NULL;
+            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero(), mass = v_zero(), dot = v_zero();
             for (int c = 0; c < CP; c += VL)
                 top = v_max(top, out_cross_entropy_masked(v_load(pixel + c), c, top));
             top = v_set1(v_hmax(top));
@@ -1209,18 +1220,23 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
                 sum = v_add(sum, v);
                 if (0.0 > 0)
                     total = v_add(total, out_cross_entropy_masked(d, c, v_zero()));
+                if (target) {
+                    const vf t = out_cross_entropy_target(target, label, c);
+                    mass = v_add(mass, t);
+                    dot = v_fma(t, out_cross_entropy_masked(d, c, v_zero()), dot);
+                }
             }
-            const real norm = v_sum(sum), m = v_hmax(top);
-            loss += log((double)norm) - (1 - 0.0) * (pixel[label] - m);
+            const real norm = v_sum(sum), hit = target ? v_sum(dot) : pixel[label] - v_hmax(top);
+            const real share = target ? (real)((1 - 0.0) * v_sum(mass) + 0.0) : 1; /* T */
+            loss += share * log((double)norm) - (1 - 0.0) * hit;
             if (0.0 > 0)
                 loss -= 0.0 / C * v_sum(total);
             if (WITH_GRAD) {
-                const vf scale = v_set1(mean_scale / norm), off = v_set1(mean_scale * (real)(0.0 / C));
-                const vf hit = v_set1(mean_scale * (real)(1 - 0.0));
+                const vf scale = v_set1(mean_scale * share / norm), off = v_set1(mean_scale * (real)(0.0 / C));
+                const vf factor = v_set1(mean_scale * (real)(1 - 0.0));
                 for (int c = 0; c < CP; c += VL) {
-                    const vf target = v_select(v_eq(v_iota(), v_set1((real)(label - c))), hit, v_zero());
-                    const vf p = v_mul(v_load(e + c), scale);
-                    const vf v = out_cross_entropy_masked(v_sub(p, v_add(target, off)), c, v_zero());
+                    const vf t = v_fma(factor, out_cross_entropy_target(target, label, c), off);
+                    const vf v = out_cross_entropy_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
                     {
                         const vf v0 = v;
                         const size_t place = (size_t)(i) * 16 + (size_t)(c);
@@ -3144,7 +3160,7 @@ static void run_losses(const nt_pass *p)
     (void)f;
     (void)w;
 
-    out_cross_entropy((int)n, a + n * T26_OUT, p->labels, p->loss_sample, a + n * T27_D_OUT);
+    out_cross_entropy((int)n, a + n * T26_OUT, p->labels, p->targets, p->loss_sample, a + n * T27_D_OUT);
     nt_lap(p, 8);
 }
 
@@ -3465,11 +3481,11 @@ static const nt_param params[] = {
 
 static const nt_head heads[] = {
     {.name = "out", .h = 1, .w = 1, .c = 10, .offset = T26_OUT, .infer_offset = I26_OUT,
-     .stride_sample = 16, .stride_row = 16, .stride_pixel = 16, .loss = 0, .probabilities = 0},
+     .stride_sample = 16, .stride_row = 16, .stride_pixel = 16, .loss = 0, .output = NT_OUTPUT_VALUES},
 };
 
 static const nt_loss losses[] = {
-    {.kind = NT_LOSS_CROSS_ENTROPY, .head = 0, .weight = 1.0},
+    {.kind = NT_LOSS_CROSS_ENTROPY, .head = 0, .weight = 1.0, .parameter = 0.0},
 };
 
 static const nt_augment augment[] = {

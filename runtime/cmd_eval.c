@@ -156,15 +156,15 @@ static void print_classes(const confusion *m, const nt_data *data, const nt_weig
 }
 
 static void print_text(const nt_model *model, const options *o, const nt_data *data, const nt_weights *weights,
-                       const nt_score *score, const confusion *confused)
+                       const nt_score *score, bool classes, const confusion *confused)
 {
     char number[32];
     printf("%s  %s samples", o->part, nt_format_count(number, score->samples));
     if (isfinite(nt_score_loss(score)))
         printf("  loss %.4f", nt_score_loss(score));
-    if (confused->counts)
+    if (classes)
         printf("  accuracy %.2f%%", 100 * nt_score_accuracy(score));
-    if (confused->counts && model->train_config->top_k > 0)
+    if (classes && model->train_config->top_k > 0)
         printf("  top-%d %.2f%%", model->train_config->top_k, 100 * (double)score->top / (double)score->samples);
     putchar('\n');
     if (confused->counts && confused->classes <= MOST_CLASS_LINES)
@@ -180,16 +180,16 @@ static bool run(const nt_model *model, const options *o, nt_engine *engine, cons
         return nt_fail(error, "the data has no %s samples", o->part);
     confusion confused = {.classes = engine->outputs};
     nt_score score;
-    if (engine->pass.labels && model->heads[0].h * model->heads[0].w == 1) {
+    if (engine->classes && confused.classes > 1) {
         confused.counts = calloc((size_t)confused.classes * (size_t)confused.classes, sizeof *confused.counts);
         if (!confused.counts)
             return nt_fail_memory(error, "the confusion matrix", (double)confused.classes * confused.classes * 8);
     }
     bool good = evaluate(engine, data, split, &score, &confused, error);
     if (good && o->json)
-        print_json(model, &score, confused.counts != NULL);
+        print_json(model, &score, engine->classes);
     else if (good)
-        print_text(model, o, data, weights, &score, &confused);
+        print_text(model, o, data, weights, &score, engine->classes, &confused);
     free(confused.counts);
     return good;
 }

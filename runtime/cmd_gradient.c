@@ -38,30 +38,28 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     return parsed;
 }
 
-static bool is_vector(const nt_model *model)
-{
-    return model->input_h == 1 && model->input_w == 1;
-}
-
-/* The shape of the batch's input, or of its gradient: N,C,H,W, or N,F where the network reads a vector. */
-static int input_dims(const nt_model *model, int64_t n, int64_t *dims)
+/* The shape of n samples in a file: N,C,H,W, or N,F of vectors. Returns how many dimensions that is. */
+static int sample_dims(int h, int w, int c, int64_t n, int64_t *dims)
 {
     dims[0] = n;
-    dims[1] = model->input_c;
-    dims[2] = model->input_h;
-    dims[3] = model->input_w;
-    return is_vector(model) ? 2 : 4;
+    dims[1] = c;
+    dims[2] = h;
+    dims[3] = w;
+    return h * w == 1 ? 2 : 4;
 }
 
-/* Channel-first to channel-last. */
-static void set_input(nt_engine *engine, const float *values, int64_t n)
+static int input_dims(const nt_model *model, int64_t n, int64_t *dims)
 {
-    const nt_model *model = engine->model;
-    size_t c = (size_t)model->input_c, pixels = (size_t)model->input_h * (size_t)model->input_w;
+    return sample_dims(model->input_h, model->input_w, model->input_c, n, dims);
+}
+
+/* Channel-first to channel-last, n samples of c channels. */
+static void channels_last(float *to, const float *from, int64_t n, size_t c, size_t pixels)
+{
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t k = 0; k < c; k++)
             for (size_t p = 0; p < pixels; p++)
-                engine->input[(i * pixels + p) * c + k] = values[(i * c + k) * pixels + p];
+                to[(i * pixels + p) * c + k] = from[(i * c + k) * pixels + p];
 }
 
 static bool set_labels(nt_engine *engine, const nt_tensors *batch, const float *values, int64_t n, nt_error *error)
@@ -79,15 +77,15 @@ static bool set_labels(nt_engine *engine, const nt_tensors *batch, const float *
 
 static bool set_target(nt_engine *engine, const nt_tensors *batch, const nt_tensor *target, int64_t n, nt_error *error)
 {
-    char shape[NT_DIMS_TEXT];
-    bool vectors = target->n_dims == 2 && target->dims[1] == engine->outputs;
-    if (!(target->n_dims == 1 || vectors) || target->dims[0] != n)
-        return nt_fail(error, "%s: target is %s; for %lld inputs it should be [%lld] or [%lld, %d]", batch->path,
-                       nt_dims_text(shape, target->dims, target->n_dims), (long long)n, (long long)n, (long long)n,
-                       engine->outputs);
-    if (vectors && nt_model_classifies(engine->model))
-        return nt_fail(error, "%s: target has vectors, cross entropy needs class numbers: [%lld]", batch->path,
-                       (long long)n);
+    char shape[NT_DIMS_TEXT], want[NT_DIMS_TEXT];
+    const nt_head *head = &engine->model->heads[0];
+    int64_t dims[4];
+    int n_dims = sample_dims(head->h, head->w, head->c, n, dims);
+    bool dense = target->n_dims == n_dims && memcmp(dims, target->dims, (size_t)n_dims * sizeof *dims) == 0;
+    if (!dense && (target->n_dims != 1 || target->dims[0] != n))
+        return nt_fail(error, "%s: target is %s; for %lld inputs it should be [%lld] or %s", batch->path,
+                       nt_dims_text(shape, target->dims, target->n_dims), (long long)n, (long long)n,
+                       nt_dims_text(want, dims, n_dims));
     float *values = calloc(target->count + 1, sizeof *values);
     if (!values || !nt_tensor_floats(target, values)) {
         free(values);
@@ -96,8 +94,8 @@ static bool set_target(nt_engine *engine, const nt_tensors *batch, const nt_tens
     engine->pass.labels = NULL;
     engine->pass.targets = NULL;
     bool good = true;
-    if (vectors) {
-        memcpy(engine->targets, values, target->count * sizeof *values);
+    if (dense) {
+        channels_last(engine->targets, values, n, (size_t)head->c, (size_t)head->h * (size_t)head->w);
         engine->pass.targets = engine->targets;
     } else if (engine->outputs == 1 && !nt_model_classifies(engine->model)) {
         memcpy(engine->targets, values, target->count * sizeof *values);
@@ -136,7 +134,7 @@ static bool load_batch(nt_engine *engine, const nt_model *model, const char *pat
     if (good) {
         engine->pass.n = (int)n;
         engine->pass.random = 0;
-        set_input(engine, values, n);
+        channels_last(engine->input, values, n, (size_t)model->input_c, (size_t)model->input_h * (size_t)model->input_w);
         good = set_target(engine, &batch, target, n, error);
     }
     free(values);

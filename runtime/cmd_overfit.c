@@ -86,7 +86,7 @@ static int learn(const options *o, nt_engine *engine, const nt_data *data, const
                  uint64_t seed, double lr, nt_error *error)
 {
     const nt_train_config *config = engine->model->train_config;
-    bool classes = engine->pass.labels != NULL;
+    bool classes = engine->classes;
     nt_score score = {0};
     double first_loss = 0;
     engine->pass.seed = seed;

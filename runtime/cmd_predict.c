@@ -107,6 +107,9 @@ static bool predict_file(const options *o, const char *path, nt_engine *engine, 
 {
     const nt_head *head = &engine->model->heads[0];
     bool classes = nt_model_classifies(engine->model) && head->h * head->w == 1, good;
+    /* what binary cross entropy trained are probabilities behind a sigmoid, which may not be in the network */
+    bool sigmoid = head->loss >= 0 && engine->model->losses[head->loss].kind == NT_LOSS_BINARY_CROSS_ENTROPY &&
+                   head->output != NT_OUTPUT_SIGMOID;
     int n = engine->outputs;
     nt_epoch epoch;
     nt_score score = {0};
@@ -118,8 +121,10 @@ static bool predict_file(const options *o, const char *path, nt_engine *engine, 
         char name[512];
         nt_engine_infer_batch(engine, &epoch, first, 1, &score);
         nt_head_values(engine, head, head->infer_offset, 0, values);
-        if (classes && !head->probabilities)
+        if (classes && head->output != NT_OUTPUT_SOFTMAX)
             nt_softmax(values, n);
+        for (int i = 0; i < n && sigmoid; i++)
+            values[i] = 1 / (1 + exp(-values[i]));
         sample_name(name, sizeof name, path, first, data->test.count);
         if (!o->json)
             print_text(name, o, values, n, classes, data, weights);

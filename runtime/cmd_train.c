@@ -355,7 +355,7 @@ static double rate_at(const trainer *t, nt_position at)
 
 static bool with_accuracy(const trainer *t)
 {
-    return t->engine.pass.labels != NULL;
+    return t->engine.classes;
 }
 
 static double accuracy(const trainer *t, const nt_score *score)

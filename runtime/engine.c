@@ -1,6 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
+#include "loss.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,11 +105,25 @@ nt_data_request nt_engine_request(const nt_model *model, const char *path, unsig
     };
 }
 
+/* Whether a target vector stands for a class: shares of classes, or yes and no as 1 and 0. */
+static bool targets_are_classes(const nt_model *model)
+{
+    for (int i = 0; i < model->n_losses; i++) {
+        const nt_loss *loss = &model->losses[i];
+        if (loss->head == 0 && (loss->kind == NT_LOSS_CROSS_ENTROPY ||
+                                (loss->kind == NT_LOSS_BINARY_CROSS_ENTROPY && model->heads[0].c == 1)))
+            return true;
+    }
+    return false;
+}
+
 void nt_engine_use_data(nt_engine *engine, const nt_data *data)
 {
     const nt_part *part = data->train_part.count > 0 ? &data->train_part : &data->test_part;
+    const nt_head *head = &engine->model->heads[0];
     engine->pass.labels = part->labels ? engine->labels : NULL;
     engine->pass.targets = part->targets ? engine->targets : NULL;
+    engine->classes = head->h * head->w == 1 && (part->labels || (part->targets && targets_are_classes(engine->model)));
 }
 
 /* -- Losses and metrics ------------------------------------------------------------------------------------------ */
@@ -150,47 +166,20 @@ void nt_softmax(double *values, int n)
 }
 
 /* How many outputs beat the right one; of equals the first wins. An output that is not a number beats everything, so
- * that a broken model is never right. */
+ * that a broken model is never right. One output tells two classes apart: above one half, or above 0 before the sigmoid,
+ * it says 1. */
 static int rank_of(const nt_engine *engine, size_t offset, int sample, int label)
 {
     const nt_head *head = &engine->model->heads[0];
     const real *values = head_pixel(engine, head, offset, sample, 0, 0);
     int rank = 0;
+    if (head->c == 1) {
+        const real border = head->output == NT_OUTPUT_SIGMOID ? (real)0.5 : 0;
+        return !(label ? values[0] > border : values[0] <= border);
+    }
     for (int i = 0; i < head->c; i++)
         rank += i != label && !(values[i] < values[label]) && (values[i] != values[label] || i < label);
     return rank;
-}
-
-/* -log(softmax(values)[label]), or -log(values[label]) where the head gives probabilities. */
-static double cross_entropy(const nt_head *head, const real *values, int label)
-{
-    if (head->probabilities)
-        return -log(fmax((double)values[label], 1e-45)); /* the smallest float: not infinite */
-    double largest = -INFINITY, sum = 0;
-    for (int i = 0; i < head->c; i++)
-        largest = fmax(largest, (double)values[i]);
-    for (int i = 0; i < head->c; i++)
-        sum += exp((double)values[i] - largest);
-    return log(sum) + largest - (double)values[label];
-}
-
-/* Half the squared distance to the target vector, or to the one-hot vector of the label. */
-static double squared_error(const nt_engine *engine, const nt_head *head, int sample)
-{
-    const nt_pass *pass = &engine->pass;
-    const real *target = pass->targets ? pass->targets + (size_t)sample * (size_t)head_size(head) : NULL;
-    double sum = 0;
-    int k = 0;
-    for (int y = 0; y < head->h; y++)
-        for (int x = 0; x < head->w; x++) {
-            const real *pixel = head_pixel(engine, head, head->infer_offset, sample, y, x);
-            for (int c = 0; c < head->c; c++, k++) {
-                double wanted = target ? (double)target[k] : k == pass->labels[sample];
-                double difference = (double)pixel[c] - wanted;
-                sum += difference * difference / 2;
-            }
-        }
-    return sum;
 }
 
 /* The loss as training defines it, of the heads that inference computes. */
@@ -203,11 +192,10 @@ static double inference_loss(const nt_engine *engine, int sample)
         const nt_head *head = &model->heads[loss->head];
         if (head->infer_offset == SIZE_MAX)
             continue;
-        if (loss->kind == NT_LOSS_MSE)
-            sum += loss->weight * squared_error(engine, head, sample);
-        else
-            sum += loss->weight * cross_entropy(head, head_pixel(engine, head, head->infer_offset, sample, 0, 0),
-                                                engine->pass.labels[sample]);
+        const nt_pass *pass = &engine->pass;
+        const real *target = pass->targets ? pass->targets + (size_t)sample * (size_t)head_size(head) : NULL;
+        sum += loss->weight * nt_loss_value(loss, head, head_pixel(engine, head, head->infer_offset, sample, 0, 0),
+                                            engine->labels[sample], target);
     }
     return sum;
 }
@@ -225,10 +213,25 @@ static void add_ranks(const nt_engine *engine, nt_score *score)
 /* Ranks of the whole batch; called by the team. */
 static void rank_batch(nt_engine *engine, size_t offset)
 {
-    bool classes = engine->pass.labels && engine->model->heads[0].h * engine->model->heads[0].w == 1;
 #pragma omp for schedule(static)
     for (int i = 0; i < engine->pass.n; i++)
-        engine->sample_rank[i] = classes ? rank_of(engine, offset, i, engine->labels[i]) : -1;
+        engine->sample_rank[i] = engine->classes ? rank_of(engine, offset, i, engine->labels[i]) : -1;
+}
+
+/* Loads samples first .. first+n-1, with the classes that target vectors stand for; called by the team. */
+static void load_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n)
+{
+    nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+    if (!engine->classes || !engine->pass.targets)
+        return;
+#pragma omp for schedule(static)
+    for (int i = 0; i < n; i++) {
+        const float *target = engine->targets + (size_t)i * (size_t)engine->outputs;
+        int largest = engine->outputs == 1 && target[0] > 0.5f;
+        for (int k = 1; k < engine->outputs; k++)
+            largest = target[k] > target[largest] ? k : largest;
+        engine->labels[i] = largest;
+    }
 }
 
 /* -- Steps ------------------------------------------------------------------------------------------------------- */
@@ -338,7 +341,7 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
         engine->pass.labels = engine->taught;
 #pragma omp parallel num_threads(engine->threads)
     {
-        nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+        load_batch(engine, epoch, first, n);
         if (disturb)
             disturb_labels(engine, first, n);
         step_in_team(engine, &shared);
@@ -360,7 +363,7 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
     bool judged = engine->pass.labels || engine->pass.targets;
 #pragma omp parallel num_threads(engine->threads)
     {
-        nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+        load_batch(engine, epoch, first, n);
         engine->model->infer(&engine->pass);
         rank_batch(engine, engine->model->heads[0].infer_offset);
 #pragma omp for schedule(static)

@@ -17,8 +17,9 @@ typedef struct nt_engine {
     int outputs;            /* of the main head: h*w*c */
     nt_pass pass;           /* its blocks and buffers belong to the engine */
     float *input;           /* batch * h*w*c */
-    int32_t *labels;        /* batch */
+    int32_t *labels;        /* batch; with `classes` also where the data has targets: the largest of each */
     int32_t *taught;        /* batch: labels as training is told them, some disturbed */
+    bool classes;           /* the data tells each sample's class, so that there is an accuracy */
     float *targets;         /* batch * outputs */
     double *sample_loss;    /* batch: losses at inference */
     int *sample_rank;       /* batch: the right class's place among the outputs, 0 the largest; -1 without a label */
@@ -42,7 +43,7 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
                     nt_error *error);
 void nt_engine_free(nt_engine *engine);
 
-/* Whether the model has classes, which accuracy needs: some loss reads class indices. */
+/* Whether the model's outputs are classes of which one is right: some loss is cross entropy. */
 bool nt_model_classifies(const nt_model *model);
 
 /* What to ask the data for, with the model's configuration. */

@@ -49,6 +49,8 @@ typedef struct nt_param {
     float decay;          /* factor on weight_decay: 1, or 0 for what does not decay */
 } nt_param;
 
+typedef enum nt_output { NT_OUTPUT_VALUES, NT_OUTPUT_SOFTMAX, NT_OUTPUT_SIGMOID } nt_output;
+
 typedef struct nt_head {
     const char *name;     /* label of the output */
     int h, w, c;          /* shape; a vector is 1x1xc */
@@ -56,15 +58,23 @@ typedef struct nt_head {
     size_t infer_offset;  /* SIZE_MAX: infer() does not compute this head (an auxiliary one) */
     int stride_sample, stride_row, stride_pixel; /* elements between samples, rows, pixels; channels are contiguous */
     int loss;             /* index into losses of this head's first term, or -1 */
-    int probabilities;    /* 1: infer() leaves probabilities here (the network ends in softmax), 0: values before any softmax */
+    nt_output output;     /* what the values that infer() leaves here have been through */
 } nt_head;
 
-typedef enum nt_loss_kind { NT_LOSS_CROSS_ENTROPY, NT_LOSS_MSE } nt_loss_kind;
+typedef enum nt_loss_kind {
+    NT_LOSS_CROSS_ENTROPY,        /* softmax and log-likelihood; parameter: smoothing */
+    NT_LOSS_BINARY_CROSS_ENTROPY, /* sigmoid and log-likelihood of each value */
+    NT_LOSS_MSE,                  /* half the sum of squares */
+    NT_LOSS_SQUARED_ERROR,        /* the sum of squares */
+    NT_LOSS_HUBER,                /* parameter: delta */
+    NT_LOSS_SMOOTH_L1             /* parameter: delta */
+} nt_loss_kind;
 
 typedef struct nt_loss {
     nt_loss_kind kind;
     int head;
     double weight;
+    double parameter; /* see nt_loss_kind; else 0 */
 } nt_loss;
 
 typedef enum nt_source_kind {
@@ -211,8 +221,8 @@ typedef struct nt_pass {
     int n;                   /* samples in this batch */
     real *params, *grads, *state, *arena;
     const real *input;       /* n samples of h*w*c values, dense, height-width-channel */
-    const int32_t *labels;   /* n class indices, for cross_entropy; or NULL */
-    const real *targets;     /* n dense vectors, for mse; or NULL: one-hot of labels */
+    const int32_t *labels;   /* n class indices; or NULL, with targets */
+    const real *targets;     /* n dense vectors or volumes; or NULL: one-hot of labels */
     uint64_t seed, step;     /* keys of the random streams (dropout) of this step */
     int random;              /* 0: dropout passes everything on (gradient, gradcheck) */
     real *loss_sample;       /* n values, written by the training pass: each sample's weighted loss */

@@ -520,6 +520,13 @@ static void describe_params(Emit *e, Ct *out)
     ct_blank(out);
 }
 
+/* What made the values that inference leaves in a head: the end of NT_OUTPUT_... */
+static const char *head_output(const Value *v)
+{
+    unsigned traits = v && v->def ? v->def->op->traits : 0;
+    return traits & OP_SOFTMAX ? "SOFTMAX" : traits & OP_SIGMOID ? "SIGMOID" : "VALUES";
+}
+
 static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
 {
     const Net *net = e->net;
@@ -542,17 +549,18 @@ static void describe_heads(Emit *e, Ct *out, Graph *train, Graph *infer)
         ct_line(heads, "{.name = %s, .h = %lld, .w = %lld, .c = %lld, .offset = %s, .infer_offset = %s,",
                 c_string(e->arena, net->outputs[i]->name), (long long)t->shape.h, (long long)t->shape.w, (long long)t->shape.c, train_at,
                 infer_at);
-        ct_line(heads, " .stride_sample = %lld, .stride_row = %lld, .stride_pixel = %lld, .loss = %d, .probabilities = %d},",
+        ct_line(heads, " .stride_sample = %lld, .stride_row = %lld, .stride_pixel = %lld, .loss = %d, .output = NT_OUTPUT_%s},",
                 (long long)t->layout.sample, (long long)t->layout.row, (long long)t->layout.pixel, loss,
-                v && v->def && (v->def->op->traits & OP_SOFTMAX) ? 1 : 0);
+                head_output(v));
     }
     ct_blank(out);
     if (net->n_losses > 0) {
         Ct *losses = ct_table(out, "static const nt_loss losses[] =");
         for (int i = 0; i < net->n_losses; i++) {
             const LossTerm *t = &net->losses[i];
-            ct_line(losses, "{.kind = %s, .head = %d, .weight = %s},", c_upper(e->arena, arena_printf(e->arena, "NT_LOSS_%s", t->op->name)),
-                    t->head, c_real(e->arena, t->weight));
+            const char *kind = c_upper(e->arena, arena_printf(e->arena, "NT_LOSS_%s", t->op->name));
+            ct_line(losses, "{.kind = %s, .head = %d, .weight = %s, .parameter = %s},", kind, t->head, c_real(e->arena, t->weight),
+                    c_real(e->arena, t->attrs->parameter));
         }
         ct_blank(out);
     }

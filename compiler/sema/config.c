@@ -323,6 +323,7 @@ void sema_sections(Sema *s, const Ast *ast, Scope *scope)
         .momentum_at = nowhere,
         .rates_at = nowhere,
         .momenta_at = nowhere,
+        .accuracy_at = nowhere,
     };
     cx.whole = s->diags->errors == 0 && s->net->input && s->net->n_outputs > 0;
     if (cx.whole) {

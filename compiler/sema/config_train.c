@@ -23,7 +23,6 @@ static const OpDef *find_loss(const char *name)
 
 static void unknown_loss(LossWalk *w, Loc at, const char *name)
 {
-    static const char *const later[] = {"binary_cross_entropy", "squared_error", "smooth_l1", "huber", NULL};
     const char *names[32];
     int n = 0;
     for (int i = 0; op_registry[i] && n < 32; i++) {
@@ -31,7 +30,7 @@ static void unknown_loss(LossWalk *w, Loc at, const char *name)
             names[n++] = op_registry[i]->name;
         }
     }
-    unknown_form(w->cx, at, "loss", name, names, n, later);
+    unknown_form(w->cx, at, "loss", name, names, n, NULL);
 }
 
 /* The output that a loss reads, by its name; -1: reported. */
@@ -61,6 +60,20 @@ static int find_head(LossWalk *w, const Expr *name)
     return -1;
 }
 
+/* A loss of classes ends in a softmax of its own, binary cross entropy in a sigmoid: behind the other one they hardly learn. */
+static void warn_of_other_end(LossWalk *w, const LossTerm *t, const Layer *head)
+{
+    bool softmax = (head->op->traits & OP_SOFTMAX) && (t->op->traits & OP_TAKES_SIGMOID);
+    bool sigmoid = (head->op->traits & OP_SIGMOID) && (t->op->traits & OP_TAKES_SOFTMAX);
+    if (softmax || sigmoid) {
+        Diag *d = diag_warning(w->cx->s->diags, t->loc, "%s applies a %s to its input, and that has been through a %s already",
+                               t->op->name, softmax ? "sigmoid" : "softmax", head->op->name);
+        diag_note(w->cx->s->diags, d, head->loc, "the output is here");
+        diag_help(w->cx->s->diags, d, "end the network before the %s, or write loss = %s", head->op->name,
+                  softmax ? "cross_entropy" : "binary_cross_entropy");
+    }
+}
+
 static bool loss_fits(LossWalk *w, const LossTerm *t)
 {
     const Net *net = w->cx->s->net;
@@ -75,10 +88,19 @@ static bool loss_fits(LossWalk *w, const LossTerm *t)
             return false;
         }
     }
+    Shape out = head->out;
+    warn_of_other_end(w, t, head);
     if (!(t->op->traits & OP_LABELS)) {
+        if (!shape_equal(out, main_output(w->cx)->out)) {
+            Diag *d = diag_error(ds, t->loc, "%s gives %s and %s gives %s, but both are compared with the same targets", name,
+                                 shape_text(w->cx->s->arena, out), net->output_names[0],
+                                 shape_text(w->cx->s->arena, main_output(w->cx)->out));
+            diag_note(ds, d, head->loc, "%s is here", name);
+            diag_note(ds, d, main_output(w->cx)->loc, "%s is here", net->output_names[0]);
+            return false;
+        }
         return true;
     }
-    Shape out = head->out;
     if (out.h * out.w != 1 || out.c < 2) {
         Diag *d =
             diag_error(ds, t->loc, "%s reads a vector with a value for each of at least 2 classes, and %s gives %s",
@@ -123,7 +145,7 @@ static void add_term(LossWalk *w, const Expr *e, double weight)
         n_args--;
     }
     Loc *locs = arena_array(cx->s->arena, (size_t)attr_count(t.op->attrs) + 1, sizeof *locs);
-    t.attrs = arena_alloc(cx->s->arena, t.op->attrs_size + 1);
+    t.attrs = arena_alloc(cx->s->arena, sizeof *t.attrs);
     bool ok = sema_attrs(cx->s, cx->scope, t.op->name, t.op->attrs, t.attrs, locs, args, n_args, e->loc);
     if (!(weight >= 1e-9 && weight <= 1e9)) {
         diag_error(ds, e->loc, "the weight of a loss must lie between 1e-9 and 1e9, and this one's is %.10g",
@@ -211,7 +233,7 @@ static void default_loss(Sections *cx)
     Loc *locs = arena_array(cx->s->arena, (size_t)attr_count(op->attrs) + 1, sizeof *locs);
     LossTerm *t = arena_alloc(cx->s->arena, sizeof *t);
     *t = (LossTerm){.op = op, .weight = 1, .loc = main_output(cx)->loc};
-    t->attrs = arena_alloc(cx->s->arena, op->attrs_size + 1);
+    t->attrs = arena_alloc(cx->s->arena, sizeof *t->attrs);
     sema_attrs(cx->s, cx->scope, op->name, op->attrs, t->attrs, locs, NULL, 0, t->loc);
     cx->s->net->losses = t;
     cx->s->net->n_losses = 1;
@@ -277,10 +299,21 @@ static const AttrDef top_k_attrs[] = {
     {0},
 };
 static const FormDef metric_forms[] = {
-    {"accuracy", METRIC_ACCURACY, NULL, "share of samples whose class has the largest output"},
+    {"accuracy", METRIC_ACCURACY, NULL,
+     "share of samples whose class has the largest output; of one output with binary_cross_entropy, on the right side of 1/2"},
     {"top_k", METRIC_TOP_K, top_k_attrs, "share of samples whose class is among the k largest outputs"},
     {0},
 };
+
+static void one_value(Sections *cx, Loc at, const char *metric)
+{
+    Diag *d = diag_error(cx->s->diags, at, "%s needs classes to tell apart, and %s gives one value", metric,
+                         cx->s->net->output_names[0]);
+    diag_note(cx->s->diags, d, main_output(cx)->loc, "the output is here");
+    if (strcmp(metric, "accuracy") == 0) {
+        diag_help(cx->s->diags, d, "one value tells two classes apart with loss = binary_cross_entropy");
+    }
+}
 
 static bool metric_fits(Sections *cx, const Val *item, const FormDef *form, int64_t k)
 {
@@ -288,10 +321,12 @@ static bool metric_fits(Sections *cx, const Val *item, const FormDef *form, int6
         return true;
     }
     Diags *ds = cx->s->diags;
-    const char *name = cx->s->net->output_names[0];
+    if (form->kind == METRIC_ACCURACY) {
+        cx->accuracy_at = item->loc; /* whether one value can have it depends on the loss: finish_train */
+        return true;
+    }
     if (main_size(cx) < 2) {
-        Diag *d = diag_error(ds, item->loc, "%s needs classes to tell apart, and %s gives one value", form->name, name);
-        diag_note(ds, d, main_output(cx)->loc, "the output is here");
+        one_value(cx, item->loc, form->name);
         return false;
     }
     if (form->kind == METRIC_TOP_K && k > main_size(cx)) {
@@ -459,7 +494,14 @@ void finish_train(Sections *cx)
     if (cx->train && net->n_losses > 0 && cx->s->diags->errors == 0) {
         warn_untrained(cx);
     }
-    for (int i = 0; i < net->n_losses && !cx->metrics_given; i++) {
-        c->metric_accuracy |= net->losses[i].head == 0 && (net->losses[i].op->traits & OP_LABELS);
+    bool classes = main_size(cx) > 1 && cx->metrics_given;
+    for (int i = 0; i < net->n_losses; i++) {
+        unsigned traits = net->losses[i].op->traits;
+        bool two_classes = main_size(cx) == 1 && (traits & OP_TAKES_SIGMOID);
+        classes |= net->losses[i].head == 0 && ((traits & OP_LABELS) || two_classes);
     }
+    if (cx->accuracy_at.file >= 0 && !classes) {
+        one_value(cx, cx->accuracy_at, "accuracy");
+    }
+    c->metric_accuracy |= classes && !cx->metrics_given;
 }

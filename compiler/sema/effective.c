@@ -220,9 +220,17 @@ static void add_loss(const Net *net, Str *out)
             str_addc(out, '*');
         }
         str_add(out, t->op->name);
+        const char *between = "(";
         if (net->n_outputs > 1) {
-            str_printf(out, "(%s)", net->output_names[t->head]);
+            str_printf(out, "(%s", net->output_names[t->head]);
+            between = ", ";
         }
+        if (t->op->attrs) {
+            str_printf(out, "%s%s=", between, t->op->attrs->name);
+            add_number(out, t->attrs->parameter);
+            between = ", ";
+        }
+        str_add(out, *between == ',' ? ")" : "");
     }
     str_addc(out, '\n');
 }

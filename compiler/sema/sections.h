@@ -17,6 +17,7 @@ struct Sections {
     Loc loss_at, optimizer_at, momentum_schedule_at; /* values of settings; file -1: not given, also below */
     Loc lr_at, momentum_at;      /* of the optimizer */
     Loc rates_at, momenta_at;    /* of piecewise schedules */
+    Loc accuracy_at;             /* in the list of metrics */
 };
 
 /* "none, center_image, scale" of a FormDef table. */

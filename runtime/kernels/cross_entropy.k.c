@@ -1,12 +1,13 @@
-/* cross_entropy.k.c - softmax and cross entropy of class labels fused, loss and gradient in one go. Per sample, with
- * t[c] the target (1 - SMOOTHING) [c is the label] + SMOOTHING/C and the mean taken over the sample's H*W pixels (one
- * for a vector):
- *   loss_sample += WEIGHT * mean of (log sum over j of e^x[j] - sum over c of t[c] x[c])
- *   dx = WEIGHT/(n*H*W) * (softmax(x) - t)
- * so that dx is the gradient of the batch's mean. As PyTorch's cross_entropy.
+/* cross_entropy.k.c - softmax and cross entropy fused, loss and gradient in one go. Per sample, with t[c] the target
+ * (1 - SMOOTHING) d[c] + SMOOTHING/C, T the sum of t, and the mean taken over the sample's H*W pixels (one for a
+ * vector):
+ *   loss_sample += WEIGHT * mean of (T log sum over j of e^x[j] - sum over c of t[c] x[c])
+ *   dx = WEIGHT/(n*H*W) * (T softmax(x) - t)
+ * so that dx is the gradient of the batch's mean. d is 1 at the label, or a vector. As PyTorch's cross_entropy.
  *
  *   x             K_H x K_W pixels of logits, strides K_X_S, K_X_R, K_X_P; padded lanes are ignored
- *   labels        n*H*W class indices, each in 0..K_C-1 (the caller has checked them)
+ *   labels        n*H*W class indices, each in 0..K_C-1 (the caller has checked them); not used with targets
+ *   targets       n dense samples of H*W*C values d; or NULL: labels count
  *   loss_sample   n values that the loss is added to
  *   K_STORE(v, n, h, w, c)   takes VL channels of dx, padded lanes zero; not reached with K_WITH_GRAD 0, which
  *                            computes the loss only
@@ -45,7 +46,16 @@ static inline vf k_masked(vf v, int c, vf other)
     return c + VL <= K_C ? v : v_select(v_lt(v_iota(), v_set1((real)(K_C - c))), v, other);
 }
 
-static void k_main(int n, const real *restrict x, const int32_t *restrict labels, real *restrict loss_sample K_ARGS)
+/* VL targets d from channel `c` on: of a dense vector, or, without one, of a label. */
+static inline vf k_target(const real *target, int label, int c)
+{
+    if (target)
+        return c + VL <= K_C ? v_load(target + c) : v_load_n(target + c, K_C - c);
+    return v_select(v_eq(v_iota(), v_set1((real)(label - c))), v_set1(1), v_zero());
+}
+
+static void k_main(int n, const real *restrict x, const int32_t *restrict labels, const real *restrict targets,
+                   real *restrict loss_sample K_ARGS)
 {
     const real mean_scale = (real)(K_WEIGHT / ((double)n * K_H * K_W));
 #pragma omp for schedule(static)
@@ -53,9 +63,10 @@ static void k_main(int n, const real *restrict x, const int32_t *restrict labels
         double loss = 0;
         real e[K_CP];
         for (int q = 0; q < K_H * K_W; q++) {
-            const int h = q / K_W, w = q % K_W, label = labels[i * K_H * K_W + q];
+            const int h = q / K_W, w = q % K_W, label = targets ? 0 : labels[i * K_H * K_W + q];
             const real *pixel = x + (size_t)i * K_X_S + h * K_X_R + w * K_X_P;
-            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero();
+            const real *target = targets ? targets + ((size_t)i * K_H * K_W + q) * K_C : NULL;
+            vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero(), mass = v_zero(), dot = v_zero();
             for (int c = 0; c < K_CP; c += VL)
                 top = v_max(top, k_masked(v_load(pixel + c), c, top));
             top = v_set1(v_hmax(top));
@@ -66,18 +77,23 @@ static void k_main(int n, const real *restrict x, const int32_t *restrict labels
                 sum = v_add(sum, v);
                 if (K_SMOOTHING > 0)
                     total = v_add(total, k_masked(d, c, v_zero()));
+                if (target) {
+                    const vf t = k_target(target, label, c);
+                    mass = v_add(mass, t);
+                    dot = v_fma(t, k_masked(d, c, v_zero()), dot);
+                }
             }
-            const real norm = v_sum(sum), m = v_hmax(top);
-            loss += log((double)norm) - (1 - K_SMOOTHING) * (pixel[label] - m);
+            const real norm = v_sum(sum), hit = target ? v_sum(dot) : pixel[label] - v_hmax(top);
+            const real share = target ? (real)((1 - K_SMOOTHING) * v_sum(mass) + K_SMOOTHING) : 1; /* T */
+            loss += share * log((double)norm) - (1 - K_SMOOTHING) * hit;
             if (K_SMOOTHING > 0)
                 loss -= K_SMOOTHING / K_C * v_sum(total);
             if (K_WITH_GRAD) {
-                const vf scale = v_set1(mean_scale / norm), off = v_set1(mean_scale * (real)(K_SMOOTHING / K_C));
-                const vf hit = v_set1(mean_scale * (real)(1 - K_SMOOTHING));
+                const vf scale = v_set1(mean_scale * share / norm), off = v_set1(mean_scale * (real)(K_SMOOTHING / K_C));
+                const vf factor = v_set1(mean_scale * (real)(1 - K_SMOOTHING));
                 for (int c = 0; c < K_CP; c += VL) {
-                    const vf target = v_select(v_eq(v_iota(), v_set1((real)(label - c))), hit, v_zero());
-                    const vf p = v_mul(v_load(e + c), scale);
-                    const vf v = k_masked(v_sub(p, v_add(target, off)), c, v_zero());
+                    const vf t = v_fma(factor, k_target(target, label, c), off);
+                    const vf v = k_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
                     K_STORE(v, i, h, w, c);
                 }
             }

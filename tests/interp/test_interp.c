@@ -76,8 +76,8 @@ static double *copy(const double *x, int64_t n)
     return y;
 }
 
-/* True if every gradient of the network agrees. */
-static bool check(Net *net, const char *name)
+/* True if every gradient of the network agrees. Targets are class labels, or `dense` vectors of values in 0..1. */
+static bool check(Net *net, const char *name, bool dense)
 {
     Graph *g = graph_build(net, true, true);
     graph_verify(g, "autodiff");
@@ -88,6 +88,12 @@ static bool check(Net *net, const char *name)
         labels[i] = i % (int)out.c;
     }
     ev->labels = labels;
+    double targets[BATCH * 64];
+    uint64_t seed = 3;
+    for (int i = 0; i < BATCH * 64; i++) {
+        targets[i] = (next_random(&seed) + 1) / 2;
+    }
+    ev->targets = dense ? targets : NULL;
     fill(ev, 7);
     interp_run(ev, PHASE_BACKWARD);
     double worst = 0;
@@ -139,12 +145,12 @@ static Net *compile_text(Arena *arena, Diags *diags, const char *name, const cha
     return net;
 }
 
-static bool check_text(const char *name, const char *text)
+static bool check_text(const char *name, const char *text, bool dense)
 {
     Arena arena = {0};
     Diags diags = {0};
     Net *net = compile_text(&arena, &diags, name, text);
-    bool ok = net && check(net, name);
+    bool ok = net && check(net, name, dense);
     arena_free(&arena);
     return ok;
 }
@@ -165,7 +171,7 @@ int main(int argc, char **argv)
         if (!op->summary || (op->traits & OP_LOSS)) {
             continue;
         }
-        *(check_text(op->name, in_network(op->example)) ? &passed : &failed) += 1;
+        *(check_text(op->name, in_network(op->example), false) ? &passed : &failed) += 1;
     }
     /* what the examples leave out */
     static const char *const variants[] = {
@@ -174,24 +180,36 @@ int main(int argc, char **argv)
         "dense(6, dropconnect=0.5)", "dense(6, bias=no, dropconnect=0.5)",
     };
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-        *(check_text(variants[i], in_network(variants[i])) ? &passed : &failed) += 1;
+        *(check_text(variants[i], in_network(variants[i]), false) ? &passed : &failed) += 1;
     }
     static const char *const losses[][2] = {
         {"cross_entropy", "network t {\n input(7)\n a: dense(6) -> tanh\n dense(4)\n}\n"},
         {"softmax loss", "network t {\n input(7)\n dense(4) -> softmax\n}\ntrain { loss = cross_entropy  optimizer = sgd(lr=1) }\n"},
+        {"sigmoid loss", "network t {\n input(7)\n dense(4) -> sigmoid\n}\ntrain { loss = binary_cross_entropy  optimizer = sgd(lr=1) }\n"},
+        {"a volume", "network t {\n input(3x3x2)\n conv(3, 2x2)\n}\ntrain { loss = huber(delta=0.5)  optimizer = sgd(lr=1) }\n"},
         {"mse", "network t {\n input(7)\n dense(4) -> sigmoid\n}\ntrain { loss = mse  optimizer = sgd(lr=1) }\n"},
         {"weighted heads",
          "network t {\n input(7)\n a: dense(6) -> tanh\n main: dense(4)\n aux: from(a) -> dense(4)\n output(main, aux)\n}\n"
          "train { loss = cross_entropy(main) + 0.3*cross_entropy(aux)  optimizer = sgd(lr=1) }\n"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        *(check_text(losses[i][0], losses[i][1]) ? &passed : &failed) += 1;
+        *(check_text(losses[i][0], losses[i][1], false) ? &passed : &failed) += 1;
+        *(check_text(losses[i][0], losses[i][1], true) ? &passed : &failed) += 1;
+    }
+    for (int i = 0; op_registry[i]; i++) {
+        const OpDef *op = op_registry[i];
+        if (op->summary && (op->traits & OP_LOSS)) {
+            char text[256];
+            snprintf(text, sizeof text, "network t {\n input(7)\n dense(6) -> tanh\n dense(5)\n}\ntrain { loss = 0.7*%s }\n", op->example);
+            *(check_text(op->example, text, false) ? &passed : &failed) += 1;
+            *(check_text(op->example, text, true) ? &passed : &failed) += 1;
+        }
     }
     for (int i = 1; i < argc; i++) {
         size_t len = 0;
         char *text = file_read(argv[i], &len);
         const char *slash = strrchr(argv[i], '/');
-        bool ok = text && check_text(argv[i], text);
+        bool ok = text && check_text(argv[i], text, false);
         printf("%s  %s\n", ok ? "ok  " : "FAIL", slash ? slash + 1 : argv[i]);
         *(ok ? &passed : &failed) += 1;
         free(text);

@@ -93,6 +93,7 @@ static const shape shortcut_resnet20 = {32, 32, 16, 16, 1, 2, 0, 16, 32,
 #define k_channels NAMED(CASE, _channels)
 #define k_power NAMED(CASE, _power)
 #define k_masked NAMED(CASE, _masked)
+#define k_target NAMED(CASE, _target)
 #define k_run NAMED(CASE, _run)
 #define k_combine NAMED(CASE, _combine)
 #define k_rates NAMED(CASE, _rates)
@@ -362,8 +363,8 @@ static void run_lrn_dx(void) { lrn_dx_alexnet_main(8, a, b, c); }
 static void run_softmax_10(void) { softmax_10_main(256, a, b); }
 static void run_softmax_1000(void) { softmax_1000_main(128, a, b); }
 static void run_softmax_dx_1000(void) { softmax_dx_1000_main(128, a, b, c); }
-static void run_cross_entropy_10(void) { cross_entropy_10_main(256, a, labels, d, b); }
-static void run_cross_entropy_1000(void) { cross_entropy_1000_main(128, a, labels, d, b); }
+static void run_cross_entropy_10(void) { cross_entropy_10_main(256, a, labels, NULL, d, b); }
+static void run_cross_entropy_1000(void) { cross_entropy_1000_main(128, a, labels, NULL, d, b); }
 static void run_mse_1000(void) { mse_1000_main(128, a, labels, NULL, d, b); }
 static void run_maxout(void) { maxout_240_main(256, a, arg, b); }
 static void run_maxout_dx(void) { maxout_dx_240_main(256, b, arg, a); }

@@ -1,9 +1,11 @@
-/* Cross entropy and mean squared error, loss and gradient, against the formulas in double; large logits and NaN. */
+/* The losses with their gradients against the formulas in double, of labels and of dense targets; large values and NaN. */
 #include "nn_test.h"
+
+#include <stdbool.h>
 
 static struct {
     int h, w, c, cp, with_grad;
-    double weight, smoothing;
+    double weight, smoothing, delta;
     int x_s, x_r, x_p;
 } k;
 
@@ -21,7 +23,11 @@ static struct {
 #define K_DX_R k.x_r
 #define K_DX_P k.x_p
 
+#define K_DELTA k.delta
+
 #define k_main cross_entropy
+#define k_masked cross_entropy_masked
+#define k_target cross_entropy_target
 #include "../../runtime/kernels/cross_entropy.k.c"
 #undef k_main
 #undef K_ARGS
@@ -30,16 +36,35 @@ static struct {
 
 #define k_main mse
 #include "../../runtime/kernels/mse.k.c"
+#undef k_main
+#undef K_ARGS
+#undef K_PASS
+#undef K_STORE
 
-typedef enum loss_kind { CROSS_ENTROPY, MSE_LABELS, MSE_TARGETS } loss_kind;
+#define k_main huber
+#include "../../runtime/kernels/huber.k.c"
+#undef k_main
+#undef K_ARGS
+#undef K_PASS
+#undef K_STORE
 
+#define k_main binary_cross_entropy
+#include "../../runtime/kernels/binary_cross_entropy.k.c"
+
+typedef enum loss_kind { CROSS_ENTROPY, MSE, HUBER, BINARY } loss_kind;
+
+/* targets NULL: labels count */
 static void run(loss_kind kind, int team, const tensor *x, const int32_t *labels, const real *targets, real *loss,
                 real *dx)
 {
     if (kind == CROSS_ENTROPY)
-        WITH_TEAM(team, cross_entropy(x->n, x->at, labels, loss, dx));
+        WITH_TEAM(team, cross_entropy(x->n, x->at, labels, targets, loss, dx));
+    else if (kind == MSE)
+        WITH_TEAM(team, mse(x->n, x->at, labels, targets, loss, dx));
+    else if (kind == HUBER)
+        WITH_TEAM(team, huber(x->n, x->at, labels, targets, loss, dx));
     else
-        WITH_TEAM(team, mse(x->n, x->at, labels, kind == MSE_TARGETS ? targets : NULL, loss, dx));
+        WITH_TEAM(team, binary_cross_entropy(x->n, x->at, labels, targets, loss, dx));
 }
 
 /* Loss of one sample, before the weight, and its gradient to element (q, c). */
@@ -48,29 +73,38 @@ static double naive(loss_kind kind, const tensor *x, int i, const int32_t *label
     double loss = 0;
     const int pixels = k.h * k.w;
     for (int q = 0; q < pixels; q++) {
-        double top = -INFINITY, sum = 0;
-        for (int c = 0; c < k.c; c++)
+        double top = -INFINITY, sum = 0, mass = 0, wanted[1024];
+        for (int c = 0; c < k.c; c++) {
+            const int label = kind == CROSS_ENTROPY ? labels[i * pixels + q] == c : labels[i] == q * k.c + c;
+            const double t = targets ? targets[(i * pixels + q) * k.c + c] : label;
+            wanted[c] = kind == CROSS_ENTROPY ? (1 - k.smoothing) * t + k.smoothing / k.c : t;
+            mass += wanted[c];
             top = fmax(top, *tensor_ref(x, i, q / k.w, q % k.w, c));
+        }
         for (int c = 0; c < k.c; c++)
             sum += exp(*tensor_ref(x, i, q / k.w, q % k.w, c) - top);
         for (int c = 0; c < k.c; c++) {
-            const double v = *tensor_ref(x, i, q / k.w, q % k.w, c);
+            const double v = *tensor_ref(x, i, q / k.w, q % k.w, c), t = wanted[c];
             double *d = dx + q * k.c + c;
             if (kind == CROSS_ENTROPY) {
-                const double t = (1 - k.smoothing) * (labels[i * pixels + q] == c) + k.smoothing / k.c;
                 loss -= t * (v - top - log(sum)) / pixels;
-                *d = (exp(v - top) / sum - t) / pixels;
-            } else {
-                const double t = kind == MSE_TARGETS ? targets[(i * pixels + q) * k.c + c] : labels[i] == q * k.c + c;
+                *d = (mass * exp(v - top) / sum - t) / pixels;
+            } else if (kind == BINARY) {
+                loss -= t * -log1p(exp(-v)) + (1 - t) * -log1p(exp(v)); /* log p, log(1 - p) */
+                *d = 1 / (1 + exp(-v)) - t;
+            } else if (kind == MSE || fabs(v - t) <= k.delta) {
                 loss += (v - t) * (v - t) / 2;
                 *d = v - t;
+            } else {
+                loss += k.delta * (fabs(v - t) - k.delta / 2);
+                *d = v > t ? k.delta : -k.delta;
             }
         }
     }
     return loss;
 }
 
-static void check_shape(loss_kind kind, int n, int h, int w, int channels, int halo, double low, double high)
+static void check_shape(loss_kind kind, bool dense, int n, int h, int w, int channels, int halo, double low, double high)
 {
     tensor x = tensor_new(n, h, w, channels, halo), dx = tensor_new(n, h, w, channels, halo);
     tensor dx2 = tensor_new(n, h, w, channels, halo), none = tensor_new(n, h, w, channels, halo);
@@ -81,10 +115,11 @@ static void check_shape(loss_kind kind, int n, int h, int w, int channels, int h
     int32_t *labels = checked(malloc((size_t)n * h * w * sizeof *labels));
     for (int i = 0; i < n * h * w; i++)
         labels[i] = random_in(0, kind == CROSS_ENTROPY ? channels - 1 : outputs - 1);
-    real *targets = values_new((size_t)n * outputs);
+    real *targets = dense ? values_new((size_t)n * outputs) : NULL;
     real *loss = values_new(n), *loss2 = values_new(n), *loss3 = values_new(n);
     double *want = checked(malloc(outputs * sizeof *want));
-    values_fill(targets, (size_t)n * outputs, -1, 1);
+    if (dense)
+        values_fill(targets, (size_t)n * outputs, kind == CROSS_ENTROPY || kind == BINARY ? 0 : -1, 1);
     for (int i = 0; i < n; i++)
         loss[i] = loss2[i] = loss3[i] = 2; /* the loss is added to what is there */
     k.with_grad = 1;
@@ -99,11 +134,11 @@ static void check_shape(loss_kind kind, int n, int h, int w, int channels, int h
     assert_memory_equal(loss, loss3, n * sizeof *loss);
     for (int i = 0; i < n; i++) {
         const double value = naive(kind, &x, i, labels, targets, want) * k.weight;
-        check_close(loss[i], 2 + value, 16 * unit * (2 + value) + 40 * unit * k.weight, "loss", i, 0, 0, 0);
+        check_close(loss[i], 2 + value, 16 * unit * (2 + value) + (dense ? 8 * outputs : 40) * unit * k.weight, "loss", i, 0, 0, 0);
         for (int q = 0; q < h * w; q++)
             for (int c = 0; c < channels; c++) {
                 check_close(*tensor_ref(&dx, i, q / w, q % w, c), want[q * channels + c] * k.weight / n,
-                            (20 + high - low) * unit * k.weight / n, "dx", i, q / w, q % w, c);
+                            (20 + high - low) * (dense ? channels : 1) * unit * k.weight / n, "dx", i, q / w, q % w, c);
                 check_close(*tensor_ref(&none, i, q / w, q % w, c), 0, 0, "dx without gradient", i, q / w, q % w, c);
             }
     }
@@ -114,10 +149,12 @@ static void check_shape(loss_kind kind, int n, int h, int w, int channels, int h
 static void random_shapes(loss_kind kind)
 {
     for (int round = 0; round < 60; round++) {
-        k.weight = round % 2 ? 1 : 0.3;
+        const bool dense = round % 2;
+        k.weight = round % 4 < 2 ? 1 : 0.3;
         k.smoothing = round % 3 ? 0 : 0.1;
-        check_shape(kind, random_in(1, 9), 1, 1, random_in(1, 40), random_in(0, 2), -3, 3);
-        check_shape(kind, random_in(1, 4), random_in(1, 4), random_in(1, 4), random_in(1, 40), random_in(0, 2), -3, 3);
+        k.delta = round % 5 ? 1 : 0.25;
+        check_shape(kind, dense, random_in(1, 9), 1, 1, random_in(1, 40), random_in(0, 2), -3, 3);
+        check_shape(kind, dense, random_in(1, 4), random_in(1, 4), random_in(1, 4), random_in(1, 40), random_in(0, 2), -3, 3);
     }
 }
 
@@ -126,16 +163,32 @@ static void test_cross_entropy(void **state)
     (void)state;
     random_shapes(CROSS_ENTROPY);
     k.weight = 1, k.smoothing = 0;
-    check_shape(CROSS_ENTROPY, 32, 1, 1, 1000, 0, -5, 5);
-    check_shape(CROSS_ENTROPY, 4, 1, 1, 10, 0, 500, 520);
-    check_shape(CROSS_ENTROPY, 4, 1, 1, 10, 0, -200, 200);
+    check_shape(CROSS_ENTROPY, false, 32, 1, 1, 1000, 0, -5, 5);
+    check_shape(CROSS_ENTROPY, false, 4, 1, 1, 10, 0, 500, 520);
+    check_shape(CROSS_ENTROPY, false, 4, 1, 1, 10, 0, -200, 200);
 }
 
 static void test_mse(void **state)
 {
     (void)state;
-    random_shapes(MSE_LABELS);
-    random_shapes(MSE_TARGETS);
+    random_shapes(MSE);
+}
+
+static void test_huber(void **state)
+{
+    (void)state;
+    random_shapes(HUBER);
+    k.weight = 1, k.delta = 2;
+    check_shape(HUBER, true, 3, 1, 1, 11, 0, -100, 100);
+}
+
+static void test_binary_cross_entropy(void **state)
+{
+    (void)state;
+    random_shapes(BINARY);
+    k.weight = 1;
+    check_shape(BINARY, true, 3, 1, 1, 11, 0, -80, 80);
+    check_shape(BINARY, false, 3, 1, 1, 11, 0, -600, 600);
 }
 
 /* A NaN among the logits must reach the loss of its sample, and no other. */
@@ -148,7 +201,9 @@ static void test_nan_is_seen(void **state)
     k.h = k.w = 1, k.c = 10, k.cp = x.cp, k.with_grad = 1, k.weight = 1, k.smoothing = 0;
     k.x_s = x.sample, k.x_r = x.row, k.x_p = x.pixel;
     *tensor_ref(&x, 1, 0, 0, 7) = (real)NAN;
-    for (loss_kind kind = CROSS_ENTROPY; kind <= MSE_LABELS; kind++) {
+    k.delta = 1;
+    for (loss_kind kind = CROSS_ENTROPY; kind <= BINARY; kind++) {
+        loss[0] = loss[1] = loss[2] = 0;
         run(kind, 1, &x, labels, NULL, loss, dx.at);
         assert_true(isnan(loss[1]));
         assert_true(isnan(*tensor_ref(&dx, 1, 0, 0, 7)));
@@ -162,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_mse),
+        cmocka_unit_test(test_huber),
+        cmocka_unit_test(test_binary_cross_entropy),
         cmocka_unit_test(test_nan_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

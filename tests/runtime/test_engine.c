@@ -89,7 +89,7 @@ static nt_model model_of(const nt_head *heads, int n_heads, const nt_loss *losse
     };
 }
 
-static nt_head head_of(int probabilities)
+static nt_head head_of(nt_output output)
 {
     return (nt_head){.h = 1,
                      .w = 1,
@@ -99,7 +99,7 @@ static nt_head head_of(int probabilities)
                      .stride_sample = STRIDE,
                      .stride_row = STRIDE,
                      .stride_pixel = STRIDE,
-                     .probabilities = probabilities};
+                     .output = output};
 }
 
 /* Data of n samples, with labels or targets. */
@@ -139,8 +139,8 @@ static void cross_entropy_and_ranks(void **state)
     (void)state;
     float values[] = {1, 2, 3, /**/ 5, 5, 0, /**/ 1000, 0, -1000};
     int32_t labels[] = {2, 1, 2};
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_data data = data_of(values, labels, NULL, 3);
     nt_score score = score_of(&model, &data);
@@ -156,8 +156,8 @@ static void probabilities_are_not_softmaxed_again(void **state)
     (void)state;
     float values[] = {0.5f, 0.25f, 0.25f, /**/ 0, 1, 0};
     int32_t labels[] = {1, 1};
-    nt_head head = head_of(1);
-    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 2};
+    nt_head head = head_of(NT_OUTPUT_SOFTMAX);
+    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 2, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_data data = data_of(values, labels, NULL, 2);
     nt_score score = score_of(&model, &data);
@@ -169,8 +169,8 @@ static void squared_error_of_targets_and_of_labels(void **state)
     (void)state;
     float values[] = {1, 2, 3, /**/ 0, 0, 1}, targets[] = {1, 0, 3, /**/ 0, 3, 1};
     int32_t labels[] = {2, 2};
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_MSE, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_MSE, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_data data = data_of(values, NULL, targets, 2);
     nt_score score = score_of(&model, &data);
@@ -182,13 +182,51 @@ static void squared_error_of_targets_and_of_labels(void **state)
     assert_int_equal(score.correct, 2);
 }
 
+/* The class of a target vector is its largest value, for cross entropy; for mse it has none. */
+static void classes_of_targets(void **state)
+{
+    (void)state;
+    float values[] = {0, 0, 2, /**/ 3, 1, 0, /**/ 0, 4, 0}, targets[] = {0, 0.25f, 0.75f, /**/ 0.2f, 0.8f, 0, /**/ 0, 1, 0};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 1, 0};
+    nt_model model = model_of(&head, 1, &loss, 1);
+    nt_data data = data_of(values, NULL, targets, 3);
+    nt_score score = score_of(&model, &data);
+    assert_int_equal(score.correct, 2);
+    assert_int_equal(score.top, 3);
+    double first = log(2 + exp(2)) - 1.5, second = log(exp(3) + exp(1) + 1) - 0.6 - 0.8, third = log(2 + exp(4)) - 4;
+    near(nt_score_loss(&score), (first + second + third) / 3);
+    loss.kind = NT_LOSS_MSE;
+    data = data_of(values, NULL, targets, 3);
+    score = score_of(&model, &data);
+    assert_int_equal(score.correct, 0);
+}
+
+/* One output with binary cross entropy: right on the right side of 0, or of 1/2 behind a sigmoid; NaN is never right. */
+static void one_output_tells_two_classes_apart(void **state)
+{
+    (void)state;
+    float values[] = {0.4f, 0, 0, /**/ -0.1f, 0, 0, /**/ 0.7f, 0, 0, /**/ NAN, 0, 0}, targets[] = {1, 0, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    head.c = 1;
+    nt_loss loss = {NT_LOSS_BINARY_CROSS_ENTROPY, 0, 1, 0};
+    nt_model model = model_of(&head, 1, &loss, 1);
+    nt_data data = data_of(values, NULL, targets, 4);
+    data.outputs = 1;
+    assert_int_equal(score_of(&model, &data).correct, 2);
+    head.output = NT_OUTPUT_SIGMOID;
+    data = data_of(values, NULL, targets, 4);
+    data.outputs = 1;
+    assert_int_equal(score_of(&model, &data).correct, 1);
+}
+
 static void heads_that_inference_leaves_out_do_not_count(void **state)
 {
     (void)state;
     float values[] = {0, 0, 0};
     int32_t labels[] = {1};
-    nt_head heads[] = {head_of(0), head_of(0)};
-    nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1}, {NT_LOSS_CROSS_ENTROPY, 1, 0.5}};
+    nt_head heads[] = {head_of(NT_OUTPUT_VALUES), head_of(NT_OUTPUT_VALUES)};
+    nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1, 0}, {NT_LOSS_CROSS_ENTROPY, 1, 0.5, 0}};
     nt_model model = model_of(heads, 2, losses, 2);
     nt_data data = data_of(values, labels, NULL, 1);
     nt_score score = score_of(&model, &data);
@@ -204,8 +242,8 @@ static void what_is_not_a_number_is_never_right(void **state)
     (void)state;
     float values[] = {0, 0, 0, /**/ 0, 0, 0};
     int32_t labels[] = {1, 0};
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_CROSS_ENTROPY, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_data data = data_of(values, labels, NULL, 2);
     values[1] = values[4] = NAN; /* the right class's output; another's */
@@ -228,8 +266,8 @@ static nt_step_outcome step_once(nt_engine *engine, const nt_model *model, int t
 static void gradients_are_clipped_to_the_norm(void **state)
 {
     (void)state;
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_MSE, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_MSE, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     double squares = 0, first_norm = 0;
     for (int i = 0; i < GRADIENTS; i++)
@@ -256,8 +294,8 @@ static void nothing_is_updated_with_what_is_not_finite(void **state)
 {
     (void)state;
     char why[256];
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_MSE, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_MSE, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_engine engine;
     nt_step step = {.want_norm = true};
@@ -297,8 +335,8 @@ static void the_layer_is_named(void **state)
 {
     (void)state;
     char why[256];
-    nt_head head = head_of(0);
-    nt_loss loss = {NT_LOSS_MSE, 0, 1};
+    nt_head head = head_of(NT_OUTPUT_VALUES);
+    nt_loss loss = {NT_LOSS_MSE, 0, 1, 0};
     nt_model model = model_of(&head, 1, &loss, 1);
     nt_engine engine;
     nt_step step = {0};
@@ -317,6 +355,8 @@ int main(void)
         cmocka_unit_test(cross_entropy_and_ranks),
         cmocka_unit_test(probabilities_are_not_softmaxed_again),
         cmocka_unit_test(squared_error_of_targets_and_of_labels),
+        cmocka_unit_test(classes_of_targets),
+        cmocka_unit_test(one_output_tells_two_classes_apart),
         cmocka_unit_test(heads_that_inference_leaves_out_do_not_count),
         cmocka_unit_test(what_is_not_a_number_is_never_right),
         cmocka_unit_test(gradients_are_clipped_to_the_norm),

@@ -278,7 +278,7 @@ static const nt_head heads[] = {
      .loss = 0},
 };
 
-static const nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1}};
+static const nt_loss losses[] = {{NT_LOSS_CROSS_ENTROPY, 0, 1, 0}};
 
 static const char *const classes[] = {"red", "green", "blue"};
 

@@ -467,7 +467,57 @@ def half_squares(outputs, target):
     return 0.5 * (outputs[0] - target).square().sum(1).mean()
 
 
-# network, shape of the input with its batch, classes (or width of a dense target), loss
+def losses_vectors(n, x):
+    x = torch.tanh(n.dense("body", x, 12))
+    return (n.dense("a", x, 7), n.dense("b", x, 7), torch.tanh(n.dense("c", x, 7)), n.dense("d", x, 7),
+            torch.sigmoid(n.dense("e", x, 7)))
+
+
+def losses_volume(n, x):
+    return n.conv("out", torch.tanh(n.conv("c1", x, 4, 3, pad=1)), 3, 3, pad=1)
+
+
+def losses_labels(n, x):
+    x = torch.tanh(n.dense("body", x, 12))
+    return n.dense("a", x, 6), torch.softmax(n.dense("b", x, 6), 1), n.dense("c", x, 6), n.dense("d", x, 6)
+
+
+def soft_targets(n, x):
+    x = torch.tanh(n.dense("body", x, 12))
+    return n.dense("a", x, 6), torch.softmax(n.dense("b", x, 6), 1)
+
+
+def of_vectors(outputs, target):
+    a, b, c, d, e = outputs
+    value = F.huber_loss(a, target, reduction="sum", delta=0.5)
+    value = value + 0.5 * F.smooth_l1_loss(b, target, reduction="sum", beta=0.3)
+    value = value + 2 * F.mse_loss(c, target, reduction="sum")
+    value = value + 0.3 * F.binary_cross_entropy_with_logits(d, target, reduction="sum")
+    return (value + F.binary_cross_entropy(e, target, reduction="sum")) / len(target)
+
+
+def of_volumes(outputs, target):
+    (y,) = outputs
+    return (F.smooth_l1_loss(y, target, reduction="sum") + 0.1 * F.mse_loss(y, target, reduction="sum")) / len(target)
+
+
+def of_labels(outputs, target):
+    a, b, c, d = outputs
+    one_hot = F.one_hot(target, 6).to(a.dtype)
+    value = F.cross_entropy(a, target, label_smoothing=0.1)
+    value = value + 0.5 * F.cross_entropy(b.log(), target, label_smoothing=0.3)
+    value = value + 0.25 * F.binary_cross_entropy_with_logits(c, one_hot, reduction="sum") / len(target)
+    return value + F.huber_loss(d, one_hot, reduction="sum", delta=0.6) / len(target)
+
+
+def of_shares(outputs, target):
+    a, b = outputs
+    return F.cross_entropy(a, target) + 0.5 * F.cross_entropy(b.log(), target, label_smoothing=0.2)
+
+
+DENSE = (half_squares, of_vectors, of_volumes, of_shares)
+
+# network, shape of the input with its batch, classes (or shape of a dense target), loss
 NETWORKS = [
     (activations_dense, (5, 12), 5, cross_entropy),
     (activations_conv, (3, 3, 7, 6), 4, cross_entropy),
@@ -486,6 +536,10 @@ NETWORKS = [
     (maxout, (3, 2, 6, 6), 5, cross_entropy),
     (mse, (5, 10), 7, half_squares),
     (softmax_mse, (4, 8), 6, half_squares),
+    (losses_vectors, (6, 9), 7, of_vectors),
+    (losses_volume, (3, 2, 6, 5), (3, 6, 5), of_volumes),
+    (losses_labels, (6, 9), 6, of_labels),
+    (soft_targets, (5, 9), 6, of_shares),
     (softmax, (3, 2, 5, 5), 7, log_likelihood),
     (merges, (2, 3, 6, 6), 5, cross_entropy),
     (pools, (2, 3, 14, 13), 5, cross_entropy),
@@ -519,8 +573,8 @@ def fixture(network, shape, classes, loss, seed):
     """All three files' tensors, or None (and why) when this seed will not do."""
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(shape, generator=g)
-    if loss is half_squares:
-        target = torch.rand((shape[0], classes), generator=g)
+    if loss in DENSE:
+        target = torch.rand((shape[0], *(classes if isinstance(classes, tuple) else (classes,))), generator=g)
     else:
         target = torch.randint(0, classes, (shape[0],), generator=g)
     wide = target.double() if target.is_floating_point() else target
