@@ -130,6 +130,13 @@ static void set_local(Tail *t, const Value *v, const char *name)
     t->locals[t->n_locals++] = (Local){v, name};
 }
 
+/* By lanes where stores are: a whole vector could reach over the end of the last tensor or parameter. */
+static const char *load(const Tail *t, const char *from, const char *place)
+{
+    return t->lanes ? arena_printf(t->e->arena, "v_load_n(%s + %s, %s)", from, place, t->lanes)
+                    : arena_printf(t->e->arena, "v_load(%s + %s)", from, place);
+}
+
 static const char *operand(Tail *t, const Value *v)
 {
     const char *name = local_of(t, v);
@@ -138,11 +145,11 @@ static const char *operand(Tail *t, const Value *v)
     }
     if (v->kind == VALUE_TENSOR) {
         const char *place = place_in(t, v); /* declares it before the line that loads */
-        name = arena_printf(t->e->arena, "v_load(%s + %s)", pointer_to(t->e, v, false), place);
+        name = load(t, pointer_to(t->e, v, false), place);
     } else if (v->shape.c == 1) {
         name = arena_printf(t->e->arena, "v_set1(%s[0])", pointer_to(t->e, v, false)); /* one value for all channels */
     } else {
-        name = arena_printf(t->e->arena, "v_load(%s + %s)", pointer_to(t->e, v, false), t->c);
+        name = load(t, pointer_to(t->e, v, false), t->c);
     }
     /* read once, used as often as needed */
     const char *local = arena_printf(t->e->arena, "v%d", t->n_locals);

@@ -112,8 +112,9 @@ static bool anchor_reads(const Group *group, const Value *v)
     return false;
 }
 
-/* A tail's result may take the place of a tensor that dies in the same step, if that is read only by the tail: element
- * by element, just before the result is stored. Slices are left alone: their neighbours live on. */
+/* A tail's result may take the place of a tensor that dies in the same step, if that is read only by the tail, element
+ * by element, and for the first time by a node before the store: the result's own, or an earlier one. Slices are left alone: their
+ * neighbours live on. */
 static void find_in_place(Graph *g)
 {
     bool *shared = arena_array(g->arena, (size_t)g->n_values + 1,
@@ -130,7 +131,7 @@ static void find_in_place(Graph *g)
             if (!y->stored || y->base || y->in_place_of || y->first != s) {
                 continue;
             }
-            for (int j = 0; j < group->n_tail && !y->in_place_of; j++) {
+            for (int j = 0; j <= k && !y->in_place_of; j++) {
                 const Node *n = group->tail[j];
                 for (int i = 0; i < n->n_in && !y->in_place_of; i++) {
                     Value *x = n->in[i];
