@@ -307,18 +307,17 @@ static const char *target_flags(Compilation *c)
     return t->define ? arena_printf(&c->arena, "%s -D%s", t->cflags, t->define) : t->cflags;
 }
 
-/* Compiles the sources in `folder` into `exe`. The double-precision copy for gradcheck is compiled beside the model. */
-static int compile_sources(Compilation *c, const char *folder, const char *exe)
+/* Compiles the sources in `folder` into `exe`, side by side. A program that is only to train comes without gradcheck, whose copy in
+ * double precision would double the time. */
+static int compile_sources(Compilation *c, const char *folder, const char *exe, bool train_only)
 {
     Arena *a = &c->arena;
-    const char *name = c_name(a, c->net->name), *runtime = find_runtime(a);
-    const char *target = target_flags(c);
-    pid_t model = start_compile(c, folder, arena_printf(a, "%s.c", name), "model.o", arena_printf(a, "-O3 %s", target));
-    pid_t doubled = start_compile(c, folder, arena_printf(a, "%s.c", name), "model_double.o",
-                                  arena_printf(a, "-O1 -DNT_DOUBLE %s", c->target->cflags));
-    pid_t entry = start_compile(c, folder, arena_printf(a, "%s_main.c", name), "main.o", "-O1");
+    const char *name = c_name(a, c->net->name), *runtime = find_runtime(a), *source = arena_printf(a, "%s.c", name);
+    pid_t model = start_compile(c, folder, source, "model.o", arena_printf(a, "-O3 %s", target_flags(c)));
+    pid_t doubled = train_only ? 0 : start_compile(c, folder, source, "double.o", arena_printf(a, "-O1 -DNT_DOUBLE %s", c->target->cflags));
+    pid_t entry = start_compile(c, folder, arena_printf(a, "%s_main.c", name), "main.o", train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1");
     bool ok = wait_for(model);
-    ok = wait_for(doubled) && ok;
+    ok = (train_only || wait_for(doubled)) && ok;
     ok = wait_for(entry) && ok;
     if (!ok) {
         return cannot_compile(folder);
@@ -328,8 +327,8 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe)
     add_words(a, &w, own_flags());
     add_words(a, &w, "-fopenmp -o");
     w.items[w.n++] = (char *)(uintptr_t)exe;
-    for (int i = 0; i < 3; i++) {
-        static const char *const objects[] = {"main.o", "model.o", "model_double.o"};
+    static const char *const objects[] = {"main.o", "model.o", "double.o"};
+    for (int i = 0; i < (train_only ? 2 : 3); i++) {
         w.items[w.n++] = (char *)(uintptr_t)arena_printf(a, "%s/%s", folder, objects[i]);
     }
     if (!runtime) {
@@ -421,7 +420,7 @@ static int build(Compilation *c)
     }
     int status = is_library(o) ? write_library(c, folder) : write_trainer(c, folder, false);
     if (status == OK) {
-        status = is_library(o) ? compile_library(c, folder) : compile_sources(c, folder, o->output);
+        status = is_library(o) ? compile_library(c, folder) : compile_sources(c, folder, o->output, false);
     }
     Words w = {.items = {"rm", "-rf", folder}, .n = 3};
     run(w.items);
@@ -473,7 +472,7 @@ int command_train(const Options *o)
         if (status == OK) {
             /* the name appears only when the program is whole: a killed build is built again */
             const char *fresh = arena_printf(&c.arena, "%s.%ld", exe, (long)getpid());
-            status = compile_sources(&c, folder, fresh);
+            status = compile_sources(&c, folder, fresh, true);
             if (status == OK && rename(fresh, exe) != 0) {
                 fprintf(stderr, "netc: cannot write %s: %s\n", exe, strerror(errno));
                 status = ENVIRONMENT;

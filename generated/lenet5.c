@@ -89,16 +89,14 @@ static void load_input(int n, const real *restrict input, real *restrict x)
     }
 }
 
-/* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
- * also: c1_infer */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
  * sizes are constants where it is called. */
-NT_INLINE void c1_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      real *restrict sums)
 {
     enum { NR = 8, MR = 8 };
-    static const int TAP[] = {0, 32, 64, 96, 128};
     const real *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
@@ -106,8 +104,8 @@ NT_INLINE void c1_forward_tile(int rows, int vectors, int first, const real *res
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
             vf b[NR / VL];
             for (int j = 0; j < vectors; j++)
                 b[j] = v_load(w + j * VL);
@@ -126,87 +124,66 @@ NT_INLINE void c1_forward_tile(int rows, int vectors, int first, const real *res
 
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c1_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
     enum { MR = 8 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        c1_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        c1_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        c1_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        c1_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR / 2;
     }
-    c1_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
     return 1;
 }
 
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void c1_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+NT_INLINE
+int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that c1_forward_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t c1_forward_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 5, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+    enum { NR = 8 };
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c1_forward_limit(int pixels, int block, int blocks)
+static inline int igemm_limit(int pixels, int block, int blocks)
 {
     enum { MR = 8 };
     int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
     return first < pixels ? first : pixels;
 }
 
+/* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
+ * also: c1_infer */
 static void c1_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
     enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 25, TURN = 0 };
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 25 };
     static const int TAP[] = {0, 32, 64, 96, 128};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c1_forward_limit(pixels, block, blocks), count = c1_forward_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -233,7 +210,7 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -241,19 +218,15 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c1_forward_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c1_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = c1_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c1_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -284,10 +257,8 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
     }
 }
 
-/* s2: avgpool   28x28x6 -> 14x14x6   lenet5.net:7
- * also: s2_infer */
 /* Sums of `vectors` (1..4) times VL channels, or of their squares, over rows x columns pixels from `p` on. */
-static inline void s2_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
+static inline void avgpool_window(const real *p, int rows, int columns, int vectors, vf *sum)
 {
     enum { X_R = 224, X_P = 8, ROOT = 0 };
     for (int v = 0; v < vectors; v++)
@@ -308,6 +279,8 @@ static inline void s2_forward_window(const real *p, int rows, int columns, int v
     }
 }
 
+/* s2: avgpool   28x28x6 -> 14x14x6   lenet5.net:7
+ * also: s2_infer */
 static void s2_forward(int n, const real *restrict x, real *restrict result)
 {
     enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
@@ -325,9 +298,9 @@ static void s2_forward(int n, const real *restrict x, real *restrict result)
             for (int c = from; c < from + width; c += vectors * VL) {
                 vf sum[4];
                 if (kh1 - kh0 == KH && kw1 - kw0 == KW)
-                    s2_forward_window(p + c, KH, KW, vectors, sum);
+                    avgpool_window(p + c, KH, KW, vectors, sum);
                 else
-                    s2_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
+                    avgpool_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
                 for (int v = 0; v < vectors; v++) {
                     const vf value = ROOT ? v_sqrt(sum[v]) : v_mul(sum[v], v_set1((real)1 / (KH * KW)));
                     {
@@ -341,17 +314,14 @@ static void s2_forward(int n, const real *restrict x, real *restrict result)
     }
 }
 
-/* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
- * also: c3_infer */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
  * sizes are constants where it is called. */
-NT_INLINE void c3_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      real *restrict sums)
 {
     enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
-        344, 352, 360, 368, 448, 456, 464, 472, 480};
     const real *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
@@ -359,8 +329,8 @@ NT_INLINE void c3_forward_tile(int rows, int vectors, int first, const real *res
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
             vf b[NR / VL];
             for (int j = 0; j < vectors; j++)
                 b[j] = v_load(w + j * VL);
@@ -379,88 +349,67 @@ NT_INLINE void c3_forward_tile(int rows, int vectors, int first, const real *res
 
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c3_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
     enum { MR = 6 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        c3_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        c3_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        c3_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        c3_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return MR / 2;
     }
-    c3_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
     return 1;
 }
 
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void c3_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+static
+int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that c3_forward_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t c3_forward_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 6, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+    enum { NR = 16 };
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c3_forward_limit(int pixels, int block, int blocks)
+static inline int igemm_limit_2(int pixels, int block, int blocks)
 {
     enum { MR = 6 };
     int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
     return first < pixels ? first : pixels;
 }
 
+/* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
+ * also: c3_infer */
 static void c3_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
     enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           CO = 16, NR = 16, MR = 6, MB = 192, KB = 150, TURN = 0 };
+           CO = 16, NR = 16, MR = 6, MB = 192, KB = 150 };
     static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
         344, 352, 360, 368, 448, 456, 464, 472, 480};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c3_forward_limit(pixels, block, blocks), count = c3_forward_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -487,7 +436,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -495,19 +444,15 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c3_forward_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c3_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = c3_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c3_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -538,10 +483,8 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
     }
 }
 
-/* s4: avgpool   10x10x16 -> 5x5x16   lenet5.net:9
- * also: s4_infer */
 /* Sums of `vectors` (1..4) times VL channels, or of their squares, over rows x columns pixels from `p` on. */
-static inline void s4_forward_window(const real *p, int rows, int columns, int vectors, vf *sum)
+static inline void avgpool_window_2(const real *p, int rows, int columns, int vectors, vf *sum)
 {
     enum { X_R = 160, X_P = 16, ROOT = 0 };
     for (int v = 0; v < vectors; v++)
@@ -562,6 +505,8 @@ static inline void s4_forward_window(const real *p, int rows, int columns, int v
     }
 }
 
+/* s4: avgpool   10x10x16 -> 5x5x16   lenet5.net:9
+ * also: s4_infer */
 static void s4_forward(int n, const real *restrict x, real *restrict result)
 {
     enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
@@ -579,9 +524,9 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
             for (int c = from; c < from + width; c += vectors * VL) {
                 vf sum[4];
                 if (kh1 - kh0 == KH && kw1 - kw0 == KW)
-                    s4_forward_window(p + c, KH, KW, vectors, sum);
+                    avgpool_window_2(p + c, KH, KW, vectors, sum);
                 else
-                    s4_forward_window(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
+                    avgpool_window_2(p + c, kh1 - kh0, kw1 - kw0, vectors, sum);
                 for (int v = 0; v < vectors; v++) {
                     const vf value = ROOT ? v_sqrt(sum[v]) : v_mul(sum[v], v_set1((real)1 / (KH * KW)));
                     {
@@ -595,124 +540,32 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
     }
 }
 
+static
+int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
+                       real *restrict sums)
+{
+    enum { LAST = 8 };
+    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+}
+
 /* c5: conv + bias + tanh   5x5x16 -> 1x1x120   48.0 kMAC   lenet5.net:10
  * also: c5_infer */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void c5_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c5_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        c5_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        c5_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        c5_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        c5_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    c5_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void c5_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that c5_forward_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t c5_forward_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 400, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c5_forward_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
 static void c5_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
-           CO = 120, NR = 16, MR = 6, MB = 192, KB = 136, TURN = 0 };
+           CO = 120, NR = 16, MR = 6, MB = 192, KB = 136 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c5_forward_limit(pixels, block, blocks), count = c5_forward_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -739,7 +592,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -747,19 +600,19 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c5_forward_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c5_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
+                    if (width != NR)
+                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                           r_end, tile_sums);
                     else
-                        next = c5_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c5_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -792,122 +645,21 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
 
 /* f6: conv + bias + tanh   1x1x120 -> 84   10.1 kMAC   lenet5.net:11
  * also: f6_infer */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void f6_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int f6_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        f6_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        f6_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        f6_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        f6_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    f6_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void f6_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that f6_forward_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t f6_forward_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 120, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int f6_forward_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
 static void f6_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
-           CO = 88, NR = 16, MR = 6, MB = 192, KB = 120, TURN = 0 };
+           CO = 88, NR = 16, MR = 6, MB = 192, KB = 120 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = f6_forward_limit(pixels, block, blocks), count = f6_forward_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -934,7 +686,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -942,19 +694,19 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    f6_forward_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = f6_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
+                    if (width != NR)
+                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                           r_end, tile_sums);
                     else
-                        next = f6_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? f6_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -987,122 +739,21 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
 
 /* out: conv + bias   84 -> 10   0.8 kMAC   lenet5.net:12
  * also: out_infer */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void out_forward_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int out_forward_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        out_forward_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        out_forward_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        out_forward_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        out_forward_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    out_forward_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void out_forward_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that out_forward_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t out_forward_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 84, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int out_forward_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
 static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
-           CO = 16, NR = 16, MR = 6, MB = 192, KB = 84, TURN = 0 };
+           CO = 16, NR = 16, MR = 6, MB = 192, KB = 84 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = out_forward_limit(pixels, block, blocks), count = out_forward_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -1129,7 +780,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -1137,19 +788,15 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    out_forward_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = out_forward_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = out_forward_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? out_forward_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -1179,16 +826,15 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     }
 }
 
-/* out: cross_entropy   10 -> 10   lenet5.net:12 */
 /* VL values from channel `c` on, with `other` in the lanes beyond the last channel. */
-static inline vf out_cross_entropy_masked(vf v, int c, vf other)
+static inline vf cross_entropy_masked(vf v, int c, vf other)
 {
     enum { C = 10 };
     return c + VL <= C ? v : v_select(v_lt(v_iota(), v_set1((real)(C - c))), v, other);
 }
 
 /* VL targets d from channel `c` on: of a dense vector, or, without one, of a label. */
-static inline vf out_cross_entropy_target(const real *target, int label, int c)
+static inline vf cross_entropy_target(const real *target, int label, int c)
 {
     enum { C = 10 };
     if (target)
@@ -1196,6 +842,7 @@ static inline vf out_cross_entropy_target(const real *target, int label, int c)
     return v_select(v_eq(v_iota(), v_set1((real)(label - c))), v_set1(1), v_zero());
 }
 
+/* out: cross_entropy   10 -> 10   lenet5.net:12 */
 static void out_cross_entropy(int n, const real *restrict x, const int32_t *restrict labels, const real *restrict targets,
                    real *restrict loss_sample, real *restrict result)
 {
@@ -1211,19 +858,19 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
             const real *target = targets ? targets + ((size_t)i * H * W + q) * C : NULL;
             vf top = v_set1(-(real)INFINITY), sum = v_zero(), total = v_zero(), mass = v_zero(), dot = v_zero();
             for (int c = 0; c < CP; c += VL)
-                top = v_max(top, out_cross_entropy_masked(v_load(pixel + c), c, top));
+                top = v_max(top, cross_entropy_masked(v_load(pixel + c), c, top));
             top = v_set1(v_hmax(top));
             for (int c = 0; c < CP; c += VL) {
-                const vf d = v_sub(v_load(pixel + c), top), v = out_cross_entropy_masked(v_exp(d), c, v_zero());
+                const vf d = v_sub(v_load(pixel + c), top), v = cross_entropy_masked(v_exp(d), c, v_zero());
                 if (WITH_GRAD)
                     v_store(e + c, v);
                 sum = v_add(sum, v);
                 if (0.0 > 0)
-                    total = v_add(total, out_cross_entropy_masked(d, c, v_zero()));
+                    total = v_add(total, cross_entropy_masked(d, c, v_zero()));
                 if (target) {
-                    const vf t = out_cross_entropy_target(target, label, c);
+                    const vf t = cross_entropy_target(target, label, c);
                     mass = v_add(mass, t);
-                    dot = v_fma(t, out_cross_entropy_masked(d, c, v_zero()), dot);
+                    dot = v_fma(t, cross_entropy_masked(d, c, v_zero()), dot);
                 }
             }
             const real norm = v_sum(sum), hit = target ? v_sum(dot) : pixel[label] - v_hmax(top);
@@ -1235,8 +882,8 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
                 const vf scale = v_set1(mean_scale * share / norm), off = v_set1(mean_scale * (real)(0.0 / C));
                 const vf factor = v_set1(mean_scale * (real)(1 - 0.0));
                 for (int c = 0; c < CP; c += VL) {
-                    const vf t = v_fma(factor, out_cross_entropy_target(target, label, c), off);
-                    const vf v = out_cross_entropy_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
+                    const vf t = v_fma(factor, cross_entropy_target(target, label, c), off);
+                    const vf v = cross_entropy_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
                     {
                         const vf v0 = v;
                         const size_t place = (size_t)(i) * 16 + (size_t)(c);
@@ -1249,18 +896,16 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
     }
 }
 
-/* out: conv_dw   0.8 kMAC   lenet5.net:12 */
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void out_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
+ * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void igemm_dw_tile(int rows, int vectors, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
-    enum { RUN = 84, NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *row[MR];
+    enum { NR = 16, MR = 6 };
+    const real *x[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        x[i] = row[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
     }
@@ -1270,7 +915,7 @@ NT_INLINE void out_conv_dw_tile(int rows, int vectors, int count, int first, con
             b[j] = v_load(dy + j * VL);
         dy += vectors * VL;
         for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
+            vf a = v_set1(x[i][at[p]]);
             for (int j = 0; j < vectors; j++)
                 acc[i][j] = v_fma(a, b[j], acc[i][j]);
         }
@@ -1280,36 +925,47 @@ NT_INLINE void out_conv_dw_tile(int rows, int vectors, int count, int first, con
             v_store(dw + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that out_conv_dw_any has. */
-static inline int out_conv_dw_rows(int left)
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows has. */
+static inline int igemm_dw_rows(int left)
 {
     enum { MR = 6 };
     int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void out_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
+NT_INLINE void igemm_dw_any(int rows, int vectors, int count, int first, const real *const *restrict row,
+                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
     enum { MR = 6 };
     if (rows == MR)
-        out_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile(MR, vectors, count, first, row, at, dy, dw);
     else if (MR > 1 && rows == MR - 1)
-        out_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile(MR - 1, vectors, count, first, row, at, dy, dw);
     else if (MR > 2 && rows == MR - 2)
-        out_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile(MR - 2, vectors, count, first, row, at, dy, dw);
     else if (MR > 4 && rows == MR / 2)
-        out_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile(MR / 2, vectors, count, first, row, at, dy, dw);
     else
-        out_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile(1, vectors, count, first, row, at, dy, dw);
 }
 
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. */
+static void igemm_dw_rows_of(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
+                      const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 16 };
+    igemm_dw_any(rows, NR / VL, count, first, row, at, dy, dw);
+}
+
+/* out: conv_dw   0.8 kMAC   lenet5.net:12 */
 static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
-           DY_S = 16, DY_R = 16, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MB = 192, PB = 1, KS = 24, CHUNKS = 1,
-           BIAS = 1 };
+           DY_S = 16, DY_R = 16, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MR = 6, MB = 192, PB = 1, KS = 24,
+           CHUNKS = 1, BIAS = 1 };
+    static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
@@ -1322,7 +978,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int out_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int out_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
@@ -1361,16 +1017,16 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < out_conv_dw_end; k += tile) {
-                tile = out_conv_dw_rows(out_conv_dw_end - k);
+            for (int k = slice * KS, tile; k < out_conv_dw; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows(out_conv_dw - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    if (width == NR)
-                        out_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
-                    else
-                        out_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }
@@ -1387,70 +1043,28 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
     }
 }
 
-/* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void out_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+NT_INLINE
+int igemm_next_3(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+    enum { NR = 16 };
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int out_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+NT_INLINE
+int igemm_next_last_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
+                       real *restrict sums)
 {
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        out_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        out_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        out_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        out_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    out_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
+    enum { LAST = 8 };
+    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
  * forward panels. */
-NT_INLINE void out_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+NT_INLINE void igemm_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
 {
     enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 84 };
     for (; r < r_end; r += VL, turned += VL * width) {
@@ -1468,9 +1082,9 @@ NT_INLINE void out_conv_dx_turn(const real *restrict w, int group, int c, int wi
     }
 }
 
-/* Where in w line number `line` lies of those that out_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+/* Where in w line number `line` lies of those that igemm_turn will read from row r on; at r = RUN, from the start of the
  * next panel. */
-static inline ptrdiff_t out_conv_dx_turn_line(int group, int c, int r, int line)
+static inline ptrdiff_t igemm_turn_line(int group, int c, int r, int line)
 {
     enum { GROUPS = 1, RUN = 10, NR = 16, TURN_NR = 16, TURN_CO = 16, TURN_CI = 84 };
     const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
@@ -1480,14 +1094,7 @@ static inline ptrdiff_t out_conv_dx_turn_line(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int out_conv_dx_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
+/* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
 static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 10,
@@ -1503,7 +1110,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = out_conv_dx_limit(pixels, block, blocks), count = out_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -1530,7 +1137,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -1538,19 +1145,25 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    out_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                if (TURN) {
+                    igemm_turn(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = out_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
+                    if (width != NR)
+                        next = igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                           r_end, tile_sums);
                     else
-                        next = out_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? out_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        if (TURN)
+                            ahead = igemm_turn_line(group, channel, r_end, line);
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -1580,67 +1193,21 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     }
 }
 
+static void igemm_dw_rows_of_last(int rows, int count, int first, const real *const *restrict row,
+                           const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { LAST = 8 };
+    igemm_dw_any(rows, LAST / VL, count, first, row, at, dy, dw);
+}
+
 /* f6: conv_dw   10.1 kMAC   lenet5.net:11 */
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void f6_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
-{
-    enum { RUN = 120, NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *row[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
-    }
-    for (int p = 0; p < count; p++) {
-        vf b[NR / VL];
-        for (int j = 0; j < vectors; j++)
-            b[j] = v_load(dy + j * VL);
-        dy += vectors * VL;
-        for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = v_fma(a, b[j], acc[i][j]);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that f6_conv_dw_any has. */
-static inline int f6_conv_dw_rows(int left)
-{
-    enum { MR = 6 };
-    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
-    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
-}
-
-NT_INLINE void f6_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
-{
-    enum { MR = 6 };
-    if (rows == MR)
-        f6_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 1 && rows == MR - 1)
-        f6_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 2 && rows == MR - 2)
-        f6_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 4 && rows == MR / 2)
-        f6_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
-    else
-        f6_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
-}
-
 static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
-           DY_S = 96, DY_R = 88, DY_P = 88, DY_G = 0, CO = 88, NR = 16, MB = 192, PB = 4, KS = 18, CHUNKS = 1,
-           BIAS = 1 };
+           DY_S = 96, DY_R = 88, DY_P = 88, DY_G = 0, CO = 88, NR = 16, MR = 6, MB = 192, PB = 4, KS = 18,
+           CHUNKS = 1, BIAS = 1 };
+    static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
@@ -1653,7 +1220,7 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int f6_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int f6_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
@@ -1692,16 +1259,19 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < f6_conv_dw_end; k += tile) {
-                tile = f6_conv_dw_rows(f6_conv_dw_end - k);
+            for (int k = slice * KS, tile; k < f6_conv_dw; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows(f6_conv_dw - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    if (width == NR)
-                        f6_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    if (width != NR)
+                        igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
-                        f6_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }
@@ -1718,70 +1288,9 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     }
 }
 
-/* f6: conv_dx + tanh_dx   84 -> 1x1x120   10.1 kMAC   lenet5.net:11 */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void f6_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int f6_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        f6_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        f6_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        f6_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        f6_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    f6_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
  * forward panels. */
-NT_INLINE void f6_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+NT_INLINE void igemm_turn_2(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
 {
     enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 88, TURN_CI = 120 };
     for (; r < r_end; r += VL, turned += VL * width) {
@@ -1799,9 +1308,9 @@ NT_INLINE void f6_conv_dx_turn(const real *restrict w, int group, int c, int wid
     }
 }
 
-/* Where in w line number `line` lies of those that f6_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+/* Where in w line number `line` lies of those that igemm_turn_2 will read from row r on; at r = RUN, from the start of the
  * next panel. */
-static inline ptrdiff_t f6_conv_dx_turn_line(int group, int c, int r, int line)
+static inline ptrdiff_t igemm_turn_line_2(int group, int c, int r, int line)
 {
     enum { GROUPS = 1, RUN = 84, NR = 16, TURN_NR = 16, TURN_CO = 88, TURN_CI = 120 };
     const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
@@ -1811,14 +1320,7 @@ static inline ptrdiff_t f6_conv_dx_turn_line(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int f6_conv_dx_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
+/* f6: conv_dx + tanh_dx   84 -> 1x1x120   10.1 kMAC   lenet5.net:11 */
 static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
@@ -1834,7 +1336,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = f6_conv_dx_limit(pixels, block, blocks), count = f6_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -1861,7 +1363,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -1869,19 +1371,25 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    f6_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                if (TURN) {
+                    igemm_turn_2(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = f6_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
+                    if (width != NR)
+                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                           r_end, tile_sums);
                     else
-                        next = f6_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? f6_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        if (TURN)
+                            ahead = igemm_turn_line_2(group, channel, r_end, line);
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -1912,66 +1420,13 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
 }
 
 /* c5: conv_dw   48.0 kMAC   lenet5.net:10 */
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void c5_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
-{
-    enum { RUN = 400, NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *row[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
-    }
-    for (int p = 0; p < count; p++) {
-        vf b[NR / VL];
-        for (int j = 0; j < vectors; j++)
-            b[j] = v_load(dy + j * VL);
-        dy += vectors * VL;
-        for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = v_fma(a, b[j], acc[i][j]);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c5_conv_dw_any has. */
-static inline int c5_conv_dw_rows(int left)
-{
-    enum { MR = 6 };
-    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
-    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
-}
-
-NT_INLINE void c5_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
-{
-    enum { MR = 6 };
-    if (rows == MR)
-        c5_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 1 && rows == MR - 1)
-        c5_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 2 && rows == MR - 2)
-        c5_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 4 && rows == MR / 2)
-        c5_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
-    else
-        c5_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
-}
-
 static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
-           DY_S = 128, DY_R = 120, DY_P = 120, DY_G = 0, CO = 120, NR = 16, MB = 81, PB = 4, KS = 18,
+           DY_S = 128, DY_R = 120, DY_P = 120, DY_G = 0, CO = 120, NR = 16, MR = 6, MB = 81, PB = 4, KS = 18,
            CHUNKS = 1, BIAS = 1 };
+    static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
@@ -1984,7 +1439,7 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c5_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int c5_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
@@ -2023,16 +1478,19 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c5_conv_dw_end; k += tile) {
-                tile = c5_conv_dw_rows(c5_conv_dw_end - k);
+            for (int k = slice * KS, tile; k < c5_conv_dw; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows(c5_conv_dw - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    if (width == NR)
-                        c5_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                    if (width != NR)
+                        igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
-                        c5_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }
@@ -2049,70 +1507,9 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     }
 }
 
-/* c5: conv_dx   1x1x120 -> 5x5x16   48.0 kMAC   lenet5.net:10 */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void c5_conv_dx_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 16, MR = 6 };
-    static const int TAP[] = {0};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c5_conv_dx_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        c5_conv_dx_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        c5_conv_dx_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        c5_conv_dx_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        c5_conv_dx_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    c5_conv_dx_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
  * forward panels. */
-NT_INLINE void c5_conv_dx_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+NT_INLINE void igemm_turn_3(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
 {
     enum { GROUPS = 25, TURN_NR = 16, TURN_CO = 120, TURN_CI = 16 };
     for (; r < r_end; r += VL, turned += VL * width) {
@@ -2130,9 +1527,9 @@ NT_INLINE void c5_conv_dx_turn(const real *restrict w, int group, int c, int wid
     }
 }
 
-/* Where in w line number `line` lies of those that c5_conv_dx_turn will read from row r on; at r = RUN, from the start of the
+/* Where in w line number `line` lies of those that igemm_turn_3 will read from row r on; at r = RUN, from the start of the
  * next panel. */
-static inline ptrdiff_t c5_conv_dx_turn_line(int group, int c, int r, int line)
+static inline ptrdiff_t igemm_turn_line_3(int group, int c, int r, int line)
 {
     enum { GROUPS = 25, RUN = 120, NR = 16, TURN_NR = 16, TURN_CO = 120, TURN_CI = 16 };
     const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
@@ -2142,14 +1539,7 @@ static inline ptrdiff_t c5_conv_dx_turn_line(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c5_conv_dx_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
+/* c5: conv_dx   1x1x120 -> 5x5x16   48.0 kMAC   lenet5.net:10 */
 static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 25, TAPS = 1, RUN = 120,
@@ -2165,7 +1555,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c5_conv_dx_limit(pixels, block, blocks), count = c5_conv_dx_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -2192,7 +1582,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -2200,19 +1590,21 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c5_conv_dx_turn(w, group, channel, width, r, r_end, turned);
+                if (TURN) {
+                    igemm_turn_3(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c5_conv_dx_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = c5_conv_dx_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c5_conv_dx_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        if (TURN)
+                            ahead = igemm_turn_line_3(group, channel, r_end, line);
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -2241,9 +1633,8 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
     }
 }
 
-/* s4: avgpool_dx + tanh_dx   5x5x16 -> 10x10x16   lenet5.net:9 */
 /* Sum of rows x columns windows of a sample from (oh, ow) on; there may be none. */
-static inline vf s4_avgpool_dx_windows(const real *dy, int oh, int ow, int rows, int columns)
+static inline vf avgpool_dx_windows(const real *dy, int oh, int ow, int rows, int columns)
 {
     enum { DY_R = 80, DY_P = 16 };
     vf g = v_zero();
@@ -2253,6 +1644,7 @@ static inline vf s4_avgpool_dx_windows(const real *dy, int oh, int ow, int rows,
     return g;
 }
 
+/* s4: avgpool_dx + tanh_dx   5x5x16 -> 10x10x16   lenet5.net:9 */
 static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
 {
     enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
@@ -2271,8 +1663,8 @@ static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict o
             for (int c = 0; c < CP; c += VL) {
                 /* The usual number of windows as a constant. */
                 const int usual = rows == most_rows && columns == most_columns;
-                const vf sum = usual ? s4_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
-                                     : s4_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
+                const vf sum = usual ? avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
+                                     : avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
                 const vf g = ROOT ? sum : v_mul(sum, v_set1((real)1 / (KH * KW)));
                 {
                     const vf v0 = g;
@@ -2288,67 +1680,14 @@ static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict o
 }
 
 /* c3: conv_dw   0.2 MMAC   lenet5.net:8 */
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void c3_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
-{
-    enum { RUN = 6, NR = 16, MR = 6 };
-    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
-        344, 352, 360, 368, 448, 456, 464, 472, 480};
-    const real *row[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
-    }
-    for (int p = 0; p < count; p++) {
-        vf b[NR / VL];
-        for (int j = 0; j < vectors; j++)
-            b[j] = v_load(dy + j * VL);
-        dy += vectors * VL;
-        for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = v_fma(a, b[j], acc[i][j]);
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c3_conv_dw_any has. */
-static inline int c3_conv_dw_rows(int left)
-{
-    enum { MR = 6 };
-    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
-    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
-}
-
-NT_INLINE void c3_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
-{
-    enum { MR = 6 };
-    if (rows == MR)
-        c3_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 1 && rows == MR - 1)
-        c3_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 2 && rows == MR - 2)
-        c3_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
-    else if (MR > 4 && rows == MR / 2)
-        c3_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
-    else
-        c3_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
-}
-
 static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           DY_S = 5184, DY_R = 288, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MB = 192, PB = 1, KS = 150,
+           DY_S = 5184, DY_R = 288, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MR = 6, MB = 192, PB = 1, KS = 150,
            CHUNKS = 32, BIAS = 1 };
+    static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
+        344, 352, 360, 368, 448, 456, 464, 472, 480};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
@@ -2361,7 +1700,7 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c3_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int c3_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
@@ -2400,16 +1739,16 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c3_conv_dw_end; k += tile) {
-                tile = c3_conv_dw_rows(c3_conv_dw_end - k);
+            for (int k = slice * KS, tile; k < c3_conv_dw; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows(c3_conv_dw - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    if (width == NR)
-                        c3_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
-                    else
-                        c3_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }
@@ -2462,125 +1801,33 @@ static void c3_conv_dx(const real *restrict w, real *restrict out)
     }
 }
 
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+static
+int igemm_next_4(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+{
+    enum { NR = 8 };
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+}
+
 /* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void c3_conv_dx_2_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 8, MR = 8 };
-    static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
-        -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c3_conv_dx_2_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 8 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        c3_conv_dx_2_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        c3_conv_dx_2_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        c3_conv_dx_2_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        c3_conv_dx_2_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    c3_conv_dx_2_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void c3_conv_dx_2_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that c3_conv_dx_2_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t c3_conv_dx_2_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 16, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c3_conv_dx_2_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 8 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
 static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
     enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 25,
-           RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256, KB = 208, TURN = 0 };
+           RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256, KB = 208 };
     static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
         -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c3_conv_dx_2_limit(pixels, block, blocks), count = c3_conv_dx_2_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -2607,7 +1854,7 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -2615,19 +1862,15 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c3_conv_dx_2_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c3_conv_dx_2_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = c3_conv_dx_2_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c3_conv_dx_2_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -2655,9 +1898,8 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
     }
 }
 
-/* s2: avgpool_dx + tanh_dx   14x14x6 -> 28x28x6   lenet5.net:7 */
 /* Sum of rows x columns windows of a sample from (oh, ow) on; there may be none. */
-static inline vf s2_avgpool_dx_windows(const real *dy, int oh, int ow, int rows, int columns)
+static inline vf avgpool_dx_windows_2(const real *dy, int oh, int ow, int rows, int columns)
 {
     enum { DY_R = 112, DY_P = 8 };
     vf g = v_zero();
@@ -2667,6 +1909,7 @@ static inline vf s2_avgpool_dx_windows(const real *dy, int oh, int ow, int rows,
     return g;
 }
 
+/* s2: avgpool_dx + tanh_dx   14x14x6 -> 28x28x6   lenet5.net:7 */
 static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
 {
     enum { IN_H = 28, IN_W = 28, OUT_H = 14, OUT_W = 14, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0,
@@ -2685,8 +1928,8 @@ static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict o
             for (int c = 0; c < CP; c += VL) {
                 /* The usual number of windows as a constant. */
                 const int usual = rows == most_rows && columns == most_columns;
-                const vf sum = usual ? s2_avgpool_dx_windows(dyi + c, oh, ow, most_rows, most_columns)
-                                     : s2_avgpool_dx_windows(dyi + c, oh, ow, rows, columns);
+                const vf sum = usual ? avgpool_dx_windows_2(dyi + c, oh, ow, most_rows, most_columns)
+                                     : avgpool_dx_windows_2(dyi + c, oh, ow, rows, columns);
                 const vf g = ROOT ? sum : v_mul(sum, v_set1((real)1 / (KH * KW)));
                 {
                     const vf v0 = g;
@@ -2701,18 +1944,16 @@ static void s2_avgpool_dx(int n, const real *restrict dy, const real *restrict o
     }
 }
 
-/* c1: conv_dw   0.1 MMAC   lenet5.net:6 */
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void c1_conv_dw_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
+ * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
-    enum { RUN = 5, NR = 8, MR = 8 };
-    static const int TAP[] = {0, 32, 64, 96, 128};
-    const real *row[MR];
+    enum { NR = 8, MR = 8 };
+    const real *x[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        row[i] = x + TAP[(k + i) / RUN] + (k + i) % RUN;
+        x[i] = row[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
     }
@@ -2722,7 +1963,7 @@ NT_INLINE void c1_conv_dw_tile(int rows, int vectors, int count, int first, cons
             b[j] = v_load(dy + j * VL);
         dy += vectors * VL;
         for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
+            vf a = v_set1(x[i][at[p]]);
             for (int j = 0; j < vectors; j++)
                 acc[i][j] = v_fma(a, b[j], acc[i][j]);
         }
@@ -2732,36 +1973,47 @@ NT_INLINE void c1_conv_dw_tile(int rows, int vectors, int count, int first, cons
             v_store(dw + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that c1_conv_dw_any has. */
-static inline int c1_conv_dw_rows(int left)
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows_2 has. */
+static inline int igemm_dw_rows_2(int left)
 {
     enum { MR = 8 };
     int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void c1_conv_dw_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
+NT_INLINE void igemm_dw_any_2(int rows, int vectors, int count, int first, const real *const *restrict row,
+                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
     enum { MR = 8 };
     if (rows == MR)
-        c1_conv_dw_tile(MR, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile_2(MR, vectors, count, first, row, at, dy, dw);
     else if (MR > 1 && rows == MR - 1)
-        c1_conv_dw_tile(MR - 1, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile_2(MR - 1, vectors, count, first, row, at, dy, dw);
     else if (MR > 2 && rows == MR - 2)
-        c1_conv_dw_tile(MR - 2, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile_2(MR - 2, vectors, count, first, row, at, dy, dw);
     else if (MR > 4 && rows == MR / 2)
-        c1_conv_dw_tile(MR / 2, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile_2(MR / 2, vectors, count, first, row, at, dy, dw);
     else
-        c1_conv_dw_tile(1, vectors, count, first, x, at, dy, k, dw);
+        igemm_dw_tile_2(1, vectors, count, first, row, at, dy, dw);
 }
 
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. */
+static void igemm_dw_rows_of_2(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
+                      const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 8 };
+    igemm_dw_any_2(rows, NR / VL, count, first, row, at, dy, dw);
+}
+
+/* c1: conv_dw   0.1 MMAC   lenet5.net:6 */
 static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
-           DY_S = 8192, DY_R = 256, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MB = 192, PB = 1, KS = 25, CHUNKS = 32,
-           BIAS = 1 };
+           DY_S = 8192, DY_R = 256, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MR = 8, MB = 192, PB = 1, KS = 25,
+           CHUNKS = 32, BIAS = 1 };
+    static const int TAP[] = {0, 32, 64, 96, 128};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
@@ -2774,7 +2026,7 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c1_conv_dw_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int c1_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
@@ -2813,16 +2065,16 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c1_conv_dw_end; k += tile) {
-                tile = c1_conv_dw_rows(c1_conv_dw_end - k);
+            for (int k = slice * KS, tile; k < c1_conv_dw; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows_2(c1_conv_dw - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    if (width == NR)
-                        c1_conv_dw_any(tile, NR / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
-                    else
-                        c1_conv_dw_any(tile, width_last / VL, count, begin, x + group * IN_G, at, panel_dy, k, to);
+                        igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }
@@ -2876,124 +2128,22 @@ static void c1_conv_dx(const real *restrict w, real *restrict out)
 }
 
 /* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
-NT_INLINE void c1_conv_dx_2_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
-{
-    enum { NR = 8, MR = 8 };
-    static const int TAP[] = {528, 520, 512, 504, 496, 272, 264, 256, 248, 240, 16, 8, 0, -8, -16, -240,
-        -248, -256, -264, -272, -496, -504, -512, -520, -528};
-    const real *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = TAP[tap] + r_begin; r < TAP[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int c1_conv_dx_2_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
-{
-    enum { MR = 8 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        c1_conv_dx_2_tile(MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        c1_conv_dx_2_tile(MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        c1_conv_dx_2_tile(MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        c1_conv_dx_2_tile(MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-        return MR / 2;
-    }
-    c1_conv_dx_2_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
-    return 1;
-}
-
-/* For TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void c1_conv_dx_2_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that c1_conv_dx_2_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t c1_conv_dx_2_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 6, NR = 8, TURN_NR = 16, TURN_CO = 16, TURN_CI = 1 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int c1_conv_dx_2_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 8 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
 static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
     enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 150, TURN = 0 };
+           CO = 8, NR = 8, MR = 8, MB = 256, KB = 150 };
     static const int TAP[] = {528, 520, 512, 504, 496, 272, 264, 256, 248, 240, 16, 8, 0, -8, -16, -240,
         -248, -256, -264, -272, -496, -504, -512, -520, -528};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     ptrdiff_t at[MB + MR];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = c1_conv_dx_2_limit(pixels, block, blocks), count = c1_conv_dx_2_limit(pixels, block + 1, blocks) - first;
+        int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
         int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
@@ -3020,7 +2170,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
             for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = TURN ? turned : w + panel_at + (tap * RUN + r) * width;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
                 if (tap_end < TAPS)
                     coming = panel_at + (tap_end * RUN + r) * width;
@@ -3028,19 +2178,15 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     coming = panel_at + r_end * width;
                 else if (group == GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (TURN)
-                    c1_conv_dx_2_turn(w, group, channel, width, r, r_end, turned);
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == NR)
-                        next = c1_conv_dx_2_next(count - i, NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
-                    else
-                        next = c1_conv_dx_2_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+                        next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, TURN ? c1_conv_dx_2_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)
@@ -3068,7 +2214,6 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
     }
 }
 
-/* nesterov: one step over a range of the parameters */
 static inline nt_rates momentum_rates(const nt_pass *p)
 {
     return (nt_rates){.lr = (real)p->lr, .momentum = (real)p->momentum};
@@ -3092,6 +2237,7 @@ static inline vf momentum_clipped(vf g)
     return g;
 }
 
+/* nesterov: one step over a range of the parameters */
 static void momentum(const nt_pass *p, size_t begin, size_t end, double decay, double l1)
 {
     enum { COUPLED = 1, NOISE = 0 };

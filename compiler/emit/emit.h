@@ -21,6 +21,7 @@ typedef struct EmittedFunction {
     const char *text;   /* with @ for the name and ^ for the same in capitals */
     const char *comment;
     const char *users;  /* further layers */
+    bool is_helper;     /* of kernels: its comment is in its text */
 } EmittedFunction;
 
 /* A pointer parameter of a function being made. */
@@ -40,7 +41,7 @@ typedef struct Constant {
     int n_table;
 } Constant;
 
-enum { MAX_CONSTANTS = 64, MAX_POINTERS = GROUP_ARRAYS };
+enum { MAX_CONSTANTS = 64, MAX_POINTERS = GROUP_ARRAYS, MAX_HELPERS = 16 };
 
 struct Emit {
     Arena *arena;

@@ -830,8 +830,10 @@ const char *put_name(Arena *a, const char *text, const char *name)
 
 static void render_function(Emit *e, const EmittedFunction *f, Ct *out)
 {
-    const char *comment = f->comment ? f->comment : f->name;
-    ct_comment(out, "%s%s%s", comment, f->users ? "\nalso: " : "", f->users ? f->users : "");
+    if (!f->is_helper) {
+        const char *comment = f->comment ? f->comment : f->name;
+        ct_comment(out, "%s%s%s", comment, f->users ? "\nalso: " : "", f->users ? f->users : "");
+    }
     ct_raw(out, put_name(e->arena, f->text, f->name));
     ct_blank(out);
 }
@@ -930,10 +932,18 @@ static void add_main(Emit *e, Output *out, const char *name)
     ct_comment(file, "The trainer of %s. Made by netc; do not edit.", e->net->name);
     ct_directive(file, "include \"runtime/trainer.h\"");
     ct_blank(file);
-    ct_line(file, "extern const nt_model %s_model, %s_double_model;", name, name);
+    ct_directive(file, "include <stddef.h>");
+    ct_blank(file);
+    ct_line(file, "extern const nt_model %s_model;", name);
+    ct_directive(file, "ifdef NT_TRAIN_ONLY /* without what gradcheck needs: it takes as long to compile as the rest */");
+    ct_directive(file, "define DOUBLE_MODEL NULL");
+    ct_directive(file, "else");
+    ct_line(file, "extern const nt_model %s_double_model;", name);
+    ct_directive(file, "define DOUBLE_MODEL &%s_double_model", name);
+    ct_directive(file, "endif");
     ct_blank(file);
     Ct *f = ct_function(file, "int main(int argc, char **argv)");
-    ct_line(f, "return nt_trainer_main(&%s_model, &%s_double_model, argc, argv);", name, name);
+    ct_line(f, "return nt_trainer_main(&%s_model, DOUBLE_MODEL, argc, argv);", name);
     add_tree(e, out, arena_printf(e->arena, "%s_main.c", name), file);
 }
 

@@ -227,6 +227,31 @@ static bool word_char(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
+/* The lines that `#ifdef K_FOO` .. `#else` .. `#endif` keep: whether the rule named the constant decides. */
+static const char *keep_defined(Emit *e, const char *text)
+{
+    Str out = {0};
+    int depth = 0, dropped = 0; /* open conditions, and the outermost of them whose lines are dropped; 0: none */
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        if (strncmp(text, "#ifdef K_", 9) == 0) {
+            depth++;
+            dropped = dropped || find_constant(e, text + 9, len - 9) ? dropped : depth;
+        } else if (strncmp(text, "#else", 5) == 0) {
+            dropped = dropped == 0 ? depth : dropped == depth ? 0 : dropped;
+        } else if (strncmp(text, "#endif", 6) == 0) {
+            dropped = dropped == depth ? 0 : dropped;
+            depth--;
+        } else if (!dropped) {
+            str_addn(&out, text, len + (text[len] == '\n'));
+        }
+        text += len + (text[len] == '\n');
+    }
+    const char *done = arena_strndup(e->arena, out.data, out.len);
+    str_free(&out);
+    return done;
+}
+
 /* First the hooks, which decide the extra parameters; leading blanks of a hook's line give its depth. */
 static const char *replace_hooks(Emit *e, const char *text)
 {
@@ -257,9 +282,30 @@ static const char *replace_hooks(Emit *e, const char *text)
     return done;
 }
 
-/* K_FOO -> FOO (an enumerator or table, see add_constants) or a literal (a real); k_main -> @, k_foo -> @_foo; K_ARGS and K_PASS -> the
- * tail's pointers. */
-static const char *replace_names(Emit *e, const char *text)
+/* One of a kernel's functions: the name in the kernel's file, and the emitted one. */
+typedef struct Helper {
+    const char *name; /* k_tile */
+    const char *emitted; /* igemm_tile */
+} Helper;
+
+typedef struct Helpers {
+    Helper items[MAX_HELPERS];
+    int n;
+} Helpers;
+
+static const char *find_helper(const Helpers *helpers, const char *name, size_t len)
+{
+    for (int i = 0; i < helpers->n; i++) {
+        if (strlen(helpers->items[i].name) == len && strncmp(helpers->items[i].name, name, len) == 0) {
+            return helpers->items[i].emitted;
+        }
+    }
+    return NULL;
+}
+
+/* In one function: K_FOO -> FOO (an enumerator or table, see add_constants) or a literal (a real); its own name -> @; those of the
+ * helpers before it -> what they were emitted as; K_ARGS and K_PASS -> the tail's pointers. */
+static const char *replace_names(Emit *e, const char *text, const Helpers *helpers)
 {
     Str out = {0};
     for (const char *p = text; *p;) {
@@ -287,10 +333,9 @@ static const char *replace_names(Emit *e, const char *text)
             } else {
                 str_printf(&out, "^%s", c->name);
             }
-        } else if (len == 6 && strncmp(p, "k_main", 6) == 0) {
-            str_addc(&out, '@');
         } else if (strncmp(p, "k_", 2) == 0) {
-            str_printf(&out, "@%.*s", (int)len - 1, p + 1);
+            const char *helper = find_helper(helpers, p, len);
+            str_add(&out, helper ? helper : "@");
         } else {
             str_addn(&out, p, len);
         }
@@ -370,6 +415,65 @@ static const char *add_constants(Emit *e, const char *text)
     return done;
 }
 
+/* The function that begins at `text`, comment and all; *end is set to what follows it. */
+static const char *next_function(Emit *e, const char *text, const char **end)
+{
+    while (*text == '\n') {
+        text++;
+    }
+    const char *close = strstr(text, "\n}\n");
+    if (!close) {
+        die("internal error: kernel %s: a function does not end", e->kernel);
+    }
+    *end = close + 3;
+    return arena_strndup(e->arena, text, (size_t)(*end - text));
+}
+
+/* The name of a kernel's function: the first word k_foo before a parenthesis in a line that begins with a word. */
+static const char *function_name(Emit *e, const char *text)
+{
+    const char *line = text;
+    while (strncmp(line, "static", 6) != 0 && strncmp(line, "NT_INLINE", 9) != 0) {
+        line = strchr(line, '\n');
+        if (!line) {
+            die("internal error: kernel %s: a function has no name", e->kernel);
+        }
+        line++;
+    }
+    const char *open = strchr(line, '('), *name = open;
+    while (name > line && word_char(name[-1])) {
+        name--;
+    }
+    return arena_strndup(e->arena, name, (size_t)(open - name));
+}
+
+/* Functions equal to one that was emitted before share it: `text` without its name is what counts. A new one gets the wanted name, with
+ * a number behind it where that is taken. */
+static EmittedFunction *add_function(Emit *e, const char *text, const char *wanted, bool *is_new)
+{
+    for (int i = 0; i < e->n_functions; i++) {
+        if (strcmp(e->functions[i].text, text) == 0) {
+            *is_new = false;
+            return &e->functions[i];
+        }
+    }
+    const char *name = wanted;
+    for (int clash = 1, k = 2; clash; k++) {
+        clash = strcmp(name, "run_forward") == 0; /* the whole pass */
+        for (int i = 0; i < e->n_functions; i++) {
+            clash |= strcmp(e->functions[i].name, name) == 0;
+        }
+        if (clash) {
+            name = arena_printf(e->arena, "%s_%d", wanted, k);
+        }
+    }
+    e->functions = vec_grow(e->arena, e->functions, e->n_functions, &e->cap_functions, sizeof *e->functions);
+    EmittedFunction *f = &e->functions[e->n_functions++];
+    *f = (EmittedFunction){.name = name, .text = text};
+    *is_new = true;
+    return f;
+}
+
 /* What stands between the markers of a kernel's file. */
 static const char *kernel_text(Emit *e, const char *name)
 {
@@ -379,27 +483,37 @@ static const char *kernel_text(Emit *e, const char *name)
         die("internal error: kernel %s has no markers", name);
     }
     begin = strchr(begin, '\n') + 1;
-    while (*begin == '\n') {
-        begin++;
-    }
-    return arena_strndup(e->arena, begin, (size_t)(end - begin));
+    return keep_defined(e, arena_strndup(e->arena, begin, (size_t)(end - begin)));
 }
 
 void emit_end(Emit *e)
 {
-    const char *body = kernel_text(e, e->kernel);
+    const char *rest = kernel_text(e, e->kernel);
     if (e->rest) {
-        body = arena_printf(e->arena, "%s%s", body, kernel_text(e, e->rest));
+        rest = arena_printf(e->arena, "%s%s", rest, kernel_text(e, e->rest));
     }
-    body = add_constants(e, replace_names(e, replace_hooks(e, body)));
-    const char *name = emit_function(e, body);
-    const char *signature = strstr(body, "static void @(");
-    const char *args = signature && strncmp(signature, "static void @(int n", 19) == 0 ? "(int)n" : "";
-    for (int i = 0; i < e->n_args; i++) {
-        args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
+    Helpers helpers = {.n = 0};
+    for (;;) {
+        const char *text = next_function(e, rest, &rest), *name = function_name(e, text);
+        text = add_constants(e, replace_names(e, replace_hooks(e, text), &helpers));
+        if (strcmp(name, "k_main") == 0) {
+            const char *emitted = emit_function(e, text);
+            const char *args = strstr(text, "static void @(int n") ? "(int)n" : "";
+            for (int i = 0; i < e->n_args; i++) {
+                args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
+            }
+            ct_line(e->calls, "%s(%s%s);", emitted, args, pointer_arguments(e));
+            e->part++;
+            return;
+        }
+        if (helpers.n == MAX_HELPERS) {
+            die("internal error: kernel %s has more than %d functions", e->kernel, MAX_HELPERS);
+        }
+        bool is_new = false;
+        EmittedFunction *f = add_function(e, text, arena_printf(e->arena, "%s_%s", e->kernel, name + 2), &is_new);
+        f->is_helper = true;
+        helpers.items[helpers.n++] = (Helper){name, f->name};
     }
-    ct_line(e->calls, "%s(%s%s);", name, args, pointer_arguments(e));
-    e->part++;
 }
 
 const char *emit_function(Emit *e, const char *text)
@@ -411,30 +525,15 @@ const char *emit_function(Emit *e, const char *text)
         const char *what = first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
         user = arena_printf(e->arena, "%s_%s", c_name(e->arena, first->layer->name), what);
     }
-    for (int i = 0; i < e->n_functions; i++) {
-        EmittedFunction *f = &e->functions[i];
-        if (strcmp(f->text, text) == 0) {
-            bool listed = strcmp(f->name, user) == 0 || (f->users && strstr(f->users, user));
-            if (e->comment && !listed && (!f->users || strlen(f->users) < 800)) {
-                f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
-            }
-            return f->name;
-        }
+    bool is_new = false;
+    EmittedFunction *f = add_function(e, text, e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user, &is_new);
+    if (is_new) {
+        f->comment = e->comment;
+        return f->name;
     }
-    e->functions = vec_grow(e->arena, e->functions, e->n_functions, &e->cap_functions, sizeof *e->functions);
-    EmittedFunction *f = &e->functions[e->n_functions++];
-    const char *name = e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user;
-    for (int clash = 1, k = 2; clash; k++) {
-        clash = strcmp(name, "run_forward") == 0; /* the whole pass */
-        for (int i = 0; i + 1 < e->n_functions; i++) {
-            clash |= strcmp(e->functions[i].name, name) == 0;
-        }
-        if (clash) {
-            name = arena_printf(e->arena, "%s_%d", user, k);
-        }
+    bool listed = strcmp(f->name, user) == 0 || (f->users && strstr(f->users, user));
+    if (e->comment && !listed && (!f->users || strlen(f->users) < 800)) {
+        f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
     }
-    f->name = name;
-    f->text = text;
-    f->comment = e->comment;
-    return name;
+    return f->name;
 }

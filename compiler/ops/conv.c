@@ -246,22 +246,29 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
     emit_table(e, "TAP", taps, (int)n_taps);
 }
 
+/* Rows of k up to which a layer has a product of its own, its loops unrolled. */
+enum { SHORT_PRODUCT = 32 };
+
+/* `out` channels in panels of nr. */
+static void emit_panels(Emit *e, int64_t out, int64_t nr)
+{
+    emit_int(e, "CO", out);
+    emit_int(e, "NR", nr);
+    if (out % nr != 0) {
+        emit_int(e, "LAST", out % nr);
+    }
+}
+
 static void emit_product_tile(Emit *e, const ProductShape *p)
 {
     ProductTile tile = target_product(emit_target(e), p);
-    emit_int(e, "CO", p->out);
-    emit_int(e, "NR", tile.nr);
+    emit_panels(e, p->out, tile.nr);
+    if (p->k <= SHORT_PRODUCT) {
+        emit_int(e, "SHORT", 1);
+    }
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);
     emit_int(e, "KB", tile.kb);
-}
-
-static void emit_no_turn(Emit *e)
-{
-    emit_int(e, "TURN", 0);
-    emit_int(e, "TURN_NR", 16);
-    emit_int(e, "TURN_CO", 16);
-    emit_int(e, "TURN_CI", 1);
 }
 
 static int64_t first_window(const Geometry *g, const Layout *x)
@@ -290,7 +297,6 @@ static void conv_emit(Emit *e, Node *n)
     emit_forward_window(e, g, x, names);
     ProductShape p = forward_product_shape(g, w);
     emit_product_tile(e, &p);
-    emit_no_turn(e);
     emit_arg(e, x, first_window(g, &x->layout));
     emit_arg(e, n->in[1], 0);
     if (ragged(emit_target(e), g->out_c, g->groups)) {
@@ -356,8 +362,7 @@ static void conv_dw_emit(Emit *e, Node *n)
     emit_forward_window(e, g, x, names);
     emit_strides(e, "DY", dy);
     emit_int(e, "DY_G", g->groups > 1 ? g->out_c / g->groups : 0);
-    emit_int(e, "CO", p.out);
-    emit_int(e, "NR", tile.nr);
+    emit_panels(e, p.out, tile.nr);
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);
     emit_int(e, "PB", tile.pb);
@@ -543,8 +548,7 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_table(e, "TAP", taps, n_taps > 0 ? (int)n_taps : 1);
         ProductShape p = conv_dx_shape(g, t, n_taps, a, b);
         emit_product_tile(e, &p);
-        emit_no_turn(e);
-        emit_arg(e, dy, 0);
+            emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
         emit_pixels(e, g->stride_h, a, g->stride_w, b);
         if (ragged(t, g->in_c, g->groups)) {

@@ -51,10 +51,12 @@
 static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_CO 24      /* output channels of a group, padded */
 #define K_NR 16      /* channels of a register tile */
+#define K_LAST 8     /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
+#define K_SHORT 1    /* defined where the rows of k are few */
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96      /* rows of k that pass at a time */
-#define K_TURN 0     /* 1: w is the forward panels of a dense layer, to be turned ... */
+#define K_TURN 0     /* 1 (not defined: 0): w is the forward panels of a dense layer, to be turned ... */
 #define K_TURN_NR VL /* ... and this is their width, ... */
 #define K_TURN_CO VL /* ... their padded output channels ... */
 #define K_TURN_CI 1  /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
@@ -64,11 +66,12 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #endif
 /* kernel { */
 
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over taps
- * tap..tap_end-1 and r..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
  * sizes are constants where it is called. */
 NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, int tap, int tap_end, int r_begin, int r_end, real *restrict sums)
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      real *restrict sums)
 {
     const real *window[K_MR];
     vf acc[K_MR][K_NR / VL];
@@ -77,8 +80,8 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
-    for (; tap < tap_end; tap++) {
-        for (ptrdiff_t r = K_TAP[tap] + r_begin; r < K_TAP[tap] + r_end; r++) {
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
             vf b[K_NR / VL];
             for (int j = 0; j < vectors; j++)
                 b[j] = v_load(w + j * VL);
@@ -97,31 +100,59 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
 
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than K_MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int k_next(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict w, int tap, int tap_end, int r, int r_end, real *restrict sums)
+NT_INLINE int k_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
 {
     int tiles = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + tiles - 1) / tiles : K_MR;
     if (rows == K_MR) {
-        k_tile(K_MR, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        k_tile(K_MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return K_MR;
     }
     if (K_MR > 2 && rows == K_MR - 1) {
-        k_tile(K_MR - 1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        k_tile(K_MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return K_MR - 1;
     }
     if (K_MR > 3 && rows > K_MR / 2) {
-        k_tile(K_MR - 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        k_tile(K_MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return K_MR - 2;
     }
     if (K_MR > 3 && rows > 1) {
-        k_tile(K_MR / 2, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+        k_tile(K_MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
         return K_MR / 2;
     }
-    k_tile(1, vectors, first, x, at, w, tap, tap_end, r, r_end, sums);
+    k_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
     return 1;
 }
 
-/* For K_TURN: rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+#ifdef K_SHORT
+NT_INLINE
+#else
+static
+#endif
+int k_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+{
+    return k_any(count, K_NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+}
+
+#ifdef K_LAST
+#ifdef K_SHORT
+NT_INLINE
+#else
+static
+#endif
+int k_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
+                       real *restrict sums)
+{
+    return k_any(count, K_LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+}
+#endif
+
+#ifdef K_TURN
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
  * forward panels. */
 NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
 {
@@ -150,6 +181,7 @@ static inline ptrdiff_t k_turn_line(int group, int c, int r, int line)
     return ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI
            + (ptrdiff_t)(c + is_next * K_NR) * forward + line % lines * NT_LINE;
 }
+#endif
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
 static inline int k_limit(int pixels, int block, int blocks)
@@ -164,7 +196,9 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
     const int taps = K_KB > K_RUN ? K_KB / K_RUN : 1, rows = K_KB < K_RUN ? K_KB : K_RUN;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
     _Alignas(64) real sums[(K_MB + K_MR) * K_NR];
+#ifdef K_TURN
     _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];
+#endif
     ptrdiff_t at[K_MB + K_MR];
     int block_at = -1;
 #pragma omp for schedule(static)
@@ -197,7 +231,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
             for (int tap = 0; tap == 0 || tap < K_TAPS; tap += taps) {
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
-                const real *part = K_TURN ? turned : w + panel_at + (tap * K_RUN + r) * width;
+                const real *part = w + panel_at + (tap * K_RUN + r) * width;
                 ptrdiff_t coming = panel_at + (ptrdiff_t)K_TAPS * K_RUN * width; /* the part after this one */
                 if (tap_end < K_TAPS)
                     coming = panel_at + (tap_end * K_RUN + r) * width;
@@ -205,19 +239,31 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     coming = panel_at + r_end * width;
                 else if (group == K_GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-                if (K_TURN)
+#ifdef K_TURN
+                if (K_TURN) {
                     k_turn(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
+#endif
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-                    if (width == K_NR)
-                        next = k_next(count - i, K_NR / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
-                                      tile_sums);
+#ifdef K_LAST
+                    if (width != K_NR)
+                        next = k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r,
+                                           r_end, tile_sums);
                     else
-                        next = k_next(count - i, width_last / VL, begin, group_x, at + i, part, tap, tap_end, r, r_end,
+#endif
+                        next = k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++)
-                        nt_prefetch(w, K_TURN ? k_turn_line(group, channel, r_end, line) : coming + line * NT_LINE);
+                    for (int end = line + lines; line < end; line++) {
+                        ptrdiff_t ahead = coming + line * NT_LINE;
+#ifdef K_TURN
+                        if (K_TURN)
+                            ahead = k_turn_line(group, channel, r_end, line);
+#endif
+                        nt_prefetch(w, ahead);
+                    }
                     if (is_fresh && K_TAPS > 0 && tap_end == K_TAPS) /* the last tap meets most pixels first */
                         for (int p = next; p < next + K_MR && p < count; p++)
                             for (int k = r; k < r_end; k += NT_LINE)

@@ -39,6 +39,7 @@
 static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_CO 24 /* output channels of a group, padded */
 #define K_NR 16 /* channels of a register tile */
+#define K_LAST 8 /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_MR 6  /* rows of a register tile */
 #define K_MB 64 /* pixels of a block */
 #define K_PB 2  /* panels of an item */
@@ -48,15 +49,15 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #endif
 /* kernel { */
 
-/* One register tile: rows k..k+rows-1 of dw by `vectors` vectors of channels, over `count` pixels, of which those of x
- * begin at x + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict dy, int k, real *restrict dw)
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
+ * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
-    const real *row[K_MR];
+    const real *x[K_MR];
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++) {
-        row[i] = x + K_TAP[(k + i) / K_RUN] + (k + i) % K_RUN;
+        x[i] = row[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
     }
@@ -66,7 +67,7 @@ NT_INLINE void k_tile(int rows, int vectors, int count, int first, const real *r
             b[j] = v_load(dy + j * VL);
         dy += vectors * VL;
         for (int i = 0; i < rows; i++) {
-            vf a = v_set1(row[i][at[p]]);
+            vf a = v_set1(x[i][at[p]]);
             for (int j = 0; j < vectors; j++)
                 acc[i][j] = v_fma(a, b[j], acc[i][j]);
         }
@@ -83,20 +84,36 @@ static inline int k_rows(int left)
     return rows > K_MR - 3 ? rows : rows >= K_MR / 2 ? K_MR / 2 : 1;
 }
 
-NT_INLINE void k_any(int rows, int vectors, int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                     const real *restrict dy, int k, real *restrict dw)
+NT_INLINE void k_any(int rows, int vectors, int count, int first, const real *const *restrict row,
+                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
 {
     if (rows == K_MR)
-        k_tile(K_MR, vectors, count, first, x, at, dy, k, dw);
+        k_tile(K_MR, vectors, count, first, row, at, dy, dw);
     else if (K_MR > 1 && rows == K_MR - 1)
-        k_tile(K_MR - 1, vectors, count, first, x, at, dy, k, dw);
+        k_tile(K_MR - 1, vectors, count, first, row, at, dy, dw);
     else if (K_MR > 2 && rows == K_MR - 2)
-        k_tile(K_MR - 2, vectors, count, first, x, at, dy, k, dw);
+        k_tile(K_MR - 2, vectors, count, first, row, at, dy, dw);
     else if (K_MR > 4 && rows == K_MR / 2)
-        k_tile(K_MR / 2, vectors, count, first, x, at, dy, k, dw);
+        k_tile(K_MR / 2, vectors, count, first, row, at, dy, dw);
     else
-        k_tile(1, vectors, count, first, x, at, dy, k, dw);
+        k_tile(1, vectors, count, first, row, at, dy, dw);
 }
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. */
+static void k_rows_of(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
+                      const real *restrict dy, real *restrict dw)
+{
+    k_any(rows, K_NR / VL, count, first, row, at, dy, dw);
+}
+
+#ifdef K_LAST
+static void k_rows_of_last(int rows, int count, int first, const real *const *restrict row,
+                           const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    k_any(rows, K_LAST / VL, count, first, row, at, dy, dw);
+}
+#endif
 
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
@@ -153,15 +170,20 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
             for (int k = slice * K_KS, tile; k < k_end; k += tile) {
+                const real *row_x[K_MR];
                 tile = k_rows(k_end - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * K_IN_G + K_TAP[(k + i) / K_RUN] + (k + i) % K_RUN;
                 for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? K_NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * K_PB) * K_MB * K_NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
-                    if (width == K_NR)
-                        k_any(tile, K_NR / VL, count, begin, x + group * K_IN_G, at, panel_dy, k, to);
+#ifdef K_LAST
+                    if (width != K_NR)
+                        k_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
-                        k_any(tile, width_last / VL, count, begin, x + group * K_IN_G, at, panel_dy, k, to);
+#endif
+                        k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                 }
             }
         }

@@ -192,22 +192,32 @@ static void table(FILE *f, const char *name, const char *function, const int *va
     fprintf(f, "};\n");
 }
 
+/* The kernel, its functions with names of their own. */
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    fprintf(f,
-            "#define k_main %s_main\n#define k_tile %s_tile\n#define k_next %s_next\n#define "
-            "k_limit %s_limit\n#define k_any %s_any\n#define k_rows %s_rows\n#define k_turn %s_turn\n#define "
-            "k_turn_line %s_turn_line\n",
-            function, function, function, function, function, function, function, function);
-    fprintf(f,
-            "#include \"%s/%s.k.c\"\n#undef k_main\n#undef k_tile\n#undef k_next\n#undef "
-            "k_limit\n#undef k_any\n#undef k_rows\n#undef k_turn\n#undef k_turn_line\n\n",
-            folder, kernel);
+    static const char *const names[] = {"main",  "tile", "any",     "next",         "next_last", "limit",
+                                        "rows",  "turn", "rows_of", "rows_of_last", "turn_line"};
+    const size_t n = sizeof names / sizeof *names;
+    for (size_t i = 0; i < n; i++)
+        fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
+    fprintf(f, "#include \"%s/%s.k.c\"\n", folder, kernel);
+    for (size_t i = 0; i < n; i++)
+        fprintf(f, "#undef k_%s\n", names[i]);
 }
 
-static void write_tuning(FILE *f, const tuning *t)
+/* Channels in panels; the last one may be narrower. */
+static void panels(FILE *f, int channels, int width)
 {
-    define(f, "NR", t->nr);
+    define(f, "CO", channels);
+    define(f, "NR", width);
+    fprintf(f, "#undef K_LAST\n");
+    if (channels % width != 0)
+        fprintf(f, "#define K_LAST %d\n", channels % width);
+}
+
+static void write_tuning(FILE *f, int channels, const tuning *t)
+{
+    panels(f, channels, t->nr);
     define(f, "MR", t->mr);
     define(f, "MB", t->mb);
     define(f, "KB", t->kb);
@@ -231,12 +241,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "GROUPS", 1);
     define(f, "TAPS", p->taps);
     define(f, "RUN", p->run);
-    define(f, "CO", p->co_padded);
-    define(f, "TURN", 0);
-    define(f, "TURN_NR", VL);
-    define(f, "TURN_CO", VL);
-    define(f, "TURN_CI", 1);
-    write_tuning(f, &p->forward);
+    fprintf(f, "#undef K_TURN\n");
+    write_tuning(f, p->co_padded, &p->forward);
     table(f, "TAP", "forward", p->tap, p->taps);
     include(f, folder, "igemm", "forward");
     fprintf(f, "void forward(int n, const real *x, const real *w, real *y)\n{\n    forward_main(n, x, w, y);\n}\n\n");
@@ -264,12 +270,11 @@ static void write_source(FILE *f, plan *p, const char *folder)
                 p->dx_s);
         define(f, "GROUPS", l->k * l->k);
         define(f, "TAPS", 1);
-        define(f, "CO", p->ci_padded);
         define(f, "TURN", 1);
         define(f, "TURN_NR", p->forward.nr);
         define(f, "TURN_CO", p->co_padded);
         define(f, "TURN_CI", l->ci);
-        write_tuning(f, &p->backward);
+        write_tuning(f, p->ci_padded, &p->backward);
         int zero = 0;
         table(f, "TAP", "backward", &zero, 1);
         include(f, folder, "igemm", "backward");
@@ -307,8 +312,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     table(f, "ORDER", "pack", order, position);
     include(f, folder, "pack_dx", "pack");
     fprintf(f, "void pack(const real *w, real *turned)\n{\n    pack_main(w, turned);\n}\n\n");
-    define(f, "CO", p->ci_padded);
-    write_tuning(f, &p->backward);
+    write_tuning(f, p->ci_padded, &p->backward);
     for (int i = 0; i < count; i++) {
         char name[32];
         int a = i / l->stride, b = i % l->stride;

@@ -9,6 +9,7 @@ static int K_TAP[512];
 #define K_TURN_NR VL
 #define K_TURN_CO VL
 #define K_TURN_CI 1
+#define K_LAST (K_CO % K_NR)
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls
 #define K_STORE(v, n, h, w, c)                                                                                         \

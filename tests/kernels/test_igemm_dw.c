@@ -7,6 +7,7 @@ static int K_MB, K_PB, K_KS, K_CHUNKS, K_BIAS;
 static int K_TAP[512];
 #define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
 
+#define K_LAST (K_CO % K_NR)
 #include "../../runtime/kernels/igemm_dw.k.c"
 
 typedef struct gradient {

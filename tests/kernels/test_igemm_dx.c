@@ -17,9 +17,11 @@ static int K_BEGIN[MAX_PHASES + 1], K_ORDER[MAX_TAPS];
 static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_RUN, K_MR, K_MB, K_KB, K_TURN, K_TURN_NR, K_TURN_CO,
     K_TURN_CI;
 static int K_TAP[MAX_TAPS];
-#define K_OUT_H K_OUT_H           /* tells the kernel that its constants are given */
+#define K_OUT_H K_OUT_H           /* tells the kernel that its constants are given ... */
+#define K_TURN K_TURN             /* ... this one, too */
 static int hook_row, hook_column; /* dx row and column of the phase's first pixel */
 static const layer *hook_layer;
+#define K_LAST (K_CO % K_NR)
 #define K_ARGS , const tensor *dx
 #define K_PASS , dx
 #define K_STORE(v, n, h, w, c) store(dx, v, n, h, w, c)
