@@ -108,3 +108,15 @@ WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_
         parts = rows <= 2 * PART ? 1 : parts;
     }
 }
+
+WinogradGradientTile target_winograd_gradient(const Target *t, int64_t in, int64_t out, int64_t tiles)
+{
+    enum { GROUP = 8 };
+    int nr = target_panel(t, out);
+    /* Few tiles keep all positions of the transforms near, many spare the sums a way to memory: what is best grows with the channels. */
+    int64_t block = limit(round_up((in + out) / 4, GROUP), 32, 96);
+    if (tiles < block) {
+        block = round_up(tiles, GROUP);
+    }
+    return (WinogradGradientTile){.mr = tile_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP};
+}

@@ -50,6 +50,12 @@ typedef struct WinogradTile {
 } WinogradTile;
 WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles);
 
+/* Constants of winograd_dw.k.c (see there) for `in` and `out` (padded) channels and `tiles` of a likely batch. */
+typedef struct WinogradGradientTile {
+    int mr, nr, tb, tg;
+} WinogradGradientTile;
+WinogradGradientTile target_winograd_gradient(const Target *t, int64_t in, int64_t out, int64_t tiles);
+
 int64_t round_up(int64_t x, int64_t to);
 
 #endif

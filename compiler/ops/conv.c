@@ -119,6 +119,7 @@ Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam
     *own = *geo;
     own->winograd_samples = g->training ? g->net->config->batch : 1;
     own->winograd = winograd_tile(geo, own->winograd_samples);
+    own->winograd_dw = winograd_dw_tile(geo, own->winograd_samples);
     Value *y = graph_apply(g, &op_conv, own, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
     if (!bias) {
         return y;
@@ -338,6 +339,10 @@ static ProductShape dw_shape(const Node *n)
 
 static int64_t conv_dw_work(const Node *n, const Target *t)
 {
+    const Geometry *g = n->attrs;
+    if (g->winograd_dw) {
+        return winograd_dw_work(g, t);
+    }
     ProductShape p = dw_shape(n);
     GradientTile tile = target_gradient(t, &p);
     int64_t bias = n->n_out > 1 ? p.groups * p.out : 0;
@@ -346,15 +351,23 @@ static int64_t conv_dw_work(const Node *n, const Target *t)
 
 static const char *conv_dw_describe(Arena *a, const Node *n, const Target *t)
 {
+    const Geometry *g = n->attrs;
+    if (g->winograd_dw) {
+        return winograd_dw_describe(a, g, t);
+    }
     ProductShape p = dw_shape(n);
     GradientTile tile = target_gradient(t, &p);
-    return arena_printf(a, "tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
+    return arena_printf(a, "implicit GEMM, tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
 }
 
 static void conv_dw_emit(Emit *e, Node *n)
 {
     static const char *const names[4] = {"IN_S", "IN_R", "IN_P", "IN_G"};
     const Geometry *g = n->attrs;
+    if (g->winograd_dw) {
+        winograd_dw_emit(e, n);
+        return;
+    }
     Value *x = n->in[0], *dy = n->in[1];
     ProductShape p = dw_shape(n);
     GradientTile tile = target_gradient(emit_target(e), &p);
@@ -699,6 +712,6 @@ const OpDef op_conv_dw = {
     .macs = product_macs,
     .emit = conv_dw_emit,
     .eval = conv_dw_eval,
-    .algorithm = "implicit GEMM, pixels summed in fixed chunks",
+    .algorithm = "product of the input and the output's gradient",
     .describe = conv_dw_describe,
 };

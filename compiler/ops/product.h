@@ -13,6 +13,7 @@ typedef struct Geometry {
     int64_t groups;
     bool exact;                  /* sums in direct order only */
     int winograd;                /* side of the output tiles, 0: direct; set when the graph is built, ... */
+    int winograd_dw;             /* ... and of those in which the weights' gradient is summed, ... */
     int64_t winograd_samples;    /* ... for batches of so many */
 } Geometry;
 

@@ -6,28 +6,50 @@ static int64_t tiles_of(const Geometry *g, int side)
     return ((g->out_h + side - 1) / side) * ((g->out_w + side - 1) / side);
 }
 
-/* Estimates in cycles a sample, fitted to what tests/kernels/bench_winograd.c measures: products of channels near the machine's peak,
- * transforms of a tile a channel in and out, and the making and reading of the transformed weights a pair of channels. */
-int winograd_tile(const Geometry *g, int64_t samples)
+static bool fits(const Geometry *g)
 {
-    bool fits = g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
+    return !g->exact && g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
                 g->groups == 1 && g->pad_top == 1 && g->pad_left == 1 && g->out_h == g->in_h && g->out_w == g->in_w;
-    if (!fits || g->exact) {
+}
+
+/* Estimated cycles a sample of the two tile sizes, fitted to measurements. */
+typedef struct Costs {
+    double product;       /* multiply-adds a cycle of the products of channels */
+    double transforms[2]; /* of a tile, a channel in or out */
+    double weights[2];    /* a pair of channels: once for all samples */
+} Costs;
+
+/* The side of the cheaper tiles, or 0 if the direct product takes less: it does `direct` multiply-adds a cycle. */
+static int cheapest(const Geometry *g, int64_t samples, const Costs *c, double direct)
+{
+    if (!fits(g)) {
         return 0;
     }
     double pairs = (double)g->in_c * (double)g->out_c, sum = (double)(g->in_c + g->out_c);
-    double least = 9.0 * (double)(g->out_h * g->out_w) * pairs / (g->out_c <= 8 ? 9.9 : 14.7);
+    double least = 9.0 * (double)(g->out_h * g->out_w) * pairs / direct;
     int best = 0;
-    for (int side = 2; side <= 4; side += 2) {
+    for (int i = 0; i < 2; i++) {
+        int side = 2 + 2 * i;
         double tiles = (double)tiles_of(g, side), positions = (side + 2) * (side + 2);
-        double cycles = positions * tiles * pairs / 14.4 + (side == 2 ? 8.0 : 30.0) * tiles * sum +
-                        (side == 2 ? 14.0 : 30.0) * pairs / (double)samples;
+        double cycles = positions * tiles * pairs / c->product + c->transforms[i] * tiles * sum + c->weights[i] * pairs / (double)samples;
         if (cycles < least) {
             least = cycles;
             best = side;
         }
     }
     return best;
+}
+
+int winograd_tile(const Geometry *g, int64_t samples)
+{
+    static const Costs costs = {.product = 14.4, .transforms = {8, 30}, .weights = {14, 30}};
+    return cheapest(g, samples, &costs, g->out_c <= 8 ? 9.9 : 14.7);
+}
+
+int winograd_dw_tile(const Geometry *g, int64_t samples)
+{
+    static const Costs costs = {.product = 14, .transforms = {15, 42}, .weights = {42, 85}};
+    return cheapest(g, samples, &costs, g->out_c <= 8 ? 12.5 : 14.4);
 }
 
 typedef struct Sides {
@@ -92,4 +114,62 @@ const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool
     WinogradTile tile = target_winograd(t, g->winograd, s.channels, s.rows, g->winograd_samples * tiles_of(g, g->winograd));
     return arena_printf(a, "Winograd F(%dx%d, 3x3), blocks of %d tiles by %d panels, parts of %d channels", g->winograd, g->winograd, tile.tb,
                         tile.pg, tile.kb);
+}
+
+/* ---- gradient of the weights ---- */
+
+static WinogradGradientTile gradient_tile(const Geometry *g, const Target *t)
+{
+    return target_winograd_gradient(t, g->in_c, round_up(g->out_c, t->vl), g->winograd_samples * tiles_of(g, g->winograd_dw));
+}
+
+int64_t winograd_dw_work(const Geometry *g, const Target *t)
+{
+    enum { LINE = 16 }; /* the kernel's pitch is an odd number of cache lines, in float or in double */
+    WinogradGradientTile tile = gradient_tile(g, t);
+    int64_t out = round_up(g->out_c, t->vl), pitches = round_up(g->in_c, LINE) + round_up(out, LINE) + 2 * LINE;
+    int64_t positions = (int64_t)(g->winograd_dw + 2) * (g->winograd_dw + 2);
+    return positions * (tile.tb * pitches + g->in_c * out) + (tile.tb + tile.tg - 1) / tile.tg * out;
+}
+
+void winograd_dw_emit(Emit *e, Node *n)
+{
+    const Geometry *g = n->attrs;
+    const Value *x = n->in[0], *dy = n->in[1];
+    const Layout *in = &x->layout, *out = &dy->layout;
+    WinogradGradientTile tile = gradient_tile(g, emit_target(e));
+    emit_kernel(e, "winograd_dw");
+    emit_int(e, "T", g->winograd_dw);
+    emit_int(e, "OUT_H", g->out_h);
+    emit_int(e, "OUT_W", g->out_w);
+    emit_int(e, "IN_S", in->sample);
+    emit_int(e, "IN_R", in->row);
+    emit_int(e, "IN_P", in->pixel);
+    emit_int(e, "DY_S", out->sample);
+    emit_int(e, "DY_R", out->row);
+    emit_int(e, "DY_P", out->pixel);
+    emit_int(e, "CI", g->in_c);
+    emit_int(e, "CO", n->out[0]->param->out_padded);
+    emit_int(e, "NR", tile.nr);
+    emit_int(e, "MR", tile.mr);
+    emit_int(e, "TB", tile.tb);
+    emit_int(e, "TG", tile.tg);
+    emit_int(e, "BIAS", n->n_out > 1);
+    emit_arg(e, n->in[0], -(in->row + in->pixel));
+    emit_arg(e, n->in[1], 0);
+    emit_arg(e, n->out[0], 0);
+    if (n->n_out > 1) {
+        emit_arg(e, n->out[1], 0);
+    } else {
+        emit_arg_text(e, "NULL");
+    }
+    emit_arg(e, n->work, 0);
+    emit_end(e);
+}
+
+const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t)
+{
+    WinogradGradientTile tile = gradient_tile(g, t);
+    return arena_printf(a, "Winograd F(%dx%d, 3x3) transposed, blocks of %d tiles, register tile %dx%d", g->winograd_dw, g->winograd_dw,
+                        tile.tb, tile.mr, tile.nr);
 }

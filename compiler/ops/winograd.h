@@ -1,4 +1,5 @@
-/* winograd.h - 3x3 convolutions of stride 1 with fewer products: the choice, and the emission of runtime/kernels/winograd.k.c. */
+/* winograd.h - 3x3 convolutions of stride 1 with fewer products: the choice, and the emission of runtime/kernels/winograd.k.c and
+ * winograd_dw.k.c. */
 #ifndef NETC_OPS_WINOGRAD_H
 #define NETC_OPS_WINOGRAD_H
 
@@ -10,6 +11,9 @@
  * are transformed once for all of them. */
 int winograd_tile(const Geometry *g, int64_t samples);
 
+/* The same for the gradient of the weights. */
+int winograd_dw_tile(const Geometry *g, int64_t samples);
+
 /* Elements of the transformed weights; `backward`: of those for the gradient to the input. */
 int64_t winograd_work(const Geometry *g, const Target *t, bool backward);
 
@@ -17,5 +21,10 @@ int64_t winograd_work(const Geometry *g, const Target *t, bool backward);
 void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward);
 
 const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool backward);
+
+/* The gradient of the weights, and of the bias if n has that too: elements of work, emission, and a line for `netc explain`. */
+int64_t winograd_dw_work(const Geometry *g, const Target *t);
+void winograd_dw_emit(Emit *e, Node *n);
+const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t);
 
 #endif

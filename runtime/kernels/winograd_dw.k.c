@@ -1,0 +1,307 @@
+/* winograd_dw.k.c - gradient of the weights of a 3x3 convolution with stride 1, and of its bias, with fewer products:
+ * winograd.k.c turned round. There y = A' ((B' d B) o (G g G')) A, which is linear in the weights g, so that
+ *
+ *   dg = sum over tiles of  G' ((B' d B) o (A e A')) G  =  G' (sum over tiles of  V o M) G
+ *
+ * with d the (T + 2) x (T + 2) pixels of x that a tile of T x T outputs reads, e the tile's dy, o the product element by
+ * element. Each of the positions of V and M is a matrix product of its own, [ci x tiles] [tiles x co]. The points of
+ * interpolation, and with them the error, are winograd.k.c's.
+ *
+ *   x     as in winograd.k.c, for the same K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R and K_IN_P
+ *   dy    points at its first pixel; K_DY_S, K_DY_R, K_DY_P are its sample, row and pixel strides; its padded channels
+ *         are zero
+ *   dw    is written (not added to) in the panels of w: [panel of K_NR co][tap][ci < K_CI][width]
+ *   db    the sum of dy over the pixels, if K_BIAS
+ *   work  (K_T + 2)^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + (K_TB/K_TG rounded up) * K_CO elements,
+ *         where a pitch is an odd number of cache lines, fewer than 2*NT_LINE elements more than the channels
+ *
+ * Tiles are numbered flat over (sample, row, column) and come in blocks of at most K_TB. Of a block all threads make V
+ * and M, [position][tile][channel], in groups of K_TG tiles; then they add each position's product to
+ * U, [position][panel][ci][channel of the panel]. A position of V and of a panel of M should have room in the
+ * second-level cache. After the last block dg comes from U.
+ * Every element is summed in the order of the tiles, in blocks that depend on n and the constants only. */
+#include "../simd.h"
+#ifndef K_T
+#define K_T 4       /* output pixels of a tile's side, 2 or 4 */
+#define K_OUT_H 8   /* output rows */
+#define K_OUT_W 8   /* output columns */
+#define K_IN_S 1600 /* elements between samples of x */
+#define K_IN_R 160  /* ... rows */
+#define K_IN_P 16   /* ... pixels */
+#define K_DY_S 1536 /* elements between samples of dy */
+#define K_DY_R 192  /* ... rows */
+#define K_DY_P 24   /* ... pixels */
+#define K_CI 16     /* input channels */
+#define K_CO 24     /* output channels, padded */
+#define K_NR 16     /* channels of a register tile */
+#define K_MR 6      /* input channels of a register tile */
+#define K_TB 48     /* tiles of a block */
+#define K_TG 8      /* tiles of a group */
+#define K_BIAS 1
+#endif
+/* kernel { */
+
+/* Elements between tiles of V or M: an odd number of cache lines, so that one channel of all tiles is spread over the
+ * cache's sets. */
+static inline int k_pitch(int channels)
+{
+    return ((channels + NT_LINE - 1) / NT_LINE | 1) * NT_LINE;
+}
+
+/* t = B' d, for one line of pixels: winograd.k.c has the same. */
+NT_INLINE void k_input(const vf *restrict d, vf *restrict t)
+{
+    if (K_T == 2) {
+        t[0] = v_sub(d[0], d[2]);
+        t[1] = v_add(d[2], d[1]);
+        t[2] = v_sub(d[2], d[1]);
+        t[3] = v_sub(d[3], d[1]);
+    } else { /* a = 11/16, b = 3/2 */
+        const vf a = v_set1((real)0.6875), aa = v_set1((real)0.47265625), b = v_set1((real)1.5),
+                 bb = v_set1((real)2.25), aabb = v_set1((real)1.0634765625), both = v_set1((real)2.72265625);
+        vf even_a = v_fnma(bb, d[2], d[4]), odd_a = v_fnma(bb, d[1], d[3]);
+        vf even_b = v_fnma(aa, d[2], d[4]), odd_b = v_fnma(aa, d[1], d[3]);
+        t[0] = v_fma(aabb, d[0], v_fnma(both, d[2], d[4]));
+        t[1] = v_fma(a, odd_a, even_a);
+        t[2] = v_fnma(a, odd_a, even_a);
+        t[3] = v_fma(b, odd_b, even_b);
+        t[4] = v_fnma(b, odd_b, even_b);
+        t[5] = v_fma(aabb, d[1], v_fnma(both, d[3], d[5]));
+    }
+}
+
+/* t = A e, for one line of pixels of dy. */
+NT_INLINE void k_output(const vf *restrict e, vf *restrict t)
+{
+    t[0] = e[0];
+    if (K_T == 2) {
+        t[1] = v_add(e[0], e[1]);
+        t[2] = v_sub(e[0], e[1]);
+        t[3] = e[1];
+    } else {
+        const vf a = v_set1((real)0.6875), aa = v_set1((real)0.47265625), b = v_set1((real)1.5),
+                 bb = v_set1((real)2.25);
+        vf even_a = v_fma(aa, e[2], e[0]), odd_a = v_mul(a, v_fma(aa, e[3], e[1]));
+        vf even_b = v_fma(bb, e[2], e[0]), odd_b = v_mul(b, v_fma(bb, e[3], e[1]));
+        t[1] = v_add(even_a, odd_a);
+        t[2] = v_sub(even_a, odd_a);
+        t[3] = v_add(even_b, odd_b);
+        t[4] = v_sub(even_b, odd_b);
+        t[5] = e[3];
+    }
+}
+
+/* g = G' m, for one line of positions. */
+NT_INLINE void k_weights(const vf *restrict m, vf *restrict g)
+{
+    vf even_a = v_add(m[1], m[2]), odd_a = v_sub(m[1], m[2]);
+    if (K_T == 2) {
+        const vf half = v_set1((real)0.5);
+        g[0] = v_fma(half, even_a, m[0]);
+        g[1] = v_mul(half, odd_a);
+        g[2] = v_fma(half, even_a, m[3]);
+    } else { /* the scales are those of winograd_weights.k.c */
+        const real aa = (real)0.47265625, bb = (real)2.25, at_0 = 1 / (aa * bb), at_a = 1 / (2 * aa * (aa - bb)),
+                   at_b = 1 / (2 * bb * (bb - aa));
+        vf even_b = v_add(m[3], m[4]), odd_b = v_sub(m[3], m[4]);
+        g[0] = v_fma(v_set1(at_b), even_b, v_fma(v_set1(at_a), even_a, v_mul(v_set1(at_0), m[0])));
+        g[1] = v_fma(v_set1(at_b * (real)1.5), odd_b, v_mul(v_set1(at_a * (real)0.6875), odd_a));
+        g[2] = v_fma(v_set1(at_b * bb), even_b, v_fma(v_set1(at_a * aa), even_a, m[5]));
+    }
+}
+
+/* V of a tile's vector of channels, of which there are `lanes`. Pixels outside the first rows and columns are zero. */
+NT_INLINE void k_tile_x(const real *restrict x, int lanes, int rows, int columns, real *restrict v)
+{
+    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CI);
+    vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
+    for (int j = 0; j < K_T + 2; j++) {
+        for (int i = 0; i < K_T + 2; i++) {
+            const real *from = x + i * K_IN_R + j * K_IN_P;
+            d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
+        }
+        k_input(d, t);
+        for (int i = 0; i < K_T + 2; i++)
+            lines[i][j] = t[i];
+    }
+    for (int i = 0; i < K_T + 2; i++) {
+        k_input(lines[i], t);
+        for (int j = 0; j < K_T + 2; j++)
+            v_store(v + (i * (K_T + 2) + j) * position, t[j]);
+    }
+}
+
+/* M of a tile's vector of channels; returns the sum of its pixels. */
+NT_INLINE vf k_tile_dy(const real *restrict dy, int rows, int columns, real *restrict m)
+{
+    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CO);
+    vf lines[K_T + 2][K_T], e[K_T], t[K_T + 2], sum = v_zero();
+    for (int j = 0; j < K_T; j++) {
+        for (int i = 0; i < K_T; i++) {
+            e[i] = i >= rows || j >= columns ? v_zero() : v_load(dy + i * K_DY_R + j * K_DY_P);
+            if (K_BIAS)
+                sum = v_add(sum, e[i]);
+        }
+        k_output(e, t);
+        for (int i = 0; i < K_T + 2; i++)
+            lines[i][j] = t[i];
+    }
+    for (int i = 0; i < K_T + 2; i++) {
+        k_output(lines[i], t);
+        for (int j = 0; j < K_T + 2; j++)
+            v_store(m + (i * (K_T + 2) + j) * position, t[j]);
+    }
+    return sum;
+}
+
+/* V of the tiles from..end-1, which come `at` tiles into their block. */
+static void k_group_x(int from, int end, int at, const real *restrict x, real *restrict v)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T;
+    for (int i = from; i < end; i++) {
+        int row = i / across % down * K_T, column = i % across * K_T;
+        int rows = K_OUT_H + 2 - row, columns = K_OUT_W + 2 - column;
+        const real *tile =
+            x + (ptrdiff_t)(i / across / down) * K_IN_S + (ptrdiff_t)row * K_IN_R + column * K_IN_P;
+        for (int c = 0; c < K_CI; c += VL) {
+            int lanes = K_CI - c < VL ? K_CI - c : VL;
+            real *to = v + (at + i - from) * k_pitch(K_CI) + c;
+            if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
+                k_tile_x(tile + c, VL, K_T + 2, K_T + 2, to);
+            else
+                k_tile_x(tile + c, lanes, rows, columns, to);
+        }
+    }
+}
+
+/* M likewise; adds to the group's sums of dy, or sets them if this is the `first` block. */
+static void k_group_dy(int from, int end, int at, int first, const real *restrict dy, real *restrict m,
+                       real *restrict sums)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T;
+    for (int c = 0; first && K_BIAS && c < K_CO; c += VL)
+        v_store(sums + c, v_zero());
+    for (int i = from; i < end; i++) {
+        int row = i / across % down * K_T, column = i % across * K_T;
+        int rows = K_OUT_H - row, columns = K_OUT_W - column;
+        const real *tile =
+            dy + (ptrdiff_t)(i / across / down) * K_DY_S + (ptrdiff_t)row * K_DY_R + column * K_DY_P;
+        for (int c = 0; c < K_CO; c += VL) {
+            real *to = m + (at + i - from) * k_pitch(K_CO) + c;
+            vf sum = rows >= K_T && columns >= K_T ? k_tile_dy(tile + c, K_T, K_T, to)
+                                                   : k_tile_dy(tile + c, rows, columns, to);
+            if (K_BIAS)
+                v_store(sums + c, v_add(v_load(sums + c), sum));
+        }
+    }
+}
+
+/* One position's product over `count` tiles for `rows` input channels and a panel of `vectors` vectors: added to
+ * u[row][vectors*VL], or set if this is the `first` block. rows and vectors are constants where it is called. */
+NT_INLINE void k_product(int rows, int vectors, int count, int first, const real *restrict v, const real *restrict m,
+                         real *restrict u)
+{
+    vf acc[K_MR][K_NR / VL];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(u + (i * vectors + j) * VL);
+    for (int t = 0; t < count; t++, v += k_pitch(K_CI), m += k_pitch(K_CO)) {
+        vf b[K_NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(m + j * VL);
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(v[i]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(u + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* All input channels of one position and panel, in register tiles that are as equal as their sizes allow. */
+NT_INLINE void k_panel(int vectors, int count, int first, const real *restrict v, const real *restrict m,
+                       real *restrict u)
+{
+    for (int i = 0, rows; i < K_CI; i += rows, v += rows, u += rows * vectors * VL) {
+        int left = K_CI - i;
+        rows = left >= 2 * K_MR ? K_MR : left > K_MR ? (left + 1) / 2 : left;
+        if (rows == K_MR) {
+            k_product(K_MR, vectors, count, first, v, m, u);
+        } else if (K_MR > 2 && rows == K_MR - 1) {
+            k_product(K_MR - 1, vectors, count, first, v, m, u);
+        } else if (K_MR > 4 && rows == K_MR - 2) {
+            k_product(K_MR - 2, vectors, count, first, v, m, u);
+        } else if (K_MR > 3 && rows >= K_MR / 2) {
+            rows = K_MR / 2;
+            k_product(K_MR / 2, vectors, count, first, v, m, u);
+        } else {
+            rows = 1;
+            k_product(1, vectors, count, first, v, m, u);
+        }
+    }
+}
+
+/* The gradient of all taps for one input channel and one vector of output channels. */
+NT_INLINE void k_finish(const real *restrict u, real *restrict dw, int width)
+{
+    vf lines[3][K_T + 2], m[K_T + 2], g[3];
+    for (int j = 0; j < K_T + 2; j++) {
+        for (int i = 0; i < K_T + 2; i++)
+            m[i] = v_load(u + (ptrdiff_t)(i * (K_T + 2) + j) * K_CI * K_CO);
+        k_weights(m, g);
+        for (int i = 0; i < 3; i++)
+            lines[i][j] = g[i];
+    }
+    for (int i = 0; i < 3; i++) {
+        k_weights(lines[i], g);
+        for (int j = 0; j < 3; j++)
+            v_store(dw + (ptrdiff_t)(i * 3 + j) * K_CI * width, g[j]);
+    }
+}
+
+static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    const int positions = (K_T + 2) * (K_T + 2), panels = (K_CO + K_NR - 1) / K_NR;
+    const int groups = (K_TB + K_TG - 1) / K_TG;
+    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T), blocks = (tiles + K_TB - 1) / K_TB;
+    real *v = work, *m = v + (ptrdiff_t)positions * K_TB * k_pitch(K_CI);
+    real *u = m + (ptrdiff_t)positions * K_TB * k_pitch(K_CO), *sums = u + (ptrdiff_t)positions * K_CI * K_CO;
+    for (int block = 0; block < blocks; block++) {
+        int begin = (int)((int64_t)tiles * block / blocks), end = (int)((int64_t)tiles * (block + 1) / blocks);
+#pragma omp for schedule(static)
+        for (int item = 0; item < 2 * groups; item++) {
+            int at = item / 2 * K_TG, from = begin + at < end ? begin + at : end, to = end - from < K_TG ? end : from + K_TG;
+            if (item % 2 == 0)
+                k_group_x(from, to, at, x, v);
+            else
+                k_group_dy(from, to, at, block == 0, dy, m, sums + item / 2 * K_CO);
+        }
+#pragma omp for schedule(static)
+        for (int item = 0; item < positions * panels; item++) {
+            int position = item / panels, channel = item % panels * K_NR;
+            const real *from_v = v + (ptrdiff_t)position * K_TB * k_pitch(K_CI);
+            const real *from_m = m + (ptrdiff_t)position * K_TB * k_pitch(K_CO) + channel;
+            real *to = u + (ptrdiff_t)position * K_CI * K_CO + channel * K_CI;
+            if (K_CO % K_NR == 0 || channel + K_NR <= K_CO)
+                k_panel(K_NR / VL, end - begin, block == 0, from_v, from_m, to);
+            else
+                k_panel(K_CO % K_NR / VL, end - begin, block == 0, from_v, from_m, to);
+        }
+    }
+#pragma omp for schedule(static)
+    for (int item = 0; item < panels * K_CI; item++) {
+        int channel = item / K_CI * K_NR, ci = item % K_CI, width = K_CO - channel < K_NR ? K_CO - channel : K_NR;
+        for (int c = 0; c < width; c += VL)
+            k_finish(u + channel * K_CI + ci * width + c, dw + (ptrdiff_t)9 * channel * K_CI + ci * width + c, width);
+        for (int c = 0; K_BIAS && ci == 0 && c < width; c += VL) {
+            vf sum = v_zero();
+            for (int group = 0; group < groups; group++)
+                sum = v_add(sum, v_load(sums + group * K_CO + channel + c));
+            v_store(db + channel + c, sum);
+        }
+    }
+}
+/* kernel } */
