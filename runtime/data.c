@@ -127,9 +127,30 @@ static bool begin_data(const nt_data_request *q, nt_data *out, nt_error *err)
            nt_normalizer_init(&out->normalizer, config, q->h, q->w, q->c, err);
 }
 
+/* What both parts are compared with must be of one kind, and targets such as the losses take. */
+static bool check_answers(const nt_data_request *q, const nt_loaded *loaded, nt_error *err)
+{
+    const nt_part *parts[2] = {&loaded->train, &loaded->test};
+    if (parts[0]->count > 0 && parts[1]->count > 0 && !parts[0]->targets != !parts[1]->targets)
+        return nt_fail(err, "the training part has %s and the test part has %s: both need the same",
+                       parts[0]->targets ? "values to predict" : "class labels",
+                       parts[1]->targets ? "values to predict" : "class labels");
+    for (int i = 0; i < 2 && q->least_target < q->most_target; i++)
+        for (int64_t k = 0; parts[i]->targets && k < parts[i]->count * q->outputs; k++)
+            if (!(parts[i]->targets[k] >= q->least_target && parts[i]->targets[k] <= q->most_target))
+                return nt_fail(err, "%s sample %lld has the target %g: %s", i == 0 ? "training" : "test",
+                               (long long)(k / q->outputs), (double)parts[i]->targets[k],
+                               q->most_target == 1
+                                   ? "binary_cross_entropy takes values from 0 to 1; scale them, or write loss = mse"
+                                   : "cross_entropy takes shares of the classes, from 0 on; write loss = mse");
+    return true;
+}
+
 /* Takes over what a loader gave. */
 static bool finish_data(const nt_data_request *q, nt_loaded *loaded, nt_data *out, nt_error *err)
 {
+    if (!check_answers(q, loaded, err))
+        return false;
     memcpy(out->note, loaded->note, sizeof out->note);
     out->train_part = loaded->train;
     out->test_part = loaded->test;

@@ -9,8 +9,9 @@
  *     idx      train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or .gz (MNIST, Fashion-MNIST)
  *     cifar    data_batch_1.bin .. data_batch_5.bin, test_batch.bin; class names from batches.meta.txt if it is there
  *     images   train/CLASS/FILE, test/CLASS/FILE: JPEG or PNG; classes and files in byte order; resized to fit
- *     npy      x_train.npy, y_train.npy, x_test.npy, y_test.npy
- *     csv      train.csv, test.csv; of a single file, or of train.csv alone, a fixed random 20% is the test part
+ *     npy      x_train.npy, y_train.npy, x_test.npy, y_test.npy: class indices, or targets of the main output's shape
+ *     csv      train.csv, test.csv; of a single file, or of train.csv alone, a fixed random 20% is the test part. A
+ *              label column, or as many columns of numbers to predict as the main output has values
  *     spiral   no files: arms of points in the plane
  *
  * A missing test part is no error until it is asked for alone. */
@@ -33,7 +34,7 @@ typedef struct nt_part {
     uint8_t *bytes;  /* count*h*w*c, 0..255 meaning 0..1 */
     float *values;   /* count*h*w*c, finite */
     int32_t *labels; /* count class indices, each 0..outputs-1 */
-    float *targets;  /* count*outputs values, finite */
+    float *targets;  /* count*outputs values, finite; volumes in the order row, column, channel */
 } nt_part;
 
 /* Some of a part's samples. */
@@ -63,8 +64,10 @@ typedef struct nt_data_request {
     const char *path; /* instead of the config's; NULL: the config's */
     int h, w, c;      /* what the network reads */
     int outputs;      /* what its main head gives: h*w*c of the head */
-    bool dense; /* no loss needs class indices (mse alone): a source may give target vectors instead of labels; a csv
-                   label column is a number to predict when outputs is 1 */
+    int out_h, out_w; /* the head's height and width; 0 as 1: a vector */
+    bool dense; /* no loss is of classes (cross_entropy): a csv label column, or a one-dimensional array, is a number to
+                   predict when outputs is 1. Target vectors are taken instead of labels with any loss */
+    double least_target, most_target; /* what the losses take, if not equal */
     unsigned parts; /* NT_PART_TRAIN, NT_PART_TEST or both, or-ed */
     uint64_t seed;  /* of the validation split */
 } nt_data_request;

@@ -1,5 +1,6 @@
 /* data_csv.c - tables of numeric features and a label column, as in RFC 4180: a line a row; fields may be quoted, "" in
- * one is a quote.
+ * one is a quote. Where a row has as many more columns than features as the network has outputs, these are not one
+ * label but a vector to predict; they follow each other, at the end unless label= names the first.
  *
  * The separator is a comma, semicolon or tab, whichever the first line has most of. The first line names the columns if
  * none of its features is a number, or if it has the name of the label. Empty lines are skipped; a missing value is an
@@ -222,11 +223,12 @@ typedef struct table {
     field *row;    /* room for one row */
     field *header; /* names of the columns, or NULL */
     int columns;
-    int label; /* column, or -1: none */
+    int label;   /* first column of the answer */
+    int answers; /* columns of the answer: 0, 1, or the length of a target vector */
     int64_t rows;
     float *values;        /* rows * features */
     field *labels;        /* rows; in the file's bytes */
-    double *label_values; /* rows, where the label is a number to predict, or NULL */
+    double *label_values; /* rows * answers, where these are numbers to predict, or NULL */
     int64_t *lines;       /* rows: where each begins */
 } table;
 
@@ -245,6 +247,11 @@ static bool same_text(const field *f, const char *text)
     return strlen(text) == f->size && memcmp(f->text, text, f->size) == 0;
 }
 
+static bool is_answer(const table *t, int column)
+{
+    return column >= t->label && column < t->label + t->answers;
+}
+
 /* The names of the columns for a message: "a, b, c", shortened. */
 static void list_fields(const field *fields, int64_t n, char *text, size_t size)
 {
@@ -259,18 +266,19 @@ static void list_fields(const field *fields, int64_t n, char *text, size_t size)
     }
 }
 
-/* Which column holds the label: by number from 1, by name, or the last. t->row holds the first line; *named becomes
- * true if it names it. */
+/* Which column holds the label, or begins the vector to predict: by number from 0, by name, or the last. t->row holds the
+ * first line; *named becomes true if it names it. */
 static bool find_label(table *t, const char *label, bool *named, nt_error *err)
 {
     double number;
-    t->label = t->columns - 1;
+    t->label = t->columns - t->answers;
     if (!label)
         return true;
     if (read_number(label, strlen(label), &number) && number == floor(number)) {
-        if (number < 1 || number > t->columns)
-            return nt_fail(err, "%s: label=%s, but its columns are 1 to %d", t->file->name, label, t->columns);
-        t->label = (int)number - 1;
+        if (number < 0 || number >= t->columns)
+            return nt_fail(err, "%s: label=%s, but its columns, counted from 0, are 0 to %d", t->file->name, label,
+                           t->columns - 1);
+        t->label = (int)number;
         return true;
     }
     for (int i = 0; i < t->columns; i++) {
@@ -286,26 +294,34 @@ static bool find_label(table *t, const char *label, bool *named, nt_error *err)
                    list);
 }
 
-/* Reads the first line, finds the label column (unless `labelled` is false: there is none) and counts the rows. */
-static bool open_table(table *t, nt_file *file, bool labelled, const char *label, nt_error *err)
+/* Reads the first line, finds the answer's columns (unless `labelled` is false: there are none) and counts the rows. */
+static bool open_table(const nt_data_request *q, table *t, nt_file *file, bool labelled, nt_error *err)
 {
-    *t = (table){.file = file, .label = -1};
+    const char *label = q->config->label;
+    *t = (table){.file = file};
     reader r = begin_reading(file), first = r;
     if (!read_row(&r, NULL, 0, &t->columns, err))
         return false;
     if (t->columns == 0)
         return nt_fail(err, "%s: has no rows", file->name);
+    if (labelled)
+        t->answers = q->outputs > 1 && t->columns == (int64_t)q->h * q->w * q->c + q->outputs ? q->outputs : 1;
     t->row = nt_allocate(t->columns, sizeof *t->row, "a row", err);
     bool named = false;
     if (!t->row || !read_row(&first, t->row, t->columns, &t->columns, err) ||
         (labelled && !find_label(t, label, &named, err)))
         return false;
-    if (t->columns == (t->label >= 0))
+    if (t->answers > 1 && t->label + t->answers > t->columns)
+        return nt_fail(err,
+                       "%s: label=%s begins the %d values to predict in column %d, and there are %d columns: put them "
+                       "side by side",
+                       file->name, label, t->answers, t->label + 1, t->columns);
+    if (t->columns == t->answers)
         return nt_fail(err, "%s: has one column, the label: there are no features to learn from", file->name);
     int numbers = 0;
     double number;
     for (int i = 0; i < t->columns; i++)
-        numbers += i != t->label && read_number(t->row[i].text, t->row[i].size, &number);
+        numbers += !is_answer(t, i) && read_number(t->row[i].text, t->row[i].size, &number);
     named = named || numbers == 0;
     t->data = named ? r : begin_reading(file);
     if (named) {
@@ -349,15 +365,15 @@ static bool number_at(const table *t, int64_t line, int column, double *value, n
     return true;
 }
 
-/* Reads all rows. `numeric`: the label is a number to predict. */
+/* Reads all rows. `numeric`: the answers are numbers to predict. */
 static bool fill_table(table *t, bool numeric, nt_error *err)
 {
-    int features = t->columns - (t->label >= 0);
+    int features = t->columns - t->answers;
     t->values = nt_allocate(t->rows, (size_t)features * sizeof *t->values, t->file->name, err);
     t->labels = nt_allocate(t->rows, sizeof *t->labels, t->file->name, err);
     t->lines = nt_allocate(t->rows, sizeof *t->lines, t->file->name, err);
     if (numeric)
-        t->label_values = nt_allocate(t->rows, sizeof *t->label_values, t->file->name, err);
+        t->label_values = nt_allocate(t->rows, (size_t)t->answers * sizeof *t->label_values, t->file->name, err);
     if (!t->values || !t->labels || !t->lines || (numeric && !t->label_values))
         return false;
     reader r = t->data;
@@ -369,15 +385,15 @@ static bool fill_table(table *t, bool numeric, nt_error *err)
         t->lines[s] = r.row_line;
         for (int i = 0; i < t->columns; i++) {
             double value = 0;
-            bool is_label = i == t->label;
+            bool is_label = is_answer(t, i);
             if ((!is_label || numeric) && !number_at(t, r.row_line, i, &value, err))
                 return false;
             if (is_label && numeric)
-                t->label_values[s] = value;
+                t->label_values[s * t->answers + i - t->label] = value;
             else if (!is_label)
                 *to++ = (float)value;
         }
-        if (t->label >= 0 && !numeric) {
+        if (t->answers > 0 && !numeric) {
             t->labels[s] = t->row[t->label];
             unescape(&t->labels[s]);
             if (t->labels[s].size == 0)
@@ -390,15 +406,15 @@ static bool fill_table(table *t, bool numeric, nt_error *err)
 
 static bool read_table(const nt_data_request *q, nt_file *file, bool labelled, table *t, nt_error *err)
 {
-    if (!open_table(t, file, labelled, q->config->label, err))
+    if (!open_table(q, t, file, labelled, err))
         return false;
-    int64_t features = t->columns - (t->label >= 0), wanted = (int64_t)q->h * q->w * q->c;
+    int64_t features = t->columns - t->answers, wanted = (int64_t)q->h * q->w * q->c;
     if (features != wanted)
         return nt_fail(
             err, "%s: has %lld feature%s%s, the network reads %s: write input(%lld) in the model, or use other data",
-            file->name, (long long)features, features == 1 ? "" : "s", t->label >= 0 ? " beside the label" : "",
+            file->name, (long long)features, features == 1 ? "" : "s", t->answers > 0 ? " beside the label" : "",
             nt_shape_name(q->h, q->w, q->c).text, (long long)features);
-    return fill_table(t, labelled && q->dense && q->outputs == 1, err);
+    return fill_table(t, t->answers > 1 || (labelled && q->dense && q->outputs == 1), err);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- classes */
@@ -516,11 +532,12 @@ static bool answer_tables(const nt_data_request *q, const table *train, const ta
             continue;
         int64_t rows = tables[i]->rows;
         if (tables[i]->label_values) {
-            parts[i]->targets = nt_allocate(rows, sizeof *parts[i]->targets, "targets", err);
+            int64_t answers = tables[i]->answers;
+            parts[i]->targets = nt_allocate(rows, (size_t)answers * sizeof *parts[i]->targets, "targets", err);
             if (!parts[i]->targets)
                 return false;
-            for (int64_t s = 0; s < rows; s++)
-                parts[i]->targets[s] = (float)tables[i]->label_values[s];
+            for (int64_t k = 0; k < rows * answers; k++)
+                parts[i]->targets[k] = (float)tables[i]->label_values[k];
             continue;
         }
         parts[i]->labels = nt_allocate(rows, sizeof *parts[i]->labels, "labels", err);
@@ -548,14 +565,14 @@ static void take_values(table *t, nt_part *part)
 }
 
 /* Copies the rows at `index` out of a part. */
-static bool pick_rows(const nt_part *all, const int64_t *index, int64_t n, int64_t features, nt_part *part,
-                      nt_error *err)
+static bool pick_rows(const nt_part *all, const int64_t *index, int64_t n, int64_t features, int64_t answers,
+                      nt_part *part, nt_error *err)
 {
     part->values = nt_allocate(n, (size_t)features * sizeof *part->values, "the table", err);
     if (all->labels)
         part->labels = nt_allocate(n, sizeof *part->labels, "labels", err);
     if (all->targets)
-        part->targets = nt_allocate(n, sizeof *part->targets, "targets", err);
+        part->targets = nt_allocate(n, (size_t)answers * sizeof *part->targets, "targets", err);
     if (!part->values || (all->labels && !part->labels) || (all->targets && !part->targets))
         return false;
     for (int64_t i = 0; i < n; i++) {
@@ -563,7 +580,7 @@ static bool pick_rows(const nt_part *all, const int64_t *index, int64_t n, int64
         if (all->labels)
             part->labels[i] = all->labels[index[i]];
         if (all->targets)
-            part->targets[i] = all->targets[index[i]];
+            memcpy(part->targets + i * answers, all->targets + index[i] * answers, (size_t)answers * sizeof *part->targets);
     }
     part->count = n;
     return true;
@@ -588,8 +605,8 @@ static bool split_rows(const nt_data_request *q, const char *name, const nt_part
     snprintf(out->note, sizeof out->note,
              "%s: %lld of its %lld rows, chosen at random once and for all, are the test part", name, (long long)test,
              (long long)all->count);
-    bool ok = pick_rows(all, order, test, features, &out->test, err) &&
-              pick_rows(all, order + test, train, features, &out->train, err);
+    bool ok = pick_rows(all, order, test, features, q->outputs, &out->test, err) &&
+              pick_rows(all, order + test, train, features, q->outputs, &out->train, err);
     free(order);
     return ok;
 }

@@ -237,23 +237,27 @@ static bool convert(const nt_file *file, const npy_array *a, int64_t samples, in
     return true;
 }
 
-/* How the array's dimensions are what the network reads; *planes is the number of channels if they come first, else 1.
- */
-static const char *match_inputs(const nt_data_request *q, const npy_array *a, int64_t *planes)
+/* How the array's dimensions are samples of h x w x c; *planes is the number of channels if they come first, else 1. */
+static const char *match_samples(const npy_array *a, int64_t h, int64_t w, int64_t c, int64_t *planes)
 {
     const int64_t *d = a->dims;
     *planes = 1;
-    if (a->n_dims == 4 && d[1] == q->h && d[2] == q->w && d[3] == q->c)
+    if (a->n_dims == 4 && d[1] == h && d[2] == w && d[3] == c)
         return "(sample, row, column, channel)";
-    if (a->n_dims == 4 && d[1] == q->c && d[2] == q->h && d[3] == q->w) {
-        *planes = q->c;
+    if (a->n_dims == 4 && d[1] == c && d[2] == h && d[3] == w) {
+        *planes = c;
         return "(sample, channel, row, column)";
     }
-    if (a->n_dims == 3 && d[1] == q->h && d[2] == q->w && q->c == 1)
+    if (a->n_dims == 3 && d[1] == h && d[2] == w && c == 1)
         return "(sample, row, column)";
-    if (a->n_dims == 2 && q->h == 1 && q->w == 1 && d[1] == q->c)
+    if (a->n_dims == 2 && h == 1 && w == 1 && d[1] == c)
         return "(sample, feature)";
     return NULL;
+}
+
+static const char *match_inputs(const nt_data_request *q, const npy_array *a, int64_t *planes)
+{
+    return match_samples(a, q->h, q->w, q->c, planes);
 }
 
 bool nt_npy_inputs(const nt_data_request *q, nt_file *file, bool single, nt_part *part, char *note, size_t note_size,
@@ -331,32 +335,52 @@ static bool read_labels(const nt_data_request *q, const nt_file *file, const npy
     return true;
 }
 
+/* Says what targets should look like instead. */
+static bool refuse_targets(const nt_data_request *q, const nt_file *file, const npy_array *a, nt_error *err)
+{
+    nt_shape_text found = tuple_name(a);
+    bool integers = a->type != NPY_F4 && a->type != NPY_F8;
+    if (!q->dense)
+        return nt_fail(err,
+                       "%s: has the shape %s of %s, but cross_entropy needs class indices, or %d values a sample: save "
+                       "(N,) integers, for example %s",
+                       file->name, found.text, integers ? "integers" : "floats", q->outputs,
+                       a->n_dims == 1 ? "y.astype('int64')" : "y.argmax(1)");
+    if (q->out_h * q->out_w > 1) {
+        int c = q->outputs / (q->out_h * q->out_w);
+        return nt_fail(err,
+                       "%s: has the shape %s, the network gives %s: (N, %d, %d, %d), channels last, or (N, %d, %d, %d) "
+                       "are understood",
+                       file->name, found.text, nt_shape_name(q->out_h, q->out_w, c).text, q->out_h, q->out_w, c, c,
+                       q->out_h, q->out_w);
+    }
+    if (a->n_dims > 2)
+        return nt_fail(err, "%s: has the shape %s, the network gives a vector: labels are (N,) integers, targets (N, %d)",
+                       file->name, found.text, q->outputs);
+    long long values = a->n_dims == 2 ? (long long)a->dims[1] : 1;
+    return nt_fail(err, "%s: has the shape %s, the network has %d outputs: make its last layer dense(%lld)", file->name,
+                   found.text, q->outputs, values);
+}
+
 bool nt_npy_answers(const nt_data_request *q, const nt_file *file, nt_part *part, nt_error *err)
 {
     npy_array a = {0};
     if (!read_header(file, &a, err))
         return false;
-    nt_shape_text found = tuple_name(&a);
-    if (a.n_dims < 1 || a.n_dims > 2)
-        return nt_fail(err, "%s: has the shape %s: labels are (N,) integers, targets (N, F)", file->name, found.text);
+    if (a.n_dims < 1)
+        return nt_fail(err, "%s: is a single value: labels are (N,) integers, targets (N, F)", file->name);
     if (a.dims[0] != part->count)
         return nt_fail(err, "%s: has %lld rows, but there are %lld samples: these two files do not belong together",
                        file->name, (long long)a.dims[0], (long long)part->count);
     bool integers = a.type != NPY_F4 && a.type != NPY_F8;
     if (a.n_dims == 1 && integers && !(q->dense && q->outputs == 1))
         return read_labels(q, file, &a, part, err);
-    if (!q->dense)
-        return nt_fail(
-            err,
-            "%s: has the shape %s of %s, but cross_entropy needs class indices: save (N,) integers, for example %s, or "
-            "train with loss = mse",
-            file->name, found.text, integers ? "integers" : "floats",
-            a.n_dims == 2 ? "y.argmax(1)" : "y.astype('int64')");
-    if ((a.n_dims == 2 ? a.dims[1] : 1) != q->outputs)
-        return nt_fail(err, "%s: has the shape %s, the network has %d outputs: make its last layer dense(%lld)",
-                       file->name, found.text, q->outputs, (long long)(a.n_dims == 2 ? a.dims[1] : 1));
+    int64_t pixels = q->out_h * q->out_w > 1 ? (int64_t)q->out_h * q->out_w : 1, planes = 1;
+    bool numbers = a.n_dims == 1 && q->outputs == 1;
+    if (!numbers && !match_samples(&a, pixels > 1 ? q->out_h : 1, pixels > 1 ? q->out_w : 1, q->outputs / pixels, &planes))
+        return refuse_targets(q, file, &a, err);
     part->targets = nt_allocate(part->count, (size_t)q->outputs * sizeof *part->targets, file->name, err);
-    return part->targets && convert(file, &a, part->count, 1, q->outputs, part->targets, err);
+    return part->targets && convert(file, &a, part->count, planes, q->outputs / planes, part->targets, err);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ files */

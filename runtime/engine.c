@@ -3,6 +3,7 @@
 
 #include "loss.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,9 @@ bool nt_model_classifies(const nt_model *model)
 
 nt_data_request nt_engine_request(const nt_model *model, const char *path, unsigned parts, uint64_t seed)
 {
+    bool shares = nt_model_classifies(model), binary = false;
+    for (int i = 0; i < model->n_losses; i++)
+        binary = binary || model->losses[i].kind == NT_LOSS_BINARY_CROSS_ENTROPY;
     return (nt_data_request){
         .config = model->data,
         .path = path,
@@ -99,7 +103,10 @@ nt_data_request nt_engine_request(const nt_model *model, const char *path, unsig
         .w = model->input_w,
         .c = model->input_c,
         .outputs = head_size(&model->heads[0]),
-        .dense = !nt_model_classifies(model),
+        .out_h = model->heads[0].h,
+        .out_w = model->heads[0].w,
+        .dense = !shares,
+        .most_target = binary ? 1 : shares ? FLT_MAX : 0,
         .parts = parts,
         .seed = seed,
     };

@@ -84,7 +84,7 @@ static void numbers_are_classes_as_they_stand_or_in_order(void **state)
     (void)state;
     nt_loaded out;
     nt_error err = {""};
-    setup_config("1");
+    setup_config("0");
     expect_ok(load("2;1\n0;2\n", "1;3", 1, 3, false, &out, &err), &err); /* no header, semicolons, label first */
     static const int32_t plain[] = {2, 0, 1};
     assert_memory_equal(out.train.labels, plain, 2 * sizeof *plain);
@@ -102,7 +102,7 @@ static void numbers_are_classes_as_they_stand_or_in_order(void **state)
     unload(&out, 3);
 
     setup_config("2020"); /* a number is a column's, not a name */
-    expect_refusal("2019,2020\n1,0\n", NULL, 1, 2, false, "label=2020", "1 to 2");
+    expect_refusal("2019,2020\n1,0\n", NULL, 1, 2, false, "label=2020", "0 to 1");
     setup_config("y"); /* the label's name makes it a line of names, though the others look like numbers */
     expect_ok(load("2019,y\n1,0\n", "2019,y\n5,1\n", 1, 2, false, &out, &err), &err);
     assert_int_equal(out.train.count, 1);
@@ -178,6 +178,41 @@ static void a_number_to_predict_is_a_target(void **state)
     expect_refusal("price,x\ncheap,2\n", NULL, 1, 1, true, "line 2, column 1 (price): 'cheap' is not a number", "");
 }
 
+/* As many more columns than features as there are outputs are a vector to predict, with any loss. */
+static void columns_to_predict_are_a_target_vector(void **state)
+{
+    (void)state;
+    static const float train[6] = {1, 2, 3, 4, 5, 6}, test[3] = {7, 8, 9};
+    nt_loaded out;
+    nt_error err = {""};
+    for (int dense = 0; dense < 2; dense++) {
+        setup_config(NULL);
+        expect_ok(load("x,a,b,c\n0,1,2,3\n0,4,5,6\n", "x,a,b,c\n0,7,8,9\n", 1, 3, dense, &out, &err), &err);
+        assert_null(out.train.labels);
+        assert_memory_equal(out.train.targets, train, sizeof train);
+        assert_memory_equal(out.test.targets, test, sizeof test);
+        unload(&out, 3);
+        setup_config("a");
+        expect_ok(load("x,a,b,c,y\n8,1,2,3,9\n", "x,a,b,c,y\n8,7,8,9,10\n", 2, 3, dense, &out, &err), &err);
+        assert_memory_equal(out.test.targets, test, sizeof test);
+        assert_true(out.train.values[0] == 8 && out.train.values[1] == 9);
+        unload(&out, 3);
+    }
+    setup_config("c");
+    expect_refusal("x,a,b,c\n0,1,2,3\n", NULL, 1, 3, true, "begins the 3 values to predict in column 4", "4 columns");
+    setup_config(NULL);
+    expect_refusal("x,a,b,c\n0,1,none,3\n", NULL, 1, 3, true, "line 2, column 3 (b): 'none' is not a number", "");
+    /* of one file, the rows of both parts keep their vectors */
+    expect_ok(load("1,1,10,100\n2,2,20,200\n3,3,30,300\n4,4,40,400\n5,5,50,500\n", NULL, 1, 3, true, &out, &err), &err);
+    assert_int_equal(out.train.count, 4);
+    assert_int_equal(out.test.count, 1);
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 3; k++)
+            assert_true(out.train.targets[i * 3 + k] == out.train.values[i] * (k == 0 ? 1 : k == 1 ? 10 : 100));
+    assert_true(out.test.targets[1] == 10 * out.test.values[0]);
+    unload(&out, 3);
+}
+
 static void one_file_gives_a_fifth_to_the_test(void **state)
 {
     (void)state;
@@ -232,8 +267,8 @@ static void refusals_give_line_and_column(void **state)
     expect_refusal("a,b,y\n1,2,0\n", "b,a,y\n1,2,0\n", 2, 2, false, "column 1 is 'b', in train.csv it is 'a'", "");
     setup_config("kind");
     expect_refusal("a,b,y\n1,2,0\n", NULL, 2, 2, false, "no column named 'kind'", "a, b, y");
-    setup_config("4");
-    expect_refusal("a,b,y\n1,2,0\n", NULL, 2, 2, false, "label=4", "1 to 3");
+    setup_config("3");
+    expect_refusal("a,b,y\n1,2,0\n", NULL, 2, 2, false, "label=3", "0 to 2");
 }
 
 static void folders_files_and_predictions(void **state)
@@ -275,6 +310,7 @@ int main(void)
         cmocka_unit_test(numbers_are_classes_as_they_stand_or_in_order),
         cmocka_unit_test(numbers_are_read_exactly),
         cmocka_unit_test(a_number_to_predict_is_a_target),
+        cmocka_unit_test(columns_to_predict_are_a_target_vector),
         cmocka_unit_test(one_file_gives_a_fifth_to_the_test),
         cmocka_unit_test(refusals_give_line_and_column),
         cmocka_unit_test_setup_teardown(folders_files_and_predictions, make_folder, remove_folder),

@@ -126,8 +126,11 @@ static void answers_are_labels_or_targets(void **state)
                    "sample 1 (byte 132) has label -1", NULL);
     nt_part_free(&part);
     expect_message(read_answers(&q, 4, "<i4", "(3,)", i4, sizeof i4, &part, &err), &err, "3 rows", "4 samples", NULL);
-    expect_message(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err,
-                   "cross_entropy needs class indices", "argmax", NULL);
+    expect_message(read_answers(&q, 3, "<f4", "(3, 2)", f4, sizeof f4, &part, &err), &err,
+                   "cross_entropy needs class indices, or 3 values a sample", "argmax", NULL);
+    expect_ok(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err); /* shares of the classes */
+    assert_memory_equal(part.targets, f4, sizeof f4);
+    nt_part_free(&part);
     expect_message(read_answers(&q, 6, "<f4", "(6,)", f4, sizeof f4, &part, &err), &err, "y.astype('int64')", NULL);
     q.dense = true;
     expect_ok(read_answers(&q, 2, "<f4", "(2, 3)", f4, sizeof f4, &part, &err), &err);
@@ -140,6 +143,20 @@ static void answers_are_labels_or_targets(void **state)
     assert_memory_equal(part.targets, f4, sizeof f4);
     nt_part_free(&part);
     expect_message(read_answers(&q, 1, "<f4", "(1, 2, 3)", f4, sizeof f4, &part, &err), &err, "(1, 2, 3)", NULL);
+    static const float channels_last[6] = {0, 1.5f, .5f, 2, 1, 2.5f};
+    q.outputs = 6, q.out_h = 1, q.out_w = 3;
+    expect_ok(read_answers(&q, 1, "<f4", "(1, 1, 3, 2)", f4, sizeof f4, &part, &err), &err);
+    assert_memory_equal(part.targets, f4, sizeof f4);
+    nt_part_free(&part);
+    expect_ok(read_answers(&q, 1, "<f4", "(1, 2, 1, 3)", f4, sizeof f4, &part, &err), &err);
+    assert_memory_equal(part.targets, channels_last, sizeof channels_last);
+    nt_part_free(&part);
+    expect_message(read_answers(&q, 1, "<f4", "(1, 6)", f4, sizeof f4, &part, &err), &err, "the network gives 1x3x2",
+                   "(N, 1, 3, 2)", "(N, 2, 1, 3)", NULL);
+    q.outputs = 3;
+    expect_ok(read_answers(&q, 2, "<f4", "(2, 1, 3)", f4, sizeof f4, &part, &err), &err);
+    assert_memory_equal(part.targets, f4, sizeof f4);
+    nt_part_free(&part);
 }
 
 static void broken_arrays_are_refused(void **state)

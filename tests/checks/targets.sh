@@ -1,0 +1,80 @@
+#!/bin/sh
+# targets.sh NETC - dense targets from files to predictions: vectors of a table, volumes of an array (channels first), shares of classes.
+# The targets are linear in the inputs, so that a linear network must come to predict them as they are.
+set -eu
+netc=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+cat >vectors.net <<'NET'
+network vectors {
+    input(2)
+    out: dense(3)
+}
+data { source = csv("vectors.csv", label=sum)  normalize = none }
+train { loss = 4*smooth_l1(delta=2)  optimizer = sgd(lr=0.2)  batch = 10  epochs = 60 }
+NET
+awk 'BEGIN { print "x,sum,difference,twice,y"; s = 7
+    for (i = 0; i < 100; i++) { s = (s * 16807) % 2147483647; x = s % 200 / 100 - 1; s = (s * 16807) % 2147483647; y = s % 200 / 100 - 1
+        printf "%g,%g,%g,%g,%g\n", x, x + y, x - y, 2 * x + 1, y } }' >vectors.csv
+printf '0.5,-0.25\n' >ask.csv
+
+cat >volumes.net <<'NET'
+network volumes {
+    input(3x2x1)
+    out: conv(2, 1x1)
+}
+data { source = npy("arrays") }
+train { loss = mse  optimizer = sgd(lr=0.05)  batch = 10  epochs = 80 }
+NET
+# npy FILE SHAPE: an array of bytes of that shape, which standard input gives
+npy() {
+    { printf '\223NUMPY\001\000\166\000'
+      printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }"
+      cat; } >"$1"
+}
+# Bytes 51 k, which are read as k/5; the targets are k and 5 - k, first all of the one and then of the other.
+bytes() {
+    awk -v n=60 -v want="$1" 'BEGIN { s = 3; for (i = 0; i < n; i++) { for (p = 0; p < 6; p++) { s = (s * 16807) % 2147483647; k[p] = s % 6 }
+        if (want == "x") for (p = 0; p < 6; p++) printf "\\%03o", 51 * k[p]
+        else for (c = 0; c < 2; c++) for (p = 0; p < 6; p++) printf "\\%03o", c ? 5 - k[p] : k[p] } }'
+}
+mkdir arrays
+for part in train test; do
+    printf "$(bytes x)" | npy arrays/x_$part.npy "60, 3, 2"
+    printf "$(bytes y)" | npy arrays/y_$part.npy "60, 2, 3, 2"
+done
+printf '\000\063\146\231\314\377' | npy volume.npy "1, 3, 2"
+
+cat >shares.net <<'NET'
+network shares {
+    input(2)
+    out: dense(3) -> softmax
+}
+data { source = csv("shares.csv")  normalize = none }
+train { loss = cross_entropy  optimizer = adam(lr=0.05)  batch = 10  epochs = 40 }
+NET
+awk 'BEGIN { s = 7
+    for (i = 0; i < 100; i++) { s = (s * 16807) % 2147483647; x = s % 200 / 100 - 1; s = (s * 16807) % 2147483647; y = s % 200 / 100 - 1
+        a = exp(x); b = exp(y); c = exp(-x - y); printf "%g,%g,%.7f,%.7f,%.7f\n", x, y, a / (a + b + c), b / (a + b + c), c / (a + b + c) } }' >shares.csv
+
+# near FILE VALUE ...: the numbers behind the name on its first line are these, but for 0.02
+near() {
+    head -n 1 "$1" | awk -v want="$*" '{ n = split(want, w, " "); if (NF != n) exit 1
+        for (i = 2; i <= n; i++) { d = $i - w[i]; if (d > 0.02 || d < -0.02) exit 1 } }' || { echo "FAIL $*"; cat "$1"; exit 1; }
+}
+learn() {
+    "$netc" build "$1.net" -o "$1"
+    "./$1" train --plain --out "$1.run" >"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
+}
+learn vectors
+./vectors predict --weights vectors.run/last.safetensors ask.csv >vectors.out
+near vectors.out 0.25 0.75 2
+learn volumes
+./volumes predict --weights volumes.run/last.safetensors volume.npy >volumes.out
+near volumes.out 0 5 1 4 2 3 3 2 4 1 5 0
+learn shares
+grep -q 'accuracy 100' shares.log || { cat shares.log; echo "FAIL shares: the largest share is not the class"; exit 1; }
+./shares predict --weights shares.run/last.safetensors --format json ask.csv | sed 's/.*"probabilities":\[\([^]]*\)\].*/x \1/; s/,/ /g' >shares.out
+near shares.out 0.514 0.243 0.243
