@@ -51,7 +51,12 @@ def warm(step):
     return max(0.0, first - again)
 
 
-class Torch:
+class Kind:
+    def forget(self):
+        """Called when nothing is held any more."""
+
+
+class Torch(Kind):
     """Modes: eager, compile, max-autotune; with "+cl", tensors and weights are in channels_last order."""
     COMPILED = {"compile": "default", "max-autotune": "max-autotune"}
 
@@ -60,8 +65,13 @@ class Torch:
         import networks
         self.torch, self.networks = torch, networks
         torch.set_num_threads(threads)
+        # several modes of a network are held at once; what is not compiled after all must not pass for compiled
+        torch._dynamo.config.fail_on_recompile_limit_hit = True
         self.version = torch.__version__
         self.settings = "fused optimizer; compiled inference with frozen weights; float32 throughout"
+
+    def forget(self):
+        self.torch._dynamo.reset()
 
     def module(self, request):
         self.torch.manual_seed(1)
@@ -79,7 +89,6 @@ class Torch:
         x = torch.randn(batch, *network.shape).contiguous(memory_format=layout)
         make = self.training if request["what"] == "training" else self.inference
         if name in self.COMPILED:
-            torch._dynamo.reset()
             torch._inductor.config.freezing = request["what"] == "inference"
         step = make(network, module, x, self.COMPILED.get(name))
         return step, {"compile_s": warm(step), "flops": flops}
@@ -129,7 +138,7 @@ class Torch:
         return {}
 
 
-class OnnxRuntime:
+class OnnxRuntime(Kind):
     """Modes: onnx."""
 
     def __init__(self, threads):
@@ -159,7 +168,7 @@ class OnnxRuntime:
         return step, {"compile_s": seconds + warm(step)}
 
 
-class OpenVino:
+class OpenVino(Kind):
     """Modes: onnx."""
 
     def __init__(self, threads):
@@ -183,7 +192,7 @@ class OpenVino:
         return ask.infer, {"compile_s": seconds + warm(ask.infer)}
 
 
-class Tvm:
+class Tvm(Kind):
     """Modes: onnx. Compiled with the standard pipeline for this processor; not tuned, which takes hours a network."""
 
     def __init__(self, threads):
@@ -233,6 +242,8 @@ def serve(peer, answer):
                 reply = run_for(steps[request["mode"]], request["seconds"])
             elif request["do"] == "drop":
                 steps.pop(request["mode"], None)
+                if not steps:
+                    peer.forget()
                 gc.collect()
                 reply = {}
             elif request["do"] == "export":
