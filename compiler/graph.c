@@ -103,21 +103,6 @@ Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *i
     return v;
 }
 
-Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const char *name)
-{
-    Shape s = base->shape;
-    s.c = count;
-    Value *v = graph_tensor(g, s, name);
-    v->def = base->def;
-    while (base->base) {
-        from += base->base_channel;
-        base = base->base;
-    }
-    v->base = base;
-    v->base_channel = from;
-    return v;
-}
-
 Value *value_root(Value *v)
 {
     while (v->base) {

@@ -152,7 +152,7 @@ struct Value {
     Layer *layer;          /* whose result it is, or whose gradient */
     bool is_grad;          /* a gradient: padded lanes hold zeros */
     int64_t work_elements;
-    Value *base;           /* a slice of the channels of another tensor, from base_channel on; else NULL */
+    Value *base;           /* by layout: a slice of the channels of another tensor, from base_channel on; else NULL */
     int64_t base_channel;
     Value *in_place_of;    /* shares the memory of this one */
     Layout layout;
@@ -227,8 +227,6 @@ Node *graph_node(Graph *g, const OpDef *op, const void *attrs, Value *const *in,
 void node_output(Graph *g, Node *n, Value *v);
 /* A node with one tensor result. */
 Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *in, int n_in, Shape shape, const char *name);
-/* A slice of channels [from, from+count) of a tensor: no node, no copy. */
-Value *graph_slice(Graph *g, Value *base, int64_t from, int64_t count, const char *name);
 /* The tensor that a slice is part of; the value itself if it is none. */
 Value *value_root(Value *v);
 /* The value as the language sees it: a volume that was flattened is copied into a plain vector, channel by channel. */

@@ -38,6 +38,19 @@ static inline vf v_deformed(vf x, double t)
     return v_expm1(v_mul(v_set1((real)(1 / (1 - t))), v_log1p(b)));
 }
 
+/* Zeroes `lanes` channels of every pixel, from x on: the padding of a tensor whose kernel writes some lanes of a vector. Like the above. */
+static inline void nt_clear_padding(int n, real *x, ptrdiff_t sample, ptrdiff_t row, ptrdiff_t pixel, int height, int width, int lanes)
+{
+#pragma omp for schedule(static) nowait
+    for (int i = 0; i < n; i++) {
+        for (int h = 0; h < height; h++) {
+            for (int w = 0; w < width; w++) {
+                memset(x + i * sample + h * row + w * pixel, 0, (size_t)lanes * sizeof *x);
+            }
+        }
+    }
+}
+
 /* How many threads so many operations are worth: below a million each, waiting for one another costs more than they share. Never
  * more than OpenMP is set to use. */
 static inline int nt_team(double operations)

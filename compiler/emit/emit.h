@@ -72,6 +72,7 @@ struct Emit {
     int64_t flat_h, flat_w, flat_channels;
     Value *load;
     int part;                /* kernels of this group so far */
+    const Group *cleared;    /* the last group whose results' padding is zeroed apart */
 };
 
 /* The sources of a trainer or library. */

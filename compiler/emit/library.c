@@ -325,6 +325,7 @@ static void emit_store_output(const Library *lib)
     emit_int(e, "H", s.h);
     emit_int(e, "W", s.w);
     emit_int(e, "C", s.c);
+    emit_int(e, "CP", s.c);
     emit_strides(e, "X", y);
     emit_int(e, "Y_S", shape_size(s));
     emit_int(e, "Y_R", s.w * s.c);

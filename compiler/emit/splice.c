@@ -91,8 +91,27 @@ void emit_pixels(Emit *e, int64_t step_h, int64_t from_h, int64_t step_w, int64_
     e->from_w = from_w;
 }
 
+/* Zeroes what stores by lanes leave: the padding of the group's results. */
+static void clear_padding(Emit *e)
+{
+    const Group *g = e->group;
+    for (int i = -1; i < g->n_tail; i++) {
+        const Value *v = i < 0 ? g->anchor->out[0] : g->tail[i]->out[0];
+        const Layout *l = &v->layout;
+        if (v->stored && l->channels > v->shape.c) {
+            ct_line(e->calls, "nt_clear_padding((int)n, %s, %lld, %lld, %lld, %lld, %lld, %lld);", address_of(e, v, v->shape.c),
+                    (long long)l->sample, (long long)l->row, (long long)l->pixel, (long long)v->shape.h, (long long)v->shape.w,
+                    (long long)(l->channels - v->shape.c));
+        }
+    }
+}
+
 void emit_ragged(Emit *e, int64_t padded, int64_t real)
 {
+    if (e->cleared != e->group) { /* once for all kernels of a group */
+        e->cleared = e->group;
+        clear_padding(e);
+    }
     e->ragged_padded = padded;
     e->ragged_real = real;
 }

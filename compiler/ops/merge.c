@@ -201,6 +201,11 @@ static void concat_build(Graph *g, Layer *l, Value **in)
     l->value = graph_apply(g, l->op, NULL, in, l->n_inputs, l->out, l->name);
 }
 
+/* The attributes of op_part. */
+typedef struct PartAttrs {
+    int64_t from;
+} PartAttrs;
+
 /* Whether all branches end in one element-wise operator whose gradient needs its result only: relu, tanh, sigmoid. Then that gradient is
  * taken once on the whole, where it can join the kernel that computes g, and the branches get slices of it. */
 static const EltDef *common_end(const Node *n)
@@ -217,6 +222,8 @@ static const EltDef *common_end(const Node *n)
     return op->elt;
 }
 
+extern const OpDef op_part;
+
 static void concat_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
@@ -230,7 +237,9 @@ static void concat_gradient(Autodiff *ad, Node *n)
     for (int i = 0; i < n->n_in; i++) {
         Value *branch = end ? n->in[i]->def->in[0] : n->in[i];
         if (grad_wanted(ad, branch)) {
-            grad_add(ad, branch, graph_slice(g, dy, from, n->in[i]->shape.c, d_name(g, branch)));
+            PartAttrs *part = arena_alloc(g->arena, sizeof *part);
+            part->from = from;
+            grad_add(ad, branch, graph_apply(g, &op_part, part, &dy, 1, n->in[i]->shape, d_name(g, branch)));
         }
         from += n->in[i]->shape.c;
     }
@@ -266,6 +275,7 @@ static void concat_emit(Emit *e, Node *n)
             emit_int(e, "H", x->shape.h);
             emit_int(e, "W", x->shape.w);
             emit_int(e, "C", x->shape.c);
+            emit_int(e, "CP", i + 1 < n->n_in ? x->shape.c : y->layout.channels - from);
             emit_strides(e, "X", x);
             emit_strides(e, "Y", y);
             emit_arg(e, n->in[i], 0);
@@ -275,6 +285,55 @@ static void concat_emit(Emit *e, Node *n)
         from += x->shape.c;
     }
 }
+
+/* ---- part: some of a tensor's channels, from attrs->from on ---- */
+
+static void part_eval(Eval *ev, const Node *n)
+{
+    const PartAttrs *a = n->attrs;
+    Shape s = n->out[0]->shape;
+    for (int i = 0; i < ev->n; i++) {
+        for (int64_t k = 0; k < shape_size(s); k++) {
+            int64_t h = k / (s.w * s.c), w = k / s.c % s.w, c = k % s.c;
+            *eval_at(ev, n->out[0], i, h, w, c) = *eval_at(ev, n->in[0], i, h, w, c + a->from);
+        }
+    }
+}
+
+/* A view, where its lanes are its own; else neighbours would stand where zeros belong. */
+static void part_emit(Emit *e, Node *n)
+{
+    const PartAttrs *a = n->attrs;
+    const Value *x = n->in[0], *y = n->out[0];
+    if (y->base) {
+        return;
+    }
+    emit_kernel(e, "copy_channels");
+    emit_int(e, "H", y->shape.h);
+    emit_int(e, "W", y->shape.w);
+    emit_int(e, "C", y->shape.c);
+    emit_int(e, "CP", y->layout.channels);
+    emit_strides(e, "X", x);
+    emit_strides(e, "Y", y);
+    emit_arg(e, n->in[0], a->from);
+    emit_arg(e, n->out[0], 0);
+    emit_end(e);
+}
+
+static const AttrDef part_attrs[] = {
+    {.name = "from", .type = ATTR_INT, .offset = offsetof(PartAttrs, from), .hidden = true, .doc = "the first channel"},
+    {0},
+};
+
+const OpDef op_part = {
+    .name = "part",
+    .traits = OP_PARTS,
+    .attrs = part_attrs,
+    .attrs_size = sizeof(PartAttrs),
+    .eval = part_eval,
+    .emit = part_emit,
+    .algorithm = "in place, or a copy of channels",
+};
 
 const OpDef op_concat = {
     .name = "concat",

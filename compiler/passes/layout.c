@@ -57,6 +57,23 @@ static void place_branches(Graph *g, const Target *t)
     }
 }
 
+/* Parts of a tensor are views of it, on the same condition; outer ones first. */
+static void place_parts(Graph *g, const Target *t)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        if (n->dead || !(n->op->traits & OP_PARTS)) {
+            continue;
+        }
+        Value *x = n->in[0], *y = n->out[0];
+        const int64_t from = *(const int64_t *)n->attrs, end = from + y->shape.c;
+        if ((from + x->base_channel) % t->vl == 0 && (y->shape.c % t->vl == 0 || end == x->shape.c) && !y->keep) {
+            y->base = value_root(x);
+            y->base_channel = from + x->base_channel;
+        }
+    }
+}
+
 static void want_halo(Value *v, int top, int left, int bottom, int right)
 {
     Layout *l = &value_root(v)->layout;
@@ -86,6 +103,7 @@ static bool gapless_input(const Graph *g)
 void pass_layout(Graph *g, const Target *t)
 {
     place_branches(g, t);
+    place_parts(g, t);
     for (int i = 0; i < g->n_nodes; i++) {
         const Node *n = g->nodes[i];
         for (int k = 0; !n->dead && n->op->halo && k < n->n_in; k++) {
