@@ -111,7 +111,7 @@ static int write_files(Compilation *c, const char *folder, const Output *out, bo
 static int write_trainer(Compilation *c, const char *folder, bool whole)
 {
     Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->infer, c->target, &out);
+    emit_model(&c->arena, c->net, c->train, c->probe, c->infer, c->target, &out);
     int status = write_files(c, folder, &out, whole ? trainer_needs : trainer_includes);
     if (status == OK && whole) {
         const char *text = makefile_text(&c->arena, c_name(&c->arena, c->net->name), c->target);
@@ -445,7 +445,7 @@ int command_build(const Options *o)
 static uint64_t build_key(Compilation *c)
 {
     Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->infer, c->target, &out);
+    emit_model(&c->arena, c->net, c->train, c->probe, c->infer, c->target, &out);
     uint64_t h = hash_text(hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler()), own_flags());
     for (int i = 0; i < out.n; i++) {
         h = hash_bytes(h, out.files[i].text, out.files[i].len);

@@ -173,8 +173,10 @@ const OptimizerDef *optimizer_to_run(const OptimizerDef *asked, const OptimizerA
 /* Initialisers (inits.c). */
 typedef struct InitDef {
     const char *name, *doc;
-    const char *argument;   /* name of its number; NULL: none, the value comes from the fans */
+    const char *argument;   /* name of its number; NULL: it has none */
+    const char *standard;   /* the number unless given; NULL: it must be given */
     InitLaw law;
+    enum { INIT_NEEDS_NOTHING, INIT_NEEDS_FANS, INIT_NEEDS_MATRIX } needs; /* what only a product's weights have */
     double (*value)(double argument, double fan_in, double fan_out);
 } InitDef;
 extern const InitDef init_registry[]; /* ends with name NULL */

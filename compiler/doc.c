@@ -190,8 +190,11 @@ static void add_inits(Str *out)
                  "group), and m = fan out. They are\nfor `init=` of an operator and for the init section.\n\n"
                  "| initialiser | values |\n|---|---|\n");
     for (const InitDef *d = init_registry; d->name; d++) {
-        bool taking = d->argument != NULL;
-        str_printf(out, "| `%s%s%s%s`", d->name, taking ? "(" : "", taking ? d->argument : "", taking ? ")" : "");
+        str_printf(out, "| `%s", d->name);
+        if (d->argument) {
+            str_printf(out, "(%s%s%s)", d->argument, d->standard ? "=" : "", d->standard ? d->standard : "");
+        }
+        str_add(out, "`");
         add_cell(out, d->doc);
         str_add(out, " |\n");
     }

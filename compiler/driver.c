@@ -94,14 +94,13 @@ static void stage_done(const Compilation *c, const Graph *g, const char *stage)
     if (c->options->dump && strcmp(c->options->dump, stage) == 0) {
         Str text = {0};
         graph_dump(g, &text);
-        printf("%s graph after %s\n%s", g->training ? "training" : "inference", stage, text.data ? text.data : "");
+        printf("%s graph after %s\n%s", graph_purpose(g), stage, text.data ? text.data : "");
         str_free(&text);
     }
 }
 
-static Graph *make_graph(const Compilation *c, bool training)
+static Graph *plan_graph(const Compilation *c, Graph *g)
 {
-    Graph *g = graph_build(c->net, training, training);
     stage_done(c, g, "graph");
     for (int i = 0; i < N_PASSES; i++) {
         passes[i].run(g, c->target);
@@ -114,15 +113,16 @@ void compile_graphs(Compilation *c)
 {
     c->target = target_find(c->options->target);
     layout_params(c->net, c->target);
-    c->train = make_graph(c, true);
-    c->infer = make_graph(c, false);
+    c->train = plan_graph(c, graph_build(c->net, true, true));
+    c->infer = plan_graph(c, graph_build(c->net, false, false));
+    c->probe = net_has_lsuv(c->net) ? plan_graph(c, graph_build_probe(c->net)) : NULL;
 }
 
 bool compile_code(Compilation *c)
 {
     compile_graphs(c);
     const bool library = strcmp(c->options->kind, "library") == 0;
-    const bool fits = emit_fits(c->net, library ? NULL : c->train, c->infer);
+    const bool fits = emit_fits(c->net, library ? NULL : c->train, library ? NULL : c->probe, c->infer);
     print_diagnostics(c);
     return fits;
 }

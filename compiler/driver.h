@@ -29,6 +29,7 @@ typedef struct Compilation {
     Net *net;
     const Target *target;
     Graph *train, *infer;
+    Graph *probe; /* what lsuv measures with; NULL where no weights start that way */
 } Compilation;
 
 /* Reads, parses, checks. False: diagnostics were printed (exit status 1). */

@@ -111,6 +111,11 @@ Value *value_root(Value *v)
     return v;
 }
 
+const char *graph_purpose(const Graph *g)
+{
+    return g->probe ? "measuring" : g->training ? "training" : "inference";
+}
+
 void graph_count_uses(Graph *g)
 {
     for (int i = 0; i < g->n_values; i++) {
@@ -145,13 +150,13 @@ static Value **inputs_of(Graph *g, const Layer *l)
     return in;
 }
 
-Graph *graph_build(Net *net, bool training, bool input_gradient)
+/* The layers' forward part; outputs are left empty. */
+static Graph *build_layers(Net *net, bool training)
 {
     Graph *g = arena_alloc(net->arena, sizeof *g);
     g->arena = net->arena;
     g->net = net;
     g->training = training;
-    g->input_gradient = input_gradient;
     g->param_values = arena_array(net->arena, (size_t)net->n_params + 1, sizeof *g->param_values);
     g->param_grads = arena_array(net->arena, (size_t)net->n_params + 1, sizeof *g->param_grads);
     for (int i = 0; i < net->n_params; i++) {
@@ -177,6 +182,37 @@ Graph *graph_build(Net *net, bool training, bool input_gradient)
         }
     }
     g->outputs = arena_array(g->arena, (size_t)net->n_outputs, sizeof *g->outputs);
+    return g;
+}
+
+bool net_has_lsuv(const Net *net)
+{
+    for (int i = 0; i < net->n_params; i++) {
+        if (net->params[i]->law == INIT_LSUV) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Graph *graph_build_probe(Net *net)
+{
+    Graph *g = build_layers(net, true);
+    g->probe = true;
+    for (int i = 0; i < net->n_params; i++) {
+        NetParam *p = net->params[i];
+        if (p->law == INIT_LSUV) {
+            p->probed = p->layer->value;
+            p->probed->keep = true;
+        }
+    }
+    return g;
+}
+
+Graph *graph_build(Net *net, bool training, bool input_gradient)
+{
+    Graph *g = build_layers(net, training);
+    g->input_gradient = input_gradient;
     int n_heads = training ? net->n_outputs : 1; /* auxiliary heads serve training only */
     for (int i = 0; i < n_heads; i++) {
         Layer *l = net->outputs[i];

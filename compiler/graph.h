@@ -31,7 +31,7 @@ const char *shape_text(Arena *a, Shape s);        /* "55x55x96", or "4096" */
 typedef enum ParamRole { PARAM_WEIGHT, PARAM_BIAS, PARAM_STAT } ParamRole;
 
 /* How initial values are drawn; worked out from the fans when the layer is made. */
-typedef enum InitLaw { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM } InitLaw;
+typedef enum InitLaw { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_ORTHOGONAL, INIT_LSUV } InitLaw;
 typedef struct InitSpec {
     const char *name; /* "he_normal"; NULL: not given */
     double value;     /* its argument */
@@ -51,6 +51,7 @@ typedef struct NetParam {
     InitSpec init;
     InitLaw law;           /* from init, by init_resolve() */
     double law_value;
+    Value *probed;         /* of INIT_LSUV: the result of its layer, in the probing graph */
     bool decays;
     int index;             /* in net->params */
     /* set by the layout pass, the same for every graph of a net and target */
@@ -197,6 +198,7 @@ typedef struct Graph {
     Arena *arena;
     Net *net;
     bool training;
+    bool probe;            /* the forward pass of training alone, as far as lsuv measures */
     bool input_gradient;
     Value **values;
     int n_values, cap_values;
@@ -231,11 +233,17 @@ Value *graph_apply(Graph *g, const OpDef *op, const void *attrs, Value *const *i
 Value *value_root(Value *v);
 /* The value as the language sees it: a volume that was flattened is copied into a plain vector, channel by channel. */
 Value *graph_as_written(Graph *g, Shape shape, Value *v);
+/* "training", "inference" or "measuring", for people. */
+const char *graph_purpose(const Graph *g);
 /* Counts the readers of each value among nodes that are not dead. */
 void graph_count_uses(Graph *g);
 
 /* The graph of a checked network: forward; with `training` also losses and backward. */
 Graph *graph_build(Net *net, bool training, bool input_gradient);
+/* Whether a parameter's initial values depend on data (INIT_LSUV); and, if so, the graph that measures for it: the forward part as in
+ * training, with the results of such layers kept to the end. It must be the last graph that is built. */
+bool net_has_lsuv(const Net *net);
+Graph *graph_build_probe(Net *net);
 
 /* Reverse-mode differentiation of the forward part (autodiff.c). */
 typedef struct Autodiff Autodiff;

@@ -166,7 +166,10 @@ int nt_cmd_bench(const nt_context *context, int argc, char **argv)
     int n = nt_batch(model, batch), threads = nt_threads(model, threads_asked, n);
     if (!nt_engine_init(&engine, model, n, bench.training ? NT_FOR_TRAINING : NT_FOR_INFERENCE, threads, &error))
         return nt_report(&error, NT_ENVIRONMENT);
-    nt_params_initialise(model, model->train_config->seed, engine.memory.params);
+    if (!nt_params_initialise(model, model->train_config->seed, engine.memory.params, &error)) {
+        nt_engine_free(&engine);
+        return nt_report(&error, NT_ENVIRONMENT);
+    }
     fill_batch(&engine, n);
     /* So small a rate that the values stay what they are however many steps are timed. */
     engine.pass.lr = 1e-12;

@@ -133,7 +133,8 @@ static bool set_up(checker *c, const nt_model *model, const nt_model *model_doub
     c->o = o;
     if (!nt_engine_init(&c->engine, model, n, NT_FOR_GRADIENT, threads, error))
         return false;
-    nt_params_initialise(model, seed, c->engine.memory.params);
+    if (!nt_params_initialise(model, seed, c->engine.memory.params, error))
+        return false;
     jitter_constants(model, seed, c->engine.memory.params);
     if (o->weights) {
         if (!nt_weights_load(&weights, model, o->weights, c->engine.memory.params, error))

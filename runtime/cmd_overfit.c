@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "diagnose.h"
+#include "lsuv.h"
 #include "progress.h"
 #include "rng.h"
 
@@ -162,10 +163,14 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
     else {
         nt_split split = {.count = n, .index = chosen, .part = data.train.part};
         data.augmenter.n = 0;
-        nt_params_initialise(model, seed, engine.memory.params);
+        int layers, samples;
         nt_engine_use_data(&engine, &data);
-        status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,
-                       &error);
+        if (!nt_params_initialise(model, seed, engine.memory.params, &error) ||
+            !nt_lsuv(&engine, &data, &split, seed, &layers, &samples, &error))
+            status = nt_report(&error, NT_FAILED);
+        else
+            status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,
+                           &error);
     }
     free(chosen);
     nt_engine_free(&engine);

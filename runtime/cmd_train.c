@@ -13,6 +13,7 @@
 #include "checkpoint.h"
 #include "command.h"
 #include "diagnose.h"
+#include "lsuv.h"
 #include "progress.h"
 #include "rng.h"
 #include "schedule.h"
@@ -275,7 +276,15 @@ static bool set_parameters(trainer *t, nt_error *error)
         nt_run saved;
         return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &saved, error);
     }
-    nt_params_initialise(t->model, t->run.seed, engine->memory.params);
+    if (!nt_params_initialise(t->model, t->run.seed, engine->memory.params, error))
+        return false;
+    if (!t->o.weights && t->model->n_probes > 0) {
+        int layers, samples;
+        if (!nt_lsuv(engine, &t->data, &t->data.train, t->run.seed, &layers, &samples, error))
+            return false;
+        fprintf(stderr, "lsuv: %d layer%s scaled to unit variance over %d samples\n", layers, layers == 1 ? "" : "s",
+                samples);
+    }
     if (t->o.weights && !nt_weights_load(&weights, t->model, t->o.weights, engine->memory.params, error))
         return false;
     if (t->o.weights)

@@ -325,17 +325,20 @@ nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step)
     return shared.outcome;
 }
 
+int32_t nt_disturbed_label(double share, uint64_t key, uint64_t place, int32_t label, int classes)
+{
+    if (nt_random_uniform(nt_key(key, 0), place) >= share)
+        return label;
+    return (int32_t)nt_random_below(nt_key(key, 1), place, (uint64_t)classes);
+}
+
 /* The labels of samples first .. first+n-1 of an epoch as training is told them; called by the team. */
 static void disturb_labels(nt_engine *engine, int64_t first, int n)
 {
-    uint64_t draw = nt_key(engine->disturb_key, 0), choose = nt_key(engine->disturb_key, 1);
 #pragma omp for schedule(static)
-    for (int i = 0; i < n; i++) {
-        uint64_t place = (uint64_t)(first + i);
-        engine->taught[i] = engine->labels[i];
-        if (nt_random_uniform(draw, place) < engine->disturb)
-            engine->taught[i] = (int32_t)nt_random_below(choose, place, (uint64_t)engine->outputs);
-    }
+    for (int i = 0; i < n; i++)
+        engine->taught[i] = nt_disturbed_label(engine->disturb, engine->disturb_key, (uint64_t)(first + i),
+                                               engine->labels[i], engine->outputs);
 }
 
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,

@@ -25,8 +25,8 @@ typedef struct nt_engine {
     int *sample_rank;       /* batch: the right class's place among the outputs, 0 the largest; -1 without a label */
     double *chunk_sums;     /* partial sums of squares of the gradients */
     size_t n_chunks;
-    double disturb;         /* share of labels that training gets drawn at random (Xie et al. 2016) ... */
-    uint64_t disturb_key;   /* ... from this stream, by their place in the epoch */
+    double disturb;         /* share of labels that are disturbed in training (nt_disturbed_label) ... */
+    uint64_t disturb_key;   /* ... from this stream */
 } nt_engine;
 
 /* Sums over samples, so that the figures of a part can be kept, saved and carried on with. */
@@ -68,6 +68,10 @@ typedef struct nt_step {
 /* One training step on the batch that is in the engine's buffers (n samples, pass.lr, step and update_step set by the
  * caller): the training pass, then, if loss and gradient are finite, clipping and the update. */
 nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step);
+
+/* The label that training gets for the sample at a place of the epoch: with probability `share` one drawn uniformly from all
+ * classes, the true one among them, else `label` (Xie et al., "DisturbLabel", 2016). */
+int32_t nt_disturbed_label(double share, uint64_t key, uint64_t place, int32_t label, int classes);
 
 /* The same on samples first .. first+n-1 of an epoch, in one parallel region with their loading. Adds to `score`, whose
  * accuracy is of the labels as they are. */

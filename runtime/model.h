@@ -30,7 +30,10 @@ typedef enum nt_role { NT_WEIGHT, NT_BIAS, NT_STAT } nt_role;
 typedef enum nt_init_kind {
     NT_INIT_CONSTANT,  /* a */
     NT_INIT_NORMAL,    /* mean 0, standard deviation a */
-    NT_INIT_UNIFORM    /* in [-a, a) */
+    NT_INIT_UNIFORM,   /* in [-a, a) */
+    NT_INIT_ORTHOGONAL, /* PANELS: of each group's matrix [out][in*kh*kw] the rows, or the columns if they are fewer, are orthogonal and
+                           of length a */
+    NT_INIT_LSUV       /* the same, then scaled by what data gives (lsuv.h) */
 } nt_init_kind;
 
 typedef struct nt_param {
@@ -177,6 +180,15 @@ typedef struct nt_stop {
     int relative;
 } nt_stop;
 
+/* Where probe() leaves the result of the layer that a parameter of NT_INIT_LSUV belongs to. */
+typedef struct nt_probe {
+    int param;            /* index into params */
+    int h, w, c;
+    size_t offset;        /* in the arena, times the batch; then `inside` elements on is the first */
+    int inside;
+    int stride_sample, stride_row, stride_pixel;
+} nt_probe;
+
 typedef struct nt_train_config {
     const char *optimizer;   /* for messages: "sgd", "momentum", "nesterov", "adam" ... */
     double lr, momentum;
@@ -270,6 +282,10 @@ typedef struct nt_model {
     const nt_cost *costs;         /* of the steps, in the order of nt_lap()'s numbers */
     int n_costs;
     double (*fma)(int rounds);    /* floating-point operations of so many rounds of fused multiply-adds in registers */
+    void (*probe)(nt_pass *p);    /* forward in training mode, statistics untouched; NULL without probes */
+    const nt_probe *probes;       /* in the order of the layers */
+    int n_probes;
+    size_t probe_sample, probe_fixed; /* the arena that probe() takes */
     const nt_data_config *data;   /* never NULL: source NONE without a data section */
     const nt_train_config *train_config;
 } nt_model;

@@ -1,6 +1,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "params.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -119,22 +120,93 @@ void nt_param_unpack(const nt_param *param, const real *block, float *disk)
         disk[i] = (float)from[nt_param_index(param, i)];
 }
 
-void nt_params_initialise(const nt_model *model, uint64_t seed, real *params)
+/* -- Initial values ---------------------------------------------------------------------------------------------- */
+
+static void draw(const nt_param *param, uint64_t key, real *to)
+{
+    size_t count = nt_param_count(param);
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        double value = param->init_a;
+        if (param->init == NT_INIT_NORMAL)
+            value *= nt_random_normal(key, i);
+        else if (param->init == NT_INIT_UNIFORM)
+            value *= 2 * nt_random_uniform(key, i) - 1;
+        to[nt_param_index(param, i)] = (real)(float)value;
+    }
+}
+
+/* In eight interleaved sums that a compiler can keep in vectors. */
+static double dot(const double *x, const double *y, size_t n)
+{
+    double sums[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            sums[k] += x[i + k] * y[i + k];
+    for (; i < n; i++)
+        sums[0] += x[i] * y[i];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/* Makes n vectors of `length` values, n <= length, orthogonal and of length 1: modified Gram and Schmidt, each vector
+ * the work of one thread at a time. */
+static void orthonormalise(double *vectors, size_t n, size_t length)
+{
+#pragma omp parallel
+    for (size_t k = 0; k < n; k++) {
+        double *v = vectors + k * length;
+#pragma omp single
+        {
+            double scale = 1 / sqrt(dot(v, v, length));
+            for (size_t i = 0; i < length; i++)
+                v[i] *= scale;
+        }
+#pragma omp for schedule(static)
+        for (size_t j = k + 1; j < n; j++) {
+            double *u = vectors + j * length, along = dot(u, v, length);
+            for (size_t i = 0; i < length; i++)
+                u[i] -= along * v[i];
+        }
+    }
+}
+
+/* The rows of each group's matrix [out][in*kh*kw], or its columns if they are fewer, from a normal one. */
+static bool draw_orthogonal(const nt_param *param, uint64_t key, real *to, nt_error *error)
+{
+    size_t rows = (size_t)(param->out / param->groups), columns = nt_param_count(param) / (size_t)param->out;
+    bool by_rows = rows <= columns;
+    size_t n = by_rows ? rows : columns, length = by_rows ? columns : rows;
+    double *vectors = malloc(n * length * sizeof *vectors);
+    if (!vectors)
+        return nt_fail_memory(error, param->name, (double)(n * length) * sizeof *vectors);
+    for (size_t group = 0; group < (size_t)param->groups; group++) {
+        size_t first = group * rows * columns;
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < rows * columns; i++)
+            vectors[by_rows ? i : i % columns * length + i / columns] = nt_random_normal(key, first + i);
+        orthonormalise(vectors, n, length);
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < rows * columns; i++) {
+            double value = vectors[by_rows ? i : i % columns * length + i / columns];
+            to[nt_param_index(param, first + i)] = (real)(float)(param->init_a * value);
+        }
+    }
+    free(vectors);
+    return true;
+}
+
+bool nt_params_initialise(const nt_model *model, uint64_t seed, real *params, nt_error *error)
 {
     for (int p = 0; p < model->n_params; p++) {
         const nt_param *param = &model->params[p];
         uint64_t key = nt_key(nt_key(seed, NT_KEY_INIT), (uint64_t)param->init_stream);
-        size_t count = nt_param_count(param);
         real *to = params + param->offset;
         memset(to, 0, param->elements * sizeof *to);
-#pragma omp parallel for schedule(static)
-        for (size_t i = 0; i < count; i++) {
-            double value = param->init_a;
-            if (param->init == NT_INIT_NORMAL)
-                value *= nt_random_normal(key, i);
-            else if (param->init == NT_INIT_UNIFORM)
-                value *= 2 * nt_random_uniform(key, i) - 1;
-            to[nt_param_index(param, i)] = (real)(float)value;
-        }
+        if (param->init != NT_INIT_ORTHOGONAL && param->init != NT_INIT_LSUV)
+            draw(param, key, to);
+        else if (!draw_orthogonal(param, key, to, error))
+            return false;
     }
+    return true;
 }

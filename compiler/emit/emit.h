@@ -48,7 +48,7 @@ struct Emit {
     Net *net;
     Graph *graph;            /* being emitted */
     const Target *target;
-    const char *space;       /* prefix of its tensors' offsets: T training, I inference */
+    const char *space;       /* prefix of its tensors' offsets: T training, M measuring, I inference */
     NetParam **params;       /* those that the emitted code stores */
     int n_params;
     const char **param_names; /* P_CONV1_WEIGHT; by net->params index */
@@ -67,6 +67,7 @@ struct Emit {
     int n_args;
     Pointer pointers[MAX_POINTERS]; /* of the tail */
     int n_pointers;
+    bool has_tail;           /* the kernel or loop being named has the tail in it; a group's others do not */
     int64_t step_h, from_h, step_w, from_w;
     int64_t ragged_padded, ragged_real;
     int64_t flat_h, flat_w, flat_channels;
@@ -87,10 +88,10 @@ typedef struct Output {
 
 /* Whether emitted C can count what the network needs; else the error is in the net's diagnostics. train NULL: inference only. Pre: the
  * graphs are planned. */
-bool emit_fits(const Net *net, const Graph *train, const Graph *infer);
+bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Graph *infer);
 
 /* Fills out with the trainer's own files (NAME.c, NAME_main.c). Pre: both graphs are planned. */
-void emit_model(Arena *a, Net *net, Graph *train, Graph *infer, const Target *t, Output *out);
+void emit_model(Arena *a, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *t, Output *out);
 
 /* Fills out with an inference library's own files (NAME.h, NAME.c, NAME_load.c, NAME_example.c, Makefile) and, given the path of a
  * safetensors file, NAME_weights.c, which holds its values. False, with a message, if that file is not the network's. Pre: the

@@ -54,13 +54,13 @@ static bool memory_fits(const Graph *g)
             consider(&work, v->layer->name, "", v->work_elements, v->layer);
         }
     }
-    const char *when = g->training ? "training" : "inference";
+    const char *when = graph_purpose(g);
     return fits(g->net, g->sample_elements, arena_printf(a, "activations for one sample in %s", when), &tensor,
                 "use a smaller input, fewer channels, or a stride or pooling earlier") &&
            fits(g->net, g->fixed_elements, arena_printf(a, "workspace in %s", when), &work, "use fewer units or channels, or smaller windows");
 }
 
-bool emit_fits(const Net *net, const Graph *train, const Graph *infer)
+bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Graph *infer)
 {
-    return parameters_fit(net) && (!train || memory_fits(train)) && memory_fits(infer);
+    return parameters_fit(net) && (!train || memory_fits(train)) && (!probe || memory_fits(probe)) && memory_fits(infer);
 }

@@ -493,8 +493,14 @@ const char *c_string(Arena *a, const char *s)
 
 static void describe_params(Emit *e, Ct *out)
 {
-    static const char *const roles[] = {"NT_WEIGHT", "NT_BIAS", "NT_STAT"};
-    static const char *const laws[] = {"NT_INIT_CONSTANT", "NT_INIT_NORMAL", "NT_INIT_UNIFORM"};
+    static const char *const roles[] = {[PARAM_WEIGHT] = "NT_WEIGHT", [PARAM_BIAS] = "NT_BIAS", [PARAM_STAT] = "NT_STAT"};
+    static const char *const laws[] = {
+        [INIT_CONSTANT] = "NT_INIT_CONSTANT",
+        [INIT_NORMAL] = "NT_INIT_NORMAL",
+        [INIT_UNIFORM] = "NT_INIT_UNIFORM",
+        [INIT_ORTHOGONAL] = "NT_INIT_ORTHOGONAL",
+        [INIT_LSUV] = "NT_INIT_LSUV",
+    };
     if (e->net->n_params == 0) {
         return;
     }
@@ -581,10 +587,23 @@ const char *real_list(Emit *e, Ct *out, const char *name, const double *x, int n
 
 static void describe_data(Emit *e, Ct *out)
 {
-    static const char *const sources[] = {"NONE", "IDX", "CSV", "IMAGES", "NPY", "CIFAR", "SPIRAL"};
-    static const char *const norms[] = {"NONE", "CENTER_IMAGE", "CENTER_CHANNEL", "STANDARDIZE", "SCALE", "GIVEN"};
-    static const char *const augments[AUGMENT_KINDS] = {"SHIFT",   "MIRROR", "CROP",  "ROTATE", "SCALE",
-                                                        "SHEAR", "DISTORT", "BLUR", "COLOR", "NOISE"};
+    static const char *const sources[] = {
+        [SOURCE_NONE] = "NONE", [SOURCE_IDX] = "IDX",     [SOURCE_CSV] = "CSV",       [SOURCE_IMAGES] = "IMAGES",
+        [SOURCE_NPY] = "NPY",   [SOURCE_CIFAR] = "CIFAR", [SOURCE_SPIRAL] = "SPIRAL",
+    };
+    static const char *const norms[] = {
+        [NORMALIZE_NONE] = "NONE",
+        [NORMALIZE_CENTER_IMAGE] = "CENTER_IMAGE",
+        [NORMALIZE_CENTER_CHANNEL] = "CENTER_CHANNEL",
+        [NORMALIZE_STANDARDIZE] = "STANDARDIZE",
+        [NORMALIZE_SCALE] = "SCALE",
+        [NORMALIZE_GIVEN] = "GIVEN",
+    };
+    static const char *const augments[AUGMENT_KINDS] = {
+        [AUGMENT_SHIFT] = "SHIFT", [AUGMENT_MIRROR] = "MIRROR",   [AUGMENT_CROP] = "CROP", [AUGMENT_ROTATE] = "ROTATE",
+        [AUGMENT_SCALE] = "SCALE", [AUGMENT_SHEAR] = "SHEAR",     [AUGMENT_DISTORT] = "DISTORT",
+        [AUGMENT_BLUR] = "BLUR",   [AUGMENT_COLOR] = "COLOR",     [AUGMENT_NOISE] = "NOISE",
+    };
     const Config *c = e->net->config;
     Arena *a = e->arena;
     const char *mean = real_list(e, out, "given_mean", c->given_mean, c->n_given);
@@ -752,7 +771,32 @@ static uint64_t architecture_hash(const Net *net)
     return h;
 }
 
-static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers)
+/* Where lsuv finds the results of its layers. */
+static int describe_probes(Emit *e, Ct *out, Graph *probe)
+{
+    if (!probe) {
+        return 0;
+    }
+    e->graph = probe;
+    e->space = "M";
+    int n = 0;
+    Ct *table = ct_table(out, "static const nt_probe probes[] =");
+    for (int i = 0; i < e->net->n_params; i++) {
+        const Value *v = e->net->params[i]->probed;
+        if (!v) {
+            continue;
+        }
+        ct_line(table, "{.param = %d, .h = %lld, .w = %lld, .c = %lld, .offset = %s, .inside = %lld,", i, (long long)v->shape.h,
+                (long long)v->shape.w, (long long)v->shape.c, offset_name(e, root_of(v)), (long long)interior(v));
+        ct_line(table, " .stride_sample = %lld, .stride_row = %lld, .stride_pixel = %lld},", (long long)v->layout.sample,
+                (long long)v->layout.row, (long long)v->layout.pixel);
+        n++;
+    }
+    ct_blank(out);
+    return n;
+}
+
+static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_probes)
 {
     const Net *net = e->net;
     Arena *a = e->arena;
@@ -799,6 +843,9 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers)
         ct_line(t, ".layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = %d,", n_layers);
     }
     ct_line(t, ".costs = costs, .n_costs = %d, .fma = nt_fma,", e->n_costs);
+    if (n_probes > 0) {
+        ct_line(t, ".probe = probe, .probes = probes, .n_probes = %d, .probe_sample = M_SAMPLE, .probe_fixed = M_FIXED,", n_probes);
+    }
     ct_line(t, ".data = &data_config, .train_config = &train_config,");
 }
 
@@ -850,8 +897,8 @@ void render_functions(Emit *e, Ct *out)
 static void start_graph(Emit *e, Graph *g, Ct *maps)
 {
     e->graph = g;
-    e->space = g->training ? "T" : "I";
-    memory_map(e, maps, g->training ? "training" : "inference");
+    e->space = g->probe ? "M" : g->training ? "T" : "I";
+    memory_map(e, maps, graph_purpose(g));
 }
 
 /* The call that loads the input, as the first of a pass. */
@@ -889,6 +936,21 @@ static void inference_pass(Emit *e, Graph *g, Ct *passes)
     Ct *body = load_body(e);
     ct_append(body, pass_body(e, 0, g->n_groups, NULL, false));
     emit_pass(e, passes, "static void infer(nt_pass *p)", "Forward at inference: running statistics, no dropout.", body, false);
+}
+
+/* What lsuv measures with, before training: no part of a step, so its costs are nobody's. */
+static void probing_pass(Emit *e, Graph *g, Ct *passes)
+{
+    Ct *const costs = e->costs;
+    e->costs = NULL;
+    Ct *body = ct_new(e->arena);
+    ct_line(body, "const int update_statistics = 0;");
+    ct_line(body, "(void)update_statistics;");
+    ct_append(body, load_body(e));
+    ct_append(body, pass_body(e, 0, g->n_groups, NULL, false));
+    emit_pass(e, passes, "static void probe(nt_pass *p)", "Forward in training mode, with what lsuv measures left in the arena.", body,
+              false);
+    e->costs = costs;
 }
 
 static void update_pass(Emit *e, Ct *passes)
@@ -947,7 +1009,7 @@ static void add_main(Emit *e, Output *out, const char *name)
     add_tree(e, out, arena_printf(e->arena, "%s_main.c", name), file);
 }
 
-void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target *target, Output *output)
+void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *target, Output *output)
 {
     Emit emit = emit_start(arena, net, target), *e = &emit;
     const char *name = c_name(arena, net->name);
@@ -956,6 +1018,10 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     parameter_map(e, maps, true);
     start_graph(e, train, maps);
     training_passes(e, train, passes);
+    if (probe) {
+        start_graph(e, probe, maps);
+        probing_pass(e, probe, passes);
+    }
     start_graph(e, infer, maps);
     inference_pass(e, infer, passes);
     update_pass(e, passes);
@@ -965,8 +1031,8 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *infer, const Target
     describe_heads(e, tables, train, infer);
     describe_data(e, tables);
     describe_training(e, tables);
-    int n_layers = describe_layers(e, tables, train);
-    describe_model(e, tables, train, n_layers);
+    int n_layers = describe_layers(e, tables, train), n_probes = describe_probes(e, tables, probe);
+    describe_model(e, tables, train, n_layers, n_probes);
 
     ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
                shape_text(arena, net->outputs[0]->out), net->file, target->name);

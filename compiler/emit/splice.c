@@ -24,6 +24,7 @@ void emit_kernel(Emit *e, const char *file)
 {
     e->kernel = file;
     e->rest = NULL;
+    e->has_tail = false;
     e->n_constants = e->n_args = e->n_pointers = 0;
     e->step_h = e->ragged_padded = e->flat_channels = 0;
     e->load = NULL;

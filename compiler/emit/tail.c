@@ -233,6 +233,7 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
 {
     Arena *arena = e->arena;
     Tail *t = arena_alloc(arena, sizeof *t);
+    e->has_tail = true;
     *t = (Tail){.e = e, .code = ct_new(arena), .n = n, .h = h, .w = w, .c = c};
     if (e->flat_channels) {
         ct_line(t->code, "const int volume_pixel = (%s) / %lld, real_channel = (%s) %% %lld;", c, (long long)e->flat_channels, c,
@@ -279,7 +280,7 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
 
 static bool uses_pass(const Emit *e)
 {
-    for (int i = 0; e->group && i < e->group->n_tail; i++) {
+    for (int i = 0; e->has_tail && i < e->group->n_tail; i++) {
         if (e->group->tail[i]->op->elt->random) {
             return true;
         }

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const later_inits[] = {"orthogonal", "lsuv", NULL};
-
 static const char *const *init_names(Arena *a, int *n)
 {
     *n = 0;
@@ -43,7 +41,7 @@ bool sema_init(Sema *s, const Val *v, InitSpec *out)
     const InitDef *def = init_find(v->text);
     if (!def) {
         Sections cx = {.s = s};
-        unknown_form(&cx, v->kind == VAL_CALL ? v->name_loc : v->loc, "initialiser", v->text, names, n, later_inits);
+        unknown_form(&cx, v->kind == VAL_CALL ? v->name_loc : v->loc, "initialiser", v->text, names, n, NULL);
         return false;
     }
     /* bounds far outside anything useful keep the emitted floats finite */
@@ -53,7 +51,8 @@ bool sema_init(Sema *s, const Val *v, InitSpec *out)
         attrs[0] = (AttrDef){.name = def->argument,
                              .type = ATTR_REAL,
                              .positional = true,
-                             .required = true,
+                             .required = !def->standard,
+                             .standard = def->standard,
                              .max = limit,
                              .min = def->law == INIT_CONSTANT ? -limit : 0,
                              .doc = arena_printf(s->arena, "its %s: %s", def->argument, def->doc)};
@@ -149,6 +148,12 @@ static InitTable read_entries(Sections *cx, const Item *section)
     return table;
 }
 
+/* What an initialiser needs that a vector does not have. */
+static const char *needed(const InitDef *def)
+{
+    return def->needs == INIT_NEEDS_FANS ? "fan-in" : "matrix";
+}
+
 static void read_default(Sections *cx, const InitTable *table, const char *key, InitSpec *out)
 {
     Labelled *l = lookup(table, key, strlen(key));
@@ -158,9 +163,10 @@ static void read_default(Sections *cx, const InitTable *table, const char *key, 
             *out = l->entry.init;
         }
     }
-    if (strcmp(key, "bias") == 0 && !init_find(out->name)->argument) {
-        Diag *d = diag_error(cx->s->diags, out->loc, "%s needs the fan-in of a product's weights, and a bias has none",
-                             out->name);
+    const InitDef *def = init_find(out->name);
+    if (strcmp(key, "bias") == 0 && def->needs) {
+        Diag *d = diag_error(cx->s->diags, out->loc, "%s needs the %s of a product's weights, and a bias has none",
+                             out->name, needed(def));
         diag_help(cx->s->diags, d, "biases start as a number, normal(std=...) or uniform(a=...)");
     }
 }
@@ -217,10 +223,9 @@ static void init_param(Sections *cx, const InitTable *table, NetParam *p)
             break;
         }
     }
-    if (!p->panels && written_by_user(cx, &p->init) && !init_find(p->init.name)->argument) {
-        Diag *d =
-            diag_error(cx->s->diags, p->init.loc,
-                       "%s needs the fan-in of a product's weights, and %s is a plain vector", p->init.name, p->name);
+    if (!p->panels && written_by_user(cx, &p->init) && init_find(p->init.name)->needs) {
+        Diag *d = diag_error(cx->s->diags, p->init.loc, "%s needs the %s of a product's weights, and %s is a plain vector",
+                             p->init.name, needed(init_find(p->init.name)), p->name);
         diag_help(cx->s->diags, d, "write a number, normal(std=...) or uniform(a=...)");
     }
     if (!p->init.name) {

@@ -8,7 +8,7 @@ endif
 syntax keyword netItem network block let use init data train
 syntax keyword netStructure seq repeat from output
 syntax keyword netOperator abrelu relu leaky_relu elu selu gelu softplus tanh lecun_tanh sigmoid batchnorm conv dense dropout cross_entropy binary_cross_entropy mse squared_error huber smooth_l1 lrn maxout add mul max concat noise pdelu maxpool avgpool l2pool prelu input flatten identity shortcut softmax swish
-syntax keyword netForm sgd momentum nesterov adagrad adadelta rmsprop adam adamw constant normal uniform lecun_normal lecun_uniform xavier_normal xavier_uniform xavier_fan_in xavier_caffe he_normal he_uniform idx csv images npy cifar spiral none center_image center_channel standardize scale given shift mirror crop rotate scale shear distort blur color noise constant power exponential step piecewise cosine one_cycle plateau warmup constant piecewise linear one_cycle all grow none norm value sign none annealed weights all none patience error_change weight_change gradient_norm accuracy top_k
+syntax keyword netForm sgd momentum nesterov adagrad adadelta rmsprop adam adamw constant normal uniform lecun_normal lecun_uniform xavier_normal xavier_uniform xavier_fan_in xavier_caffe he_normal he_uniform orthogonal lsuv idx csv images npy cifar spiral none center_image center_channel standardize scale given shift mirror crop rotate scale shear distort blur color noise constant power exponential step piecewise cosine one_cycle plateau warmup constant piecewise linear one_cycle all grow none norm value sign none annealed weights all none patience error_change weight_change gradient_norm accuracy top_k
 syntax keyword netConstant yes no same global learn
 syntax match netLabel '^\s*\h\w*\ze\s*:'
 syntax match netKey '\h\w*\ze\s*='

@@ -290,6 +290,26 @@ static void gradients_are_clipped_to_the_norm(void **state)
     nt_engine_free(&engine);
 }
 
+static void labels_are_disturbed_at_random(void **state)
+{
+    (void)state;
+    enum { N = 200000, CLASSES = 10 };
+    int kept = 0, others[CLASSES] = {0}, same = 0;
+    for (int i = 0; i < N; i++) {
+        int32_t got = nt_disturbed_label(0.3, 5, (uint64_t)i, 4, CLASSES);
+        kept += got == 4;
+        others[got]++;
+        same += got == nt_disturbed_label(0.3, 6, (uint64_t)i, 4, CLASSES);
+        assert_int_equal(nt_disturbed_label(0, 5, (uint64_t)i, 4, CLASSES), 4);
+    }
+    /* 0.7 stay, and a tenth of the rest too; five standard deviations are allowed */
+    assert_true(fabs((double)kept / N - 0.73) < 5 * sqrt(0.73 * 0.27 / N));
+    for (int k = 0; k < CLASSES; k++)
+        assert_true(k == 4 || fabs((double)others[k] / N - 0.03) < 5 * sqrt(0.03 * 0.97 / N));
+    double chance = 0.73 * 0.73 + 9 * 0.03 * 0.03;
+    assert_true(fabs((double)same / N - chance) < 5 * sqrt(chance * (1 - chance) / N));
+}
+
 static void nothing_is_updated_with_what_is_not_finite(void **state)
 {
     (void)state;
@@ -360,6 +380,7 @@ int main(void)
         cmocka_unit_test(heads_that_inference_leaves_out_do_not_count),
         cmocka_unit_test(what_is_not_a_number_is_never_right),
         cmocka_unit_test(gradients_are_clipped_to_the_norm),
+        cmocka_unit_test(labels_are_disturbed_at_random),
         cmocka_unit_test(nothing_is_updated_with_what_is_not_finite),
         cmocka_unit_test(the_layer_is_named),
     };

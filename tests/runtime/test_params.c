@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "../../runtime/params.h"
 
 /* 20 outputs in 2 groups, 3 inputs a group, 2x5 window, panels of 8: in each group a panel of 8 and one of 4. */
@@ -122,7 +126,7 @@ static void initial_values_have_their_spread(void **state)
     nt_model model = model_of(list);
     real block[ELEMENTS], other[ELEMENTS];
     float normal[600], uniform[5];
-    nt_params_initialise(&model, 1, block);
+    assert_true(nt_params_initialise(&model, 1, block, NULL));
     nt_param_unpack(&grouped, block, normal);
     double sum = 0, squares = 0;
     for (int i = 0; i < 600; i++) {
@@ -134,7 +138,7 @@ static void initial_values_have_their_spread(void **state)
     for (int i = 0; i < 5; i++)
         assert_true(uniform[i] >= -0.25f && uniform[i] < 0.25f && uniform[i] != uniform[(i + 1) % 5]);
 
-    nt_params_initialise(&model, 2, other);
+    assert_true(nt_params_initialise(&model, 2, other, NULL));
     assert_memory_not_equal(block, other, sizeof block);
 }
 
@@ -146,12 +150,63 @@ static void initial_values_do_not_depend_on_packing(void **state)
     nt_model model = model_of(list);
     real block[ELEMENTS], other[ELEMENTS];
     float a[600], b[600];
-    nt_params_initialise(&model, 1, block);
+    assert_true(nt_params_initialise(&model, 1, block, NULL));
     nt_param_unpack(&list[0], block, a);
     list[0].panel = 12;
-    nt_params_initialise(&model, 1, other);
+    assert_true(nt_params_initialise(&model, 1, other, NULL));
     nt_param_unpack(&list[0], other, b);
     assert_memory_equal(a, b, sizeof a);
+}
+
+/* Whether vectors i and j of a matrix are at right angles, or, if they are one, of length `size`. Value k of vector i is
+ * at i * step + k * stride. */
+static void at_right_angles(const float *matrix, int i, int j, int length, int step, int stride, double size)
+{
+    double sum = 0;
+    for (int k = 0; k < length; k++)
+        sum += (double)matrix[i * step + k * stride] * (double)matrix[j * step + k * stride];
+    assert_true(fabs(sum - (i == j ? size * size : 0)) < 1e-6);
+}
+
+static void orthogonal_matrices_are(void **state)
+{
+    (void)state;
+    nt_param list[2];
+    nt_model model = model_of(list);
+    real block[ELEMENTS], other[ELEMENTS];
+    float matrix[600];
+    list[0].init = NT_INIT_ORTHOGONAL;
+    list[0].init_a = 1.5;
+    assert_true(nt_params_initialise(&model, 1, block, NULL));
+    nt_param_unpack(&list[0], block, matrix);
+    for (int group = 0; group < 2; group++) /* 10 rows of 30 */
+        for (int i = 0; i < 10; i++)
+            for (int j = 0; j <= i; j++)
+                at_right_angles(matrix + 300 * group, i, j, 30, 30, 1, 1.5);
+    assert_true(fabs((double)matrix[0] - (double)matrix[300]) > 1e-3); /* each group has its own */
+
+    /* 20 rows of 6: the columns are */
+    list[0].disk_dims[1] = list[0].in = 1;
+    list[0].disk_dims[2] = list[0].kh = 3;
+    list[0].disk_dims[3] = list[0].kw = 2;
+    list[0].groups = 1;
+    list[0].out_padded = 20;
+    list[0].elements = 120;
+    list[0].init = NT_INIT_LSUV; /* as far as it goes without data */
+    assert_true(nt_params_initialise(&model, 1, block, NULL));
+    nt_param_unpack(&list[0], block, matrix);
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j <= i; j++)
+            at_right_angles(matrix, i, j, 20, 1, 6, 1.5);
+
+#ifdef _OPENMP
+    omp_set_num_threads(3);
+    assert_true(nt_params_initialise(&model, 1, other, NULL));
+    assert_memory_equal(block + list[0].offset, other + list[0].offset, 120 * sizeof *block);
+    omp_set_num_threads(1);
+#endif
+    assert_true(nt_params_initialise(&model, 2, other, NULL));
+    assert_memory_not_equal(block + list[0].offset, other + list[0].offset, 120 * sizeof *block);
 }
 
 static void memory_is_what_the_plan_says(void **state)
@@ -197,6 +252,7 @@ int main(void)
         cmocka_unit_test(packing_goes_there_and_back),
         cmocka_unit_test(initial_values_have_their_spread),
         cmocka_unit_test(initial_values_do_not_depend_on_packing),
+        cmocka_unit_test(orthogonal_matrices_are),
         cmocka_unit_test(memory_is_what_the_plan_says),
         cmocka_unit_test(too_much_memory_is_an_error),
     };

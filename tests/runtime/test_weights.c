@@ -203,7 +203,7 @@ static void weights_go_there_and_back(void **state)
     nt_weights weights;
     real params[ELEMENTS], back[ELEMENTS];
     bool found;
-    nt_params_initialise(&net, 1, params);
+    assert_true(nt_params_initialise(&net, 1, params, NULL));
     json_t *metadata = nt_weights_metadata(&net, &from, names, 2);
     assert_non_null(metadata);
     assert_true(nt_weights_save(&net, params, metadata, path, NT_SURVIVES_MACHINE, &error));

@@ -72,6 +72,9 @@ int main(void)
     check_law("xavier_caffe", INIT_UNIFORM, 0.2449489742783178);
     check_law("he_normal", INIT_NORMAL, 0.2);
     check_law("he_uniform", INIT_UNIFORM, 0.3464101615137755);
+    check_law("orthogonal", INIT_ORTHOGONAL, 1);
+    check_law("orthogonal(1.4)", INIT_ORTHOGONAL, 1.4);
+    check_law("lsuv", INIT_LSUV, 1);
 
     check("without a section: he_normal and 0; fans of a convolution are per group",
           "network n { input(8x8x4)  a: conv(6, 3x5, groups=2) -> batchnorm  out: dense(10) }",
