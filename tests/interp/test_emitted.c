@@ -485,7 +485,7 @@ static void emit_network(const char *text, const char *target)
         pass_layout(graphs[i], t);
         pass_plan(graphs[i], t);
     }
-    emit_model(&arena, net, graphs[0], graphs[1], t, &out);
+    emit_model(&arena, net, graphs[0], NULL, graphs[1], t, &out);
     if (!file_write(arena_printf(&arena, "%s/%s", folder, out.files[0].name), out.files[0].text, out.files[0].len)) {
         die("cannot write into %s", folder);
     }
