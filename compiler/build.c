@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OK = 0, BAD_MODEL = 1, BAD_USAGE = 2, ENVIRONMENT = 3 };
+enum { OK = 0, BAD_MODEL = 1, BAD_USAGE = 2, ENVIRONMENT = 3, INTERRUPTED = 130 };
 
 /* Makes a folder and those above it. */
 static bool make_folders(Arena *a, const char *path)
@@ -164,6 +165,22 @@ int command_emit(const Options *o)
 
 /* ---- the C compiler ---- */
 
+/* Ctrl-C ends the compilers, and is noted here, so that what they leave is removed. */
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void catch_interrupts(void)
+{
+    struct sigaction act = {.sa_handler = note_interrupt};
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+}
+
 /* Runs a program and waits for it. -1: it could not be started. */
 static int run(char *const argv[])
 {
@@ -295,9 +312,15 @@ static pid_t start_compile(Compilation *c, const char *folder, const char *sourc
     return start(w.items);
 }
 
-static int cannot_compile(const char *folder)
+static int cannot_compile(Compilation *c)
 {
-    fprintf(stderr, "netc: %s could not compile the emitted sources in %s\n", c_compiler(), folder);
+    if (interrupted) {
+        return INTERRUPTED;
+    }
+    fprintf(stderr,
+            "netc: '%s' could not compile what was emitted for %s\n"
+            "  help: `netc emit %s -o DIR` writes the same sources to look at; NETC_CFLAGS and CC change how they are compiled\n",
+            c_compiler(), c->net->name, c->options->file);
     return ENVIRONMENT;
 }
 
@@ -320,7 +343,7 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     ok = (train_only || wait_for(doubled)) && ok;
     ok = wait_for(entry) && ok;
     if (!ok) {
-        return cannot_compile(folder);
+        return cannot_compile(c);
     }
     Words w = {0};
     add_words(a, &w, c_compiler());
@@ -338,6 +361,9 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     w.items[w.n++] = (char *)(uintptr_t)runtime;
     add_words(a, &w, "-ljansson -lpng -ljpeg -lz -lm");
     if (run(w.items) != 0) {
+        if (interrupted) {
+            return INTERRUPTED;
+        }
         fprintf(stderr, "netc: linking failed: the trainer needs zlib, libjpeg, libpng and jansson\n"
                         "  help: apt-get install zlib1g-dev libjpeg-dev libpng-dev libjansson-dev\n");
         return ENVIRONMENT;
@@ -370,7 +396,7 @@ static int compile_library(Compilation *c, const char *folder)
     bool ok = wait_for(forward);
     ok = wait_for(weights) && ok;
     if (!ok) {
-        return cannot_compile(folder);
+        return cannot_compile(c);
     }
     if (unlink(archive) != 0 && errno != ENOENT) {
         fprintf(stderr, "netc: cannot write %s: %s\n", archive, strerror(errno));
@@ -394,37 +420,48 @@ static int compile_library(Compilation *c, const char *folder)
     return written ? OK : ENVIRONMENT;
 }
 
+/* Where trainers are kept; NULL, with a message, where the environment does not say. */
 static const char *cache_folder(Arena *a)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache) {
         return arena_printf(a, "%s/netc", cache);
     }
-    return home && *home ? arena_printf(a, "%s/.cache/netc", home) : "/tmp/netc-cache";
+    if (home && *home) {
+        return arena_printf(a, "%s/.cache/netc", home);
+    }
+    fprintf(stderr, "netc: neither XDG_CACHE_HOME nor HOME is set: train keeps its programs in a cache folder there\n");
+    return NULL;
 }
 
-/* Emits into a folder beside the output, compiles there, and removes it. */
-static int build(Compilation *c)
+/* Emits into a new folder `place`.XXXXXX, compiles there, and removes it. */
+static int build(Compilation *c, const char *place, const char *output, bool train_only)
 {
-    const Options *o = c->options;
-    const char *place, *archive;
-    library_places(c, &place, &archive);
-    if (is_library(o) && !make_folders(&c->arena, place)) {
-        fprintf(stderr, "netc: cannot make the folder %s: %s\n", place, strerror(errno));
-        return ENVIRONMENT;
-    }
-    char *folder = arena_printf(&c->arena, "%s.XXXXXX", o->output);
+    const bool library = is_library(c->options);
+    char *folder = arena_printf(&c->arena, "%s.XXXXXX", place);
     if (!mkdtemp(folder)) {
-        fprintf(stderr, "netc: cannot make a folder beside %s: %s\n", o->output, strerror(errno));
+        fprintf(stderr, "netc: cannot make a folder beside %s: %s\n", place, strerror(errno));
         return ENVIRONMENT;
     }
-    int status = is_library(o) ? write_library(c, folder) : write_trainer(c, folder, false);
+    catch_interrupts();
+    int status = library ? write_library(c, folder) : write_trainer(c, folder, false);
     if (status == OK) {
-        status = is_library(o) ? compile_library(c, folder) : compile_sources(c, folder, o->output, false);
+        status = library ? compile_library(c, folder) : compile_sources(c, folder, output, train_only);
     }
     Words w = {.items = {"rm", "-rf", folder}, .n = 3};
     run(w.items);
     return status;
+}
+
+static int build_output(Compilation *c)
+{
+    const char *place, *archive, *output = c->options->output;
+    library_places(c, &place, &archive);
+    if (is_library(c->options) && !make_folders(&c->arena, place)) {
+        fprintf(stderr, "netc: cannot make the folder %s: %s\n", place, strerror(errno));
+        return ENVIRONMENT;
+    }
+    return build(c, output, output, false);
 }
 
 int command_build(const Options *o)
@@ -435,7 +472,7 @@ int command_build(const Options *o)
     Compilation c = {0};
     int status = BAD_MODEL;
     if (compile_front(&c, o) && compile_code(&c)) {
-        status = have_compiler(&c.arena) ? build(&c) : ENVIRONMENT;
+        status = have_compiler(&c.arena) ? build_output(&c) : ENVIRONMENT;
     }
     compilation_free(&c);
     return status;
@@ -456,6 +493,52 @@ static uint64_t build_key(Compilation *c)
     return h;
 }
 
+/* Builds the trainer `exe` in the cache. Its name appears only when the program is whole: a build that was killed is begun again, and
+ * of two at once the later one counts. */
+static int build_cached(Compilation *c, const char *exe)
+{
+    const char *folder = arena_strndup(&c->arena, exe, (size_t)(strrchr(exe, '/') - exe));
+    const bool terminal = isatty(STDERR_FILENO);
+    if (!have_compiler(&c->arena)) {
+        return ENVIRONMENT;
+    }
+    if (!make_folders(&c->arena, folder) || access(folder, W_OK | X_OK) != 0) {
+        fprintf(stderr,
+                "netc: cannot write to the cache folder %s: %s\n"
+                "  help: name another one (XDG_CACHE_HOME=DIR netc train ...), or `netc build %s -o EXE` and `EXE train`\n",
+                folder, strerror(errno), c->options->file);
+        return ENVIRONMENT;
+    }
+    if (terminal) {
+        fprintf(stderr, "compiling %s ...", c->net->name);
+    }
+    const char *fresh = arena_printf(&c->arena, "%s.%ld", exe, (long)getpid());
+    int status = build(c, exe, fresh, true);
+    if (terminal) {
+        fprintf(stderr, "\r\033[K");
+    }
+    if (status == OK && rename(fresh, exe) != 0) {
+        fprintf(stderr, "netc: cannot write %s: %s\n", exe, strerror(errno));
+        status = ENVIRONMENT;
+    }
+    if (status != OK) {
+        unlink(fresh);
+    }
+    return status;
+}
+
+/* The trainer in the cache, built if it is not there. */
+static int cached_trainer(Compilation *c, const char **exe)
+{
+    Arena *a = &c->arena;
+    const char *cache = cache_folder(a), *name = c_name(a, c->net->name);
+    if (!cache) {
+        return ENVIRONMENT;
+    }
+    *exe = arena_printf(a, "%s/%s-%016llx/%s", cache, name, (unsigned long long)build_key(c), name);
+    return access(*exe, X_OK) == 0 ? OK : build_cached(c, *exe);
+}
+
 int command_train(const Options *o)
 {
     Compilation c = {0};
@@ -463,22 +546,8 @@ int command_train(const Options *o)
         compilation_free(&c);
         return BAD_MODEL;
     }
-    const char *folder = arena_printf(&c.arena, "%s/%s-%016llx", cache_folder(&c.arena), c_name(&c.arena, c.net->name),
-                                      (unsigned long long)build_key(&c));
-    const char *exe = arena_printf(&c.arena, "%s/%s", folder, c_name(&c.arena, c.net->name));
-    int status = OK;
-    if (access(exe, X_OK) != 0) {
-        status = have_compiler(&c.arena) ? write_trainer(&c, folder, false) : ENVIRONMENT;
-        if (status == OK) {
-            /* the name appears only when the program is whole: a killed build is built again */
-            const char *fresh = arena_printf(&c.arena, "%s.%ld", exe, (long)getpid());
-            status = compile_sources(&c, folder, fresh, true);
-            if (status == OK && rename(fresh, exe) != 0) {
-                fprintf(stderr, "netc: cannot write %s: %s\n", exe, strerror(errno));
-                status = ENVIRONMENT;
-            }
-        }
-    }
+    const char *exe = NULL;
+    int status = cached_trainer(&c, &exe);
     if (status == OK) {
         char **args = arena_array(&c.arena, (size_t)o->n_args + 3, sizeof *args);
         args[0] = (char *)(uintptr_t)exe;

@@ -132,15 +132,16 @@ static bool set_paths(trainer *t, nt_error *error)
 static bool make_folder(const char *path, nt_error *error)
 {
     char part[PATH_MAX];
+    bool good = true;
     snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1; *p; p++)
+    for (char *p = part + 1; *p && good; p++)
         if (*p == '/') {
             *p = '\0';
-            (void)mkdir(part, 0777); /* the last one tells whether it went well */
-            *p = '/';
+            good = mkdir(part, 0777) == 0 || errno == EEXIST;
+            *p = good ? '/' : '\0';
         }
-    if (mkdir(part, 0777) != 0 && errno != EEXIST)
-        return nt_fail(error, "%s: cannot make the folder: %s; choose another with --out", path, strerror(errno));
+    if (!good || (mkdir(part, 0777) != 0 && errno != EEXIST))
+        return nt_fail(error, "%s: cannot make the folder: %s; choose another with --out", part, strerror(errno));
     if (access(path, W_OK | X_OK) != 0)
         return nt_fail(error, "%s: cannot write there: %s; choose another folder with --out", path, strerror(errno));
     return true;
