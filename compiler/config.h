@@ -27,7 +27,8 @@ typedef enum SourceKind {
     SOURCE_NONE, SOURCE_IDX, SOURCE_CSV, SOURCE_IMAGES, SOURCE_NPY, SOURCE_CIFAR, SOURCE_SPIRAL
 } SourceKind;
 typedef enum Normalize {
-    NORMALIZE_NONE, NORMALIZE_CENTER_IMAGE, NORMALIZE_CENTER_CHANNEL, NORMALIZE_STANDARDIZE, NORMALIZE_SCALE, NORMALIZE_GIVEN
+    NORMALIZE_NONE, NORMALIZE_CENTER_IMAGE, NORMALIZE_CENTER_CHANNEL, NORMALIZE_STANDARDIZE, NORMALIZE_SCALE, NORMALIZE_GIVEN,
+    NORMALIZE_WHITEN
 } Normalize;
 typedef enum AugmentKind {
     AUGMENT_SHIFT, AUGMENT_MIRROR, AUGMENT_CROP, AUGMENT_ROTATE, AUGMENT_SCALE, AUGMENT_SHEAR, AUGMENT_DISTORT, AUGMENT_BLUR,
@@ -108,6 +109,8 @@ typedef struct Config {
     Normalize normalize;
     double norm_scale;
     double *given_mean, *given_std;
+    bool whiten_pca;             /* else ZCA */
+    double whiten_eps;
     int n_given;                 /* as many as the input has channels (features of a vector), or 1 for all */
     Augment *augment;
     int n_augment;

@@ -2,6 +2,7 @@
 
 #include "data_source.h"
 #include "rng.h"
+#include "whiten.h"
 
 #include <limits.h>
 #include <math.h>
@@ -223,11 +224,16 @@ void nt_data_free(nt_data *d)
 
 /* ---------------------------------------------------------------------------------------------------------- batches */
 
+/* Samples that are whitened together: the matrix is read once for all of them. */
+enum { TOGETHER = 8 };
+
 /* Memory for the threads that may come. */
 static bool begin_work(nt_epoch *e, nt_error *err)
 {
     enum { LINE = 16 }; /* floats in a line of the caches: threads share none */
-    size_t floats = e->augment ? e->data->augmenter.scratch : 0;
+    const nt_data *d = e->data;
+    size_t size = (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    size_t floats = (e->augment ? d->augmenter.scratch : 0) + (d->normalizer.matrix ? TOGETHER * size : 0);
     e->workers = INT_MAX;
     if (floats == 0)
         return true;
@@ -236,7 +242,7 @@ static bool begin_work(nt_epoch *e, nt_error *err)
     e->workers = omp_get_max_threads();
 #endif
     e->scratch_each = (floats + LINE - 1) / LINE * LINE;
-    e->scratch = nt_allocate(e->workers, e->scratch_each * sizeof(float), "augmenting samples", err);
+    e->scratch = nt_allocate(e->workers, e->scratch_each * sizeof(float), "making batches", err);
     return e->scratch != NULL;
 }
 
@@ -419,11 +425,16 @@ void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *l
     int begin, end, worker;
     take_share(e, n, &begin, &end, &worker);
     float *scratch = e->scratch ? e->scratch + (size_t)worker * e->scratch_each : NULL;
+    float *mixed = d->normalizer.matrix ? scratch + (e->augment ? d->augmenter.scratch : 0) : NULL;
     for (int i = begin; i < end; i++) {
         int64_t place = e->order ? e->order[first + i] : first + i;
         if (e->split->index)
             place = e->split->index[place];
-        write_sample(e, place, first + i, scratch, x + i * size);
+        write_sample(e, place, first + i, scratch, mixed ? mixed + (i - begin) % TOGETHER * size : x + i * size);
+        if (mixed && ((i - begin) % TOGETHER == TOGETHER - 1 || i + 1 == end)) {
+            int n_mixed = (i - begin) % TOGETHER + 1;
+            nt_whiten_apply(d->normalizer.packed, (int)size, mixed, n_mixed, x + (i + 1 - n_mixed) * size);
+        }
         if (labels && part->labels)
             labels[i] = part->labels[place];
         if (targets && part->targets)

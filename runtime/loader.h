@@ -87,6 +87,7 @@ typedef struct nt_loading {
     float *parameters;
     size_t n_parameters;             /* with padding */
     float *factor, *shift;           /* input * factor + shift; room for h*w*c values each */
+    float *matrix;                   /* of whitening, room for (h*w*c)^2 values: then it is matrix * input + shift; or NULL */
     size_t next_row;                 /* found: from one row's constants to the next; 0: all rows have the same */
     const char *about;               /* found: the parameter that a failure is about, or NULL */
 } nt_loading;
@@ -352,13 +353,77 @@ static inline void nt_spread_constants(nt_loading *l, size_t n)
     l->next_row = n > row ? row : 0;
 }
 
-/* Constants from the JSON object that the trainer writes: {"kind": .., "scale": s, "mean": [..], "std": [..]}, the lists with one
- * number a channel or one a value of the input, or left out. */
+static inline int nt_base64_digit(int ch)
+{
+    return ch >= 'A' && ch <= 'Z'   ? ch - 'A'
+           : ch >= 'a' && ch <= 'z' ? ch - 'a' + 26
+           : ch >= '0' && ch <= '9' ? ch - '0' + 52
+           : ch == '+'              ? 62
+           : ch == '/'              ? 63
+                                    : -1;
+}
+
+/* Takes a string of exactly n finite floats in base64, little endian. */
+static inline int nt_take_floats(nt_cursor *c, float *values, size_t n)
+{
+    nt_cursor digits;
+    uint32_t single = 0, group = 0;
+    size_t held = 0, taken = 0; /* bytes of this float; floats */
+    if (!nt_take_string(c, &digits)) {
+        return 0;
+    }
+    for (int bits = 0; taken < n;) {
+        const int digit = nt_base64_digit(nt_next(&digits));
+        if (digit < 0) {
+            return 0;
+        }
+        group = (group << 6 | (uint32_t)digit) & 0xffff;
+        bits += 6;
+        if (bits < 8) {
+            continue;
+        }
+        bits -= 8;
+        single |= (group >> bits & 255) << 8 * held++;
+        if (held == 4) {
+            if ((single & 0x7f800000) == 0x7f800000) {
+                return 0;
+            }
+            memcpy(values + taken++, &single, sizeof single);
+            single = 0;
+            held = 0;
+        }
+    }
+    while (nt_peek(digits) == '=') {
+        nt_next(&digits);
+    }
+    return nt_next(&digits) == NT_END;
+}
+
+/* matrix * (input + shift) is matrix * input + matrix * shift. */
+static inline void nt_mix_constants(nt_loading *l, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < n; j++) {
+            sum += (double)l->matrix[i * n + j] * (double)l->shift[j];
+        }
+        l->factor[i] = (float)sum;
+    }
+    for (size_t i = 0; i < n; i++) {
+        l->shift[i] = l->factor[i];
+        l->factor[i] = 1;
+    }
+}
+
+/* Constants from the JSON object that the trainer writes: {"kind": .., "scale": s, "mean": [..], "std": [..], "matrix": ".."}, the
+ * lists with one number a channel or one a value of the input, or left out; the matrix is there where the network whitens. */
 static inline int nt_read_constants(nt_loading *l, nt_cursor c)
 {
     nt_cursor key, mean = c, std = c;
+    const size_t channels = (size_t)l->c, all = (size_t)l->h * (size_t)l->w * channels;
     size_t n_mean = 0, n_std = 0;
     double scale = 1;
+    int n_matrices = 0;
     if (!nt_take(&c, '{')) {
         return 0;
     }
@@ -366,17 +431,18 @@ static inline int nt_read_constants(nt_loading *l, nt_cursor c)
         if (!nt_take_string(&c, &key) || !nt_take(&c, ':')) {
             return 0;
         }
-        const int good = nt_is(key, "kind")    ? nt_take_string(&c, &key)
-                         : nt_is(key, "scale") ? nt_take_number(&c, &scale)
-                         : nt_is(key, "mean")  ? nt_take_numbers(&c, &mean, &n_mean)
-                         : nt_is(key, "std")   ? nt_take_numbers(&c, &std, &n_std)
-                                               : 0;
+        const int good = nt_is(key, "kind")     ? nt_take_string(&c, &key)
+                         : nt_is(key, "scale")  ? nt_take_number(&c, &scale)
+                         : nt_is(key, "mean")   ? nt_take_numbers(&c, &mean, &n_mean)
+                         : nt_is(key, "std")    ? nt_take_numbers(&c, &std, &n_std)
+                         : nt_is(key, "matrix") ? l->matrix && n_matrices++ == 0 && nt_take_floats(&c, l->matrix, all * all)
+                                                : 0;
         if (!good) {
             return 0;
         }
     } while (nt_take(&c, ','));
-    const size_t channels = (size_t)l->c, all = (size_t)l->h * (size_t)l->w * channels, n = n_mean > 0 ? n_mean : n_std;
-    if (!nt_take(&c, '}') || nt_next(&c) != NT_END || (n > 0 && n != channels && n != all) || (n_std > 0 && n_std != n)) {
+    const size_t n = n_mean > 0 ? n_mean : n_std;
+    if ((l->matrix && (n_matrices == 0 || n_mean != all)) || !nt_take(&c, '}') || nt_next(&c) != NT_END || (n > 0 && n != channels && n != all) || (n_std > 0 && n_std != n)) {
         return 0;
     }
     int valid = n > 0 || nt_set_constant(l, 0, 0, 1, scale);
@@ -392,7 +458,9 @@ static inline int nt_read_constants(nt_loading *l, nt_cursor c)
         }
         valid = nt_set_constant(l, i, m, s, scale);
     }
-    if (valid) {
+    if (valid && l->matrix) {
+        nt_mix_constants(l, all);
+    } else if (valid) {
         nt_spread_constants(l, n > 0 ? n : 1);
     }
     return valid;
@@ -401,6 +469,10 @@ static inline int nt_read_constants(nt_loading *l, nt_cursor c)
 /* What the model file says, or nothing: values pass as they are. */
 static inline void nt_standard_constants(nt_loading *l)
 {
+    const size_t all = l->matrix ? (size_t)l->h * (size_t)l->w * (size_t)l->c : 0;
+    for (size_t i = 0; i < all * all; i++) {
+        l->matrix[i] = i % (all + 1) == 0; /* passes everything on */
+    }
     const size_t n = l->n_constants > 0 ? (size_t)l->n_constants : 1;
     for (size_t i = 0; i < n; i++) {
         nt_set_constant(l, i, l->mean ? l->mean[i] : 0, l->std ? l->std[i] : 1, l->scale);

@@ -90,7 +90,8 @@ typedef enum nt_normalize {
     NT_NORM_CENTER_CHANNEL, /* minus the mean of each channel */
     NT_NORM_STANDARDIZE,    /* minus the mean, over the standard deviation, of each channel (images) or each feature (vectors) */
     NT_NORM_SCALE,          /* times norm_scale */
-    NT_NORM_GIVEN           /* minus given_mean, over given_std, each channel */
+    NT_NORM_GIVEN,          /* minus given_mean, over given_std, each channel */
+    NT_NORM_WHITEN          /* minus the mean of each value, times a matrix: whiten.h */
 } nt_normalize;
 
 /* What each does, and with which of its numbers, is in augment.h. */
@@ -115,6 +116,8 @@ typedef struct nt_data_config {
     int64_t validation_count;
     nt_normalize normalize;
     double norm_scale;
+    int whiten_pca;         /* 1: PCA, 0: ZCA */
+    double whiten_eps;
     const double *given_mean, *given_std;
     int n_given;
     const nt_augment *augment;

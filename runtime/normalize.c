@@ -1,6 +1,7 @@
 #include "normalize.h"
 
 #include "data.h"
+#include "whiten.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 
 bool nt_normalizer_estimated(nt_normalize kind)
 {
-    return kind == NT_NORM_CENTER_IMAGE || kind == NT_NORM_CENTER_CHANNEL || kind == NT_NORM_STANDARDIZE;
+    return kind == NT_NORM_CENTER_IMAGE || kind == NT_NORM_CENTER_CHANNEL || kind == NT_NORM_STANDARDIZE ||
+           kind == NT_NORM_WHITEN;
 }
 
 static int64_t sample_size(const nt_normalizer *z)
@@ -82,6 +84,11 @@ static bool check_constants(const char *what, const double *mean, const double *
 bool nt_normalizer_init(nt_normalizer *z, const nt_data_config *config, int h, int w, int c, nt_error *err)
 {
     *z = (nt_normalizer){.kind = config->normalize, .h = h, .w = w, .c = c, .scale = 1};
+    z->whiten_pca = config->whiten_pca;
+    z->whiten_eps = config->whiten_eps;
+    if (z->kind == NT_NORM_WHITEN && sample_size(z) > NT_WHITEN_MOST)
+        return nt_fail(err, "normalize = whiten is for at most %d values a sample, and the network reads %lld",
+                       NT_WHITEN_MOST, (long long)sample_size(z));
     if (nt_normalizer_estimated(z->kind))
         return true;
     if (z->kind == NT_NORM_SCALE) {
@@ -99,7 +106,36 @@ bool nt_normalizer_init(nt_normalizer *z, const nt_data_config *config, int h, i
            set_constants(z, config->given_mean, config->given_std, n, c, err);
 }
 
-bool nt_normalizer_set(nt_normalizer *z, const double *mean, const double *std, int n, double scale, nt_error *err)
+/* Takes over the matrix, or NULL. */
+static bool set_matrix(nt_normalizer *z, float *matrix, nt_error *err)
+{
+    int size = (int)sample_size(z);
+    free(z->matrix);
+    free(z->packed);
+    z->matrix = matrix;
+    z->packed = matrix ? nt_whiten_pack(matrix, size) : NULL;
+    return !matrix || z->packed || nt_fail_memory(err, "the whitening matrix", (double)size * size * 4);
+}
+
+static bool copy_matrix(nt_normalizer *z, const float *from, nt_error *err)
+{
+    int64_t size = sample_size(z);
+    if (!from)
+        return set_matrix(z, NULL, err);
+    if (size > NT_WHITEN_MOST)
+        return nt_fail(err, "a whitening matrix is for at most %d values a sample", NT_WHITEN_MOST);
+    for (int64_t i = 0; i < size * size; i++)
+        if (!isfinite(from[i]))
+            return nt_fail(err, "normalization constants: the whitening matrix has a value that is not finite");
+    float *copy = malloc((size_t)(size * size) * sizeof *copy);
+    if (!copy)
+        return nt_fail_memory(err, "the whitening matrix", (double)(size * size) * 4);
+    memcpy(copy, from, (size_t)(size * size) * sizeof *copy);
+    return set_matrix(z, copy, err);
+}
+
+bool nt_normalizer_set(nt_normalizer *z, const double *mean, const double *std, int n, double scale,
+                       const float *matrix, nt_error *err)
 {
     int64_t size = sample_size(z);
     if (!mean && !std)
@@ -111,7 +147,7 @@ bool nt_normalizer_set(nt_normalizer *z, const double *mean, const double *std, 
     if (!check_constants("normalization constants", mean, std, n, scale, err))
         return false;
     z->scale = scale;
-    return set_constants(z, mean, std, n, n, err);
+    return copy_matrix(z, matrix, err) && set_constants(z, mean, std, n, n, err);
 }
 
 void nt_normalizer_free(nt_normalizer *z)
@@ -119,6 +155,8 @@ void nt_normalizer_free(nt_normalizer *z)
     free(z->mean);
     free(z->std);
     free(z->factor);
+    free(z->matrix);
+    free(z->packed);
     *z = (nt_normalizer){.scale = 1};
 }
 
@@ -216,13 +254,17 @@ bool nt_normalizer_estimate(nt_normalizer *z, const nt_split *split, nt_error *e
     if (split->count == 0)
         return nt_fail(err, "there are no training samples to estimate the normalization from");
     int64_t size = sample_size(z);
-    int n = z->kind == NT_NORM_CENTER_IMAGE ? (int)size : z->c;
+    int n = z->kind == NT_NORM_CENTER_IMAGE || z->kind == NT_NORM_WHITEN ? (int)size : z->c;
     double *mean = malloc((size_t)n * 2 * sizeof *mean);
     if (!mean)
         return nt_fail_memory(err, "the normalization constants", (double)n * 16);
     double *std = mean + n;
     bool ok = split->part.bytes ? estimate_bytes(split, size, n, mean, std, err)
                                 : estimate_values(split, size, n, mean, std, err);
+    if (ok && z->kind == NT_NORM_WHITEN) {
+        float *matrix = nt_whiten_estimate(split, n, mean, z->whiten_pca, z->whiten_eps, err);
+        ok = matrix && set_matrix(z, matrix, err);
+    }
     ok = ok && set_constants(z, mean, z->kind == NT_NORM_STANDARDIZE ? std : NULL, n, n, err);
     free(mean);
     return ok;

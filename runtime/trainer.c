@@ -86,7 +86,7 @@ static bool estimate_again(const nt_model *model, const char *data_path, nt_norm
     if (!nt_data_load(&request, &data, error))
         return false;
     const nt_normalizer *from = &data.normalizer;
-    bool good = nt_normalizer_set(normalizer, from->mean, from->std, from->n, from->scale, error);
+    bool good = nt_normalizer_set(normalizer, from->mean, from->std, from->n, from->scale, from->matrix, error);
     nt_data_free(&data);
     return good;
 }

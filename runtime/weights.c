@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "suggest.h"
+#include "whiten.h"
 
 /* "1": the first version of what __metadata__ holds. */
 static const char format_version[] = "1";
@@ -19,6 +20,7 @@ static const char *const normalize_names[] = {
     [NT_NORM_STANDARDIZE] = "standardize",
     [NT_NORM_SCALE] = "scale",
     [NT_NORM_GIVEN] = "given",
+    [NT_NORM_WHITEN] = "whiten",
 };
 
 /* -- Items ------------------------------------------------------------------------------------------------------- */
@@ -238,6 +240,59 @@ const char *nt_weights_class(const nt_weights *weights, int i)
     return json_string_value(json_array_get(weights->classes, (size_t)i));
 }
 
+/* -- Base64 (RFC 4648) of floats, little-endian: what a large matrix is in JSON --------------------------------------- */
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static size_t base64_length(size_t bytes)
+{
+    return (bytes + 2) / 3 * 4;
+}
+
+/* New memory; NULL where there is none. */
+static char *base64_encode(const float *values, size_t n)
+{
+    const unsigned char *from = (const unsigned char *)values;
+    size_t bytes = n * sizeof *values;
+    char *text = malloc(base64_length(bytes) + 1), *to = text;
+    for (size_t i = 0; text && i < bytes; i += 3) {
+        size_t left = bytes - i;
+        unsigned long group = (unsigned long)from[i] << 16 | (unsigned long)(left > 1 ? from[i + 1] : 0) << 8 |
+                              (unsigned long)(left > 2 ? from[i + 2] : 0);
+        *to++ = base64_digits[group >> 18];
+        *to++ = base64_digits[group >> 12 & 63];
+        *to++ = left > 1 ? base64_digits[group >> 6 & 63] : '=';
+        *to++ = left > 2 ? base64_digits[group & 63] : '=';
+    }
+    if (text)
+        *to = '\0';
+    return text;
+}
+
+/* Exactly n floats, or NULL: the text holds something else, or there is no memory. */
+static float *base64_decode(const char *text, size_t n)
+{
+    size_t bytes = n * sizeof(float), at = 0;
+    if (strlen(text) != base64_length(bytes))
+        return NULL;
+    float *values = malloc(bytes + 1);
+    unsigned char *to = (unsigned char *)values;
+    for (unsigned long group = 0, i = 0; values && at < bytes; i++) {
+        const char *digit = text[i] ? strchr(base64_digits, text[i]) : NULL;
+        if (!digit && text[i] != '=') {
+            free(values);
+            return NULL;
+        }
+        group = group << 6 | (digit ? (unsigned long)(digit - base64_digits) : 0);
+        for (int shift = 16; i % 4 == 3 && shift >= 0; shift -= 8)
+            if (at < bytes)
+                to[at++] = (unsigned char)(group >> shift & 255);
+    }
+    return values;
+}
+
+/* -- Preprocessing ----------------------------------------------------------------------------------------------- */
+
 /* Reads a list of numbers into *values, to be freed; *n stays as it is where there is no such list. */
 static bool read_constants(json_t *object, const char *key, double **values, int *n)
 {
@@ -258,20 +313,34 @@ static bool read_constants(json_t *object, const char *key, double **values, int
     return *values != NULL;
 }
 
+/* Reads the matrix of a whitening, if there is one. */
+static bool read_matrix(json_t *object, const nt_normalizer *z, float **matrix)
+{
+    json_t *text = json_object_get(object, "matrix");
+    size_t size = (size_t)z->h * (size_t)z->w * (size_t)z->c;
+    if (!text)
+        return true;
+    *matrix = json_is_string(text) && size <= NT_WHITEN_MOST ? base64_decode(json_string_value(text), size * size) : NULL;
+    return *matrix != NULL;
+}
+
 bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer, bool *found, nt_error *error)
 {
     json_t *object = weights->preprocessing, *scale = json_object_get(object, "scale");
     double *mean = NULL, *std = NULL;
+    float *matrix = NULL;
     int n = -1;
     *found = json_is_object(object);
     if (!*found)
         return true;
     bool good = read_constants(object, "mean", &mean, &n) && read_constants(object, "std", &std, &n) &&
-                (!scale || json_is_number(scale));
+                read_matrix(object, normalizer, &matrix) && (!scale || json_is_number(scale));
     if (!good)
         nt_fail(error, "%s: netc.preprocessing in its __metadata__ is not valid", weights->tensors.path);
     else
-        good = nt_normalizer_set(normalizer, mean, std, n < 0 ? 0 : n, scale ? json_number_value(scale) : 1, error);
+        good = nt_normalizer_set(normalizer, mean, std, n < 0 ? 0 : n, scale ? json_number_value(scale) : 1, matrix,
+                                 error);
+    free(matrix);
     free(mean);
     free(std);
     return good;
@@ -288,6 +357,17 @@ static int set_constants(json_t *object, const char *key, const double *values, 
     return json_object_set_new(object, key, list) | failed;
 }
 
+static int set_matrix(json_t *object, const nt_normalizer *z)
+{
+    size_t size = (size_t)z->h * (size_t)z->w * (size_t)z->c;
+    if (!z->matrix)
+        return 0;
+    char *text = base64_encode(z->matrix, size * size);
+    int failed = text ? json_object_set_new(object, "matrix", json_string(text)) : -1;
+    free(text);
+    return failed;
+}
+
 /* Moves `value` into the metadata as text. */
 static int set_as_text(json_t *metadata, const char *key, json_t *value)
 {
@@ -301,7 +381,8 @@ static int set_as_text(json_t *metadata, const char *key, json_t *value)
 static json_t *preprocessing_of(const nt_normalizer *z)
 {
     json_t *object = json_pack("{s:s, s:f}", "kind", normalize_names[z->kind], "scale", z->scale);
-    int failed = set_constants(object, "mean", z->mean, z->n) | set_constants(object, "std", z->std, z->n);
+    int failed = set_constants(object, "mean", z->mean, z->n) | set_constants(object, "std", z->std, z->n) |
+                 set_matrix(object, z);
     if (!failed)
         return object;
     json_decref(object);

@@ -27,6 +27,7 @@ typedef struct Library {
     int64_t sample, fixed;    /* of the workspace */
     double operations;        /* a sample */
     bool classes;             /* their names are known */
+    bool whitens;             /* the input goes through a matrix */
     Output *output;
 } Library;
 
@@ -130,6 +131,7 @@ static nt_loading loading_of(const Library *lib)
     case NORMALIZE_CENTER_IMAGE:
     case NORMALIZE_CENTER_CHANNEL:
     case NORMALIZE_STANDARDIZE:
+    case NORMALIZE_WHITEN:
         l.estimated = 1;
         break;
     }
@@ -189,6 +191,7 @@ static const char header_model[] =
     "    const float *parameters;\n"
     "    const float *factor, *shift; /* normalisation: value * factor + shift, constants for a row of pixels ... */\n"
     "    size_t next_row;             /* ... and the distance to the next row's; 0: all rows have the same */\n"
+    "    const float *matrix;         /* whitening: matrix * input + shift instead; NULL: none */\n"
     "    const char *about;           /* the parameter that a failed load is about, or NULL */\n"
     "} @_model;\n"
     "\n";
@@ -239,8 +242,9 @@ static void emit_sizes(const Library *lib, Ct *file)
     ct_blank(file);
     ct_comment(file, "Memory, in bytes: constants, so that it can be static.");
     if (!lib->pretrained) {
+        int64_t constants = 2 * round_up(shape_size(in), LINE) + (lib->whitens ? shape_size(in) * shape_size(in) : 0);
         ct_directive(file, "define ^_MODEL_BYTES ((size_t)%lldu)",
-                     (long long)round_up(lib->parameters + 2 * round_up(shape_size(in), LINE), LINE) * (long long)sizeof(float));
+                     (long long)round_up(lib->parameters + constants, LINE) * (long long)sizeof(float));
     }
     ct_directive(file, "define ^_WORKSPACE_BYTES(batch) ((size_t)(batch) * %lldu + %lldu)", (long long)lib->sample * (long long)sizeof(float),
                  (long long)round_up(lib->fixed, LINE) * (long long)sizeof(float));
@@ -298,7 +302,7 @@ static void emit_load_input(const Library *lib)
     e->part = 0;
     e->comment = arena_printf(e->arena, "input: %s, normalised, into the input tensor", shape_text(e->arena, lib->in));
     clear_border(e, x);
-    emit_kernel(e, "normalize_input");
+    emit_kernel(e, lib->whitens ? "whiten_input" : "normalize_input");
     emit_int(e, "H", lib->in.h);
     emit_int(e, "W", lib->in.w);
     emit_int(e, "C", lib->in.c);
@@ -306,9 +310,11 @@ static void emit_load_input(const Library *lib)
     emit_int(e, "X_S", x->layout.sample);
     emit_int(e, "X_R", x->layout.row);
     emit_arg_text(e, "input");
-    emit_arg_text(e, "m->factor");
+    emit_arg_text(e, lib->whitens ? "m->matrix" : "m->factor");
     emit_arg_text(e, "m->shift");
-    emit_arg_text(e, "m->next_row");
+    if (!lib->whitens) {
+        emit_arg_text(e, "m->next_row");
+    }
     emit_arg(e, x, 0);
     emit_end(e);
 }
@@ -450,9 +456,13 @@ static void emit_loader(const Library *lib)
     ct_line(t, ".mean = %s, .std = %s, .n_constants = %d, .scale = %s, .estimated = %d,", mean, std, l.n_constants,
             c_real(e->arena, l.scale), l.estimated);
     ct_line(t, ".parameters = parameters, .n_parameters = %zu,", l.n_parameters);
-    ct_line(t, ".factor = constants, .shift = constants + %lld,", (long long)round_up(shape_size(lib->in), LINE));
+    const long long room = (long long)round_up(shape_size(lib->in), LINE);
+    ct_line(t, ".factor = constants, .shift = constants + %lld,", room);
+    if (lib->whitens) {
+        ct_line(t, ".matrix = constants + %lld,", 2 * room);
+    }
     ct_line(f, "const nt_loaded status = nt_load(&l, file, bytes);");
-    ct_line(f, "*model = (@_model){parameters, l.factor, l.shift, l.next_row, l.about};");
+    ct_line(f, "*model = (@_model){parameters, l.factor, l.shift, l.next_row, l.matrix, l.about};");
     ct_line(f, "return (@_status)status;");
     ct_blank(file);
     ct_raw(file, load_functions);
@@ -519,13 +529,19 @@ static void add_weights(const Library *lib, const nt_loading *l)
         }
         str_add(&text, "};\n\n");
     }
-    const size_t constants = l->next_row > 0 ? (size_t)shape_size(lib->in) : (size_t)(lib->in.w * lib->in.c);
+    const size_t constants = l->next_row > 0 || lib->whitens ? (size_t)shape_size(lib->in) : (size_t)(lib->in.w * lib->in.c);
     str_add(&text, "/* The input's normalisation. */\nstatic const float factor[] = {\n");
     add_floats(&text, l->factor, constants);
     str_add(&text, "};\n\nstatic const float shift[] = {\n");
     add_floats(&text, l->shift, constants);
-    str_printf(&text, "};\n\nconst @_model @_pretrained = {%s, factor, shift, %zu, NULL};\n", e->n_params > 0 ? "parameters" : "NULL",
-               l->next_row);
+    str_add(&text, "};\n\n");
+    if (lib->whitens) {
+        str_add(&text, "static const float matrix[] = {\n");
+        add_floats(&text, l->matrix, (size_t)(shape_size(lib->in) * shape_size(lib->in)));
+        str_add(&text, "};\n\n");
+    }
+    str_printf(&text, "const @_model @_pretrained = {%s, factor, shift, %zu, %s, NULL};\n", e->n_params > 0 ? "parameters" : "NULL",
+               l->next_row, lib->whitens ? "matrix" : "NULL");
     add_text(lib, "@_weights.c", text.data);
     str_free(&text);
 }
@@ -554,6 +570,9 @@ static bool emit_weights(const Library *lib, const char *path)
     l.parameters = arena_array(a, l.n_parameters + 1, sizeof *l.parameters);
     l.factor = arena_array(a, (size_t)shape_size(lib->in), sizeof *l.factor);
     l.shift = arena_array(a, (size_t)shape_size(lib->in), sizeof *l.shift);
+    if (lib->whitens) {
+        l.matrix = arena_array(a, (size_t)(shape_size(lib->in) * shape_size(lib->in)), sizeof *l.matrix);
+    }
     nt_loaded status = nt_read_file(path, &file, &bytes);
     if (status == NT_LOADED) {
         status = nt_load(&l, file, bytes);
@@ -714,6 +733,7 @@ bool emit_library(Arena *arena, Net *net, Graph *infer, const Target *target, co
         .output = output,
     };
     take_params(&lib, infer);
+    lib.whitens = net->config->normalize == NORMALIZE_WHITEN;
     lib.classes = net->config->n_classes > 0 && net->config->n_classes == shape_size(lib.out);
     emit_forward(&lib);
     emit_header(&lib);

@@ -598,6 +598,7 @@ static void describe_data(Emit *e, Ct *out)
         [NORMALIZE_STANDARDIZE] = "STANDARDIZE",
         [NORMALIZE_SCALE] = "SCALE",
         [NORMALIZE_GIVEN] = "GIVEN",
+        [NORMALIZE_WHITEN] = "WHITEN",
     };
     static const char *const augments[AUGMENT_KINDS] = {
         [AUGMENT_SHIFT] = "SHIFT", [AUGMENT_MIRROR] = "MIRROR",   [AUGMENT_CROP] = "CROP", [AUGMENT_ROTATE] = "ROTATE",
@@ -637,6 +638,9 @@ static void describe_data(Emit *e, Ct *out)
     ct_line(t, ".validation_share = %s, .validation_count = %lld,", c_real(a, c->validation_share), (long long)c->validation_count);
     ct_line(t, ".normalize = NT_NORM_%s, .norm_scale = %s, .given_mean = %s, .given_std = %s, .n_given = %d,", norms[c->normalize],
             c_real(a, c->norm_scale), mean, std, c->n_given);
+    if (c->normalize == NORMALIZE_WHITEN) {
+        ct_line(t, ".whiten_pca = %d, .whiten_eps = %s,", c->whiten_pca, c_real(a, c->whiten_eps));
+    }
     ct_line(t, ".augment = %s, .n_augment = %d,", c->n_augment ? "augment" : "NULL", c->n_augment);
     ct_line(t, ".classes = %s, .n_classes = %d,", c->n_classes ? "classes" : "NULL", c->n_classes);
     ct_blank(out);

@@ -147,6 +147,8 @@ static void set_validation(Sections *cx, const SettingDef *def, const Val *v)
 typedef struct NormalizeArgs {
     double scale;
     Reals mean, std;
+    int pca;
+    double eps;
 } NormalizeArgs;
 
 static const AttrDef scale_attrs[] = {
@@ -178,6 +180,25 @@ static const AttrDef given_attrs[] = {
     {0},
 };
 
+static const char *const whiten_kinds[] = {"zca", "pca", NULL};
+static const AttrDef whiten_attrs[] = {
+    {.name = "kind",
+     .type = ATTR_CHOICE,
+     .choices = whiten_kinds,
+     .offset = offsetof(NormalizeArgs, pca),
+     .positional = true,
+     .standard = "zca",
+     .doc = "zca: values stay where they were; pca: principal components, the largest first"},
+    {.name = "eps",
+     .type = ATTR_REAL,
+     .offset = offsetof(NormalizeArgs, eps),
+     .standard = "1e-5",
+     .min = 0,
+     .max = 1e6,
+     .doc = "added to the variances, so that the smallest are not blown up"},
+    {0},
+};
+
 static const FormDef normalize_forms[] = {
     {"none", NORMALIZE_NONE, NULL, "values as read: bytes as 0..1"},
     {"center_image", NORMALIZE_CENTER_IMAGE, NULL, "x minus the mean image of the training part"},
@@ -186,9 +207,10 @@ static const FormDef normalize_forms[] = {
      "(x - mean) / std of each channel (of each feature, for vectors) over the training part"},
     {"scale", NORMALIZE_SCALE, scale_attrs, "factor * x"},
     {"given", NORMALIZE_GIVEN, given_attrs, "(x - mean) / std with the numbers given, one a channel or one for all"},
+    {"whiten", NORMALIZE_WHITEN, whiten_attrs,
+     "x minus its mean, times the matrix that leaves values uncorrelated and of variance 1 over the training part"},
     {0},
 };
-static const char *const later_normalize[] = {"whiten", NULL};
 
 static bool check_given(Sections *cx, const NormalizeArgs *args, const Loc *locs)
 {
@@ -216,12 +238,29 @@ static bool check_given(Sections *cx, const NormalizeArgs *args, const Loc *locs
     return true;
 }
 
+/* The matrix has the square of a sample's values. */
+static bool check_whiten(Sections *cx, const Val *v)
+{
+    const int64_t most = 4096;
+    if (!cx->whole || shape_size(cx->s->net->input->out) <= most) {
+        return true;
+    }
+    const Layer *input = cx->s->net->input;
+    Diag *d = diag_error(cx->s->diags, v->loc, "whiten would need a matrix of %lldx%lld values for an input of %s",
+                         (long long)shape_size(input->out), (long long)shape_size(input->out),
+                         shape_text(cx->s->arena, input->out));
+    diag_note(cx->s->diags, d, input->loc, "the input is here");
+    diag_help(cx->s->diags, d, "it is for samples of up to %lld values; standardize has no such limit", (long long)most);
+    return false;
+}
+
 static void set_normalize(Sections *cx, const SettingDef *def, const Val *v)
 {
     NormalizeArgs args = {0};
     Loc locs[SETTINGS_MAX];
     const FormDef *form = form_read(cx, def, normalize_forms, v, &args, locs);
-    if (!form || (form->kind == NORMALIZE_GIVEN && !check_given(cx, &args, locs))) {
+    if (!form || (form->kind == NORMALIZE_GIVEN && !check_given(cx, &args, locs)) ||
+        (form->kind == NORMALIZE_WHITEN && !check_whiten(cx, v))) {
         return;
     }
     Config *c = cx->config;
@@ -230,6 +269,8 @@ static void set_normalize(Sections *cx, const SettingDef *def, const Val *v)
     c->given_mean = args.mean.items;
     c->given_std = args.std.items;
     c->n_given = args.mean.n;
+    c->whiten_pca = args.pca;
+    c->whiten_eps = args.eps;
 }
 
 /* ---- augment ---- */
@@ -508,7 +549,6 @@ const SettingDef data_settings[] = {
      .takes = "a normalization",
      .standard = "none",
      .forms = normalize_forms,
-     .later = later_normalize,
      .set = set_normalize,
      .doc = "what is done to every input; estimated on the training part alone, kept with the weights"},
     {.section = "data",

@@ -189,6 +189,11 @@ static void add_data_section(const Config *c, Str *out)
         add_numbers(out, c->given_std, c->n_given);
         str_addc(out, ')');
     }
+    if (c->normalize == NORMALIZE_WHITEN) {
+        str_printf(out, "(kind=%s, eps=", c->whiten_pca ? "pca" : "zca");
+        add_number(out, c->whiten_eps);
+        str_addc(out, ')');
+    }
     str_add(out, "\n    augment = [");
     for (int i = 0; i < c->n_augment; i++) {
         str_add(out, i ? ", " : "");

@@ -121,6 +121,39 @@ for constants in '3 3 1.0' '432 0 1.0' '0 3 0.5'; do
     compare mini_resnet20 softmax "$work/annotated" native "means, stds, scale: $constants"
 done
 
+# Whitening goes along: its matrix comes from the file that training left.
+cat >"$work/white.net" <<'END'
+network white {
+    input(5x4x3)
+    conv(4, 3x3, pad=1) -> relu
+    out: dense(3)
+}
+
+data {
+    source = npy("none")
+    normalize = whiten(eps=0.01)
+}
+END
+mkdir "$work/pictures"
+npy() {
+    { printf '\223NUMPY\001\000\166\000'
+      printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($1), }"
+      printf "$(cat)"; }
+}
+awk 'BEGIN { s = 7; for (i = 0; i < 150 * 60; i++) { s = (s * 16807) % 2147483647; printf "\\%03o", (s + last) % 256; last = s } }' |
+    npy '150, 5, 4, 3' >"$work/pictures/x_train.npy"
+awk 'BEGIN { for (i = 0; i < 150; i++) printf "\\%03o", i % 3 }' | npy '150,' >"$work/pictures/y_train.npy"
+"$netc" build "$work/white.net" -o "$work/white"
+"$work/white" train --plain --data "$work/pictures" --epochs 1 --out "$work/white.run" 2>"$work/log" || fail "training with whiten"
+(
+    nets=$work
+    compare white softmax "$work/white.run/last.safetensors" native 'whitening'
+    compare white softmax "$work/white.run/last.safetensors" generic 'whitening'
+    exit $failed
+) || failed=1
+"$netc" emit "$work/white.net" -o "$work/refused" --kind library --weights "$fixtures/softmax.weights.safetensors" 2>/dev/null &&
+    fail "another network's weights are taken for one that whitens"
+
 # A network that ends in a flatten gives its values in the order of PyTorch.
 printf 'network order {\n    input(3x4x10)\n    out: flatten\n}\n' >"$work/order.net"
 printf '\002\0\0\0\0\0\0\0{}' >"$work/empty.safetensors"

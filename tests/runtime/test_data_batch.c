@@ -218,9 +218,9 @@ static void bad_constants_are_refused(void **state)
     config = (nt_data_config){.normalize = NT_NORM_STANDARDIZE};
     expect_ok(nt_normalizer_init(&z, &config, 4, 4, 3, &err), &err);
     assert_false(z.ready);
-    expect_message(nt_normalizer_set(&z, two, two, 2, 1, &err), &err, "2 normalization constants do not fit", "48",
+    expect_message(nt_normalizer_set(&z, two, two, 2, 1, NULL, &err), &err, "2 normalization constants do not fit", "48",
                    NULL);
-    expect_message(nt_normalizer_set(&z, &nan, NULL, 3, 1, &err), &err, "mean number 1", NULL);
+    expect_message(nt_normalizer_set(&z, &nan, NULL, 3, 1, NULL, &err), &err, "mean number 1", NULL);
     nt_normalizer_free(&z);
 }
 

@@ -289,7 +289,7 @@ static void one_image_to_predict(void **state)
     expect_message(nt_epoch_begin(&e, &d, &d.test, false, 0, 0, &err), &err, "constants are not known", NULL);
     double mean = 0.5, std = 0.25;
     float x[64];
-    expect_ok(nt_normalizer_set(&d.normalizer, &mean, &std, 1, 1, &err), &err);
+    expect_ok(nt_normalizer_set(&d.normalizer, &mean, &std, 1, 1, NULL, &err), &err);
     expect_ok(nt_epoch_begin(&e, &d, &d.test, false, 0, 0, &err), &err);
     nt_data_batch(&e, 0, 1, x, NULL, NULL);
     for (int i = 0; i < 64; i++)
