@@ -250,8 +250,7 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
 /* Rows of k up to which a layer has a product of its own, its loops unrolled. */
 enum { SHORT_PRODUCT = 32 };
 
-/* `out` channels in panels of nr. */
-static void emit_panels(Emit *e, int64_t out, int64_t nr)
+void emit_panels(Emit *e, int64_t out, int64_t nr)
 {
     emit_int(e, "CO", out);
     emit_int(e, "NR", nr);

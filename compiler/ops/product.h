@@ -20,4 +20,7 @@ typedef struct Geometry {
 /* Adds product and, with `bias`, the node that adds it; returns the result. */
 Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias);
 
+/* A kernel's constants for `out` (padded) channels in panels of nr. */
+void emit_panels(Emit *e, int64_t out, int64_t nr);
+
 #endif

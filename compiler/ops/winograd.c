@@ -97,8 +97,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
     emit_int(e, "IN_R", l->row);
     emit_int(e, "IN_P", l->pixel);
     emit_int(e, "CI", s.rows);
-    emit_int(e, "CO", s.channels);
-    emit_int(e, "NR", nr);
+    emit_panels(e, s.channels, nr);
     emit_int(e, "MR", tile.mr);
     emit_int(e, "TB", tile.tb);
     emit_int(e, "KB", tile.kb);
@@ -149,8 +148,7 @@ void winograd_dw_emit(Emit *e, Node *n)
     emit_int(e, "DY_R", out->row);
     emit_int(e, "DY_P", out->pixel);
     emit_int(e, "CI", g->in_c);
-    emit_int(e, "CO", n->out[0]->param->out_padded);
-    emit_int(e, "NR", tile.nr);
+    emit_panels(e, n->out[0]->param->out_padded, tile.nr);
     emit_int(e, "MR", tile.mr);
     emit_int(e, "TB", tile.tb);
     emit_int(e, "TG", tile.tg);

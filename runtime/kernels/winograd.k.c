@@ -51,6 +51,7 @@
 #define K_TB 24     /* tiles of a block */
 #define K_KB 16     /* input channels of a part */
 #define K_PG 2      /* panels of a group */
+#define K_LAST 8    /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_CO + (c), v)
@@ -104,14 +105,15 @@ NT_INLINE void k_back(const vf *restrict t, vf *restrict y)
     }
 }
 
-/* The transform of one tile's vector of channels, of which there are `lanes`; v's positions are `pitch` apart. Pixels
- * outside the first rows and columns are zero. */
-NT_INLINE void k_tile_in(const real *restrict x, int lanes, int rows, int columns, real *restrict v, int pitch)
+/* The transform of one tile's vector of channels, of which there are `lanes`; x has strides of row and pixel, and v's
+ * positions are `pitch` apart. Pixels outside the first rows and columns are zero. */
+NT_INLINE void k_tile_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
+                         real *restrict v, ptrdiff_t pitch)
 {
     vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
     for (int j = 0; j < K_T + 2; j++) {
         for (int i = 0; i < K_T + 2; i++) {
-            const real *from = x + i * K_IN_R + j * K_IN_P;
+            const real *from = x + i * row + j * pixel;
             d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
         }
         k_forth(d, t);
@@ -123,6 +125,19 @@ NT_INLINE void k_tile_in(const real *restrict x, int lanes, int rows, int column
         for (int j = 0; j < K_T + 2; j++)
             v_store(v + (i * (K_T + 2) + j) * pitch, t[j]);
     }
+}
+
+/* The same for whole tiles and for those at an edge. Layers share these functions and k_next_of, most of what there is to
+ * compile: they depend on the tile's size alone. */
+static void k_whole_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, real *restrict v, ptrdiff_t pitch)
+{
+    k_tile_in(x, row, pixel, VL, K_T + 2, K_T + 2, v, pitch);
+}
+
+static void k_edge_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
+                      real *restrict v, ptrdiff_t pitch)
+{
+    k_tile_in(x, row, pixel, lanes, rows, columns, v, pitch);
 }
 
 /* V of tiles first..first + count - 1 and channels c_begin..c_end-1: v[position][tile][channel]. What a last register
@@ -139,17 +154,17 @@ static void k_in(int first, int count, int c_begin, int c_end, const real *restr
             int lanes = c_end - c < VL ? c_end - c : VL;
             real *to = v + i * K_KB + (c - c_begin);
             if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
-                k_tile_in(from + c, VL, K_T + 2, K_T + 2, to, pitch);
+                k_whole_in(from + c, K_IN_R, K_IN_P, to, pitch);
             else
-                k_tile_in(from + c, lanes, rows, columns, to, pitch);
+                k_edge_in(from + c, K_IN_R, K_IN_P, lanes, rows, columns, to, pitch);
         }
     }
 }
 
 /* Products at one position of `rows` tiles and a panel of `vectors` vectors, over `depth` channels: added to
- * sums[rows][vectors*VL], or set if these are the `first` channels. Both sizes are constants where it is called. */
-NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real *restrict v, const real *restrict u,
-                         real *restrict sums)
+ * sums[rows][vectors*VL], or set if these are the `first` channels; v has a stride of `tile`. Both sizes are constants where it is called. */
+NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real *restrict v, ptrdiff_t tile,
+                         const real *restrict u, real *restrict sums)
 {
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++)
@@ -160,7 +175,7 @@ NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real
         for (int j = 0; j < vectors; j++)
             b[j] = v_load(u + (c * vectors + j) * VL);
         for (int i = 0; i < rows; i++) {
-            vf a = v_set1(v[i * K_KB + c]);
+            vf a = v_set1(v[i * tile + c]);
             for (int j = 0; j < vectors; j++)
                 acc[i][j] = v_fma(a, b[j], acc[i][j]);
         }
@@ -172,29 +187,44 @@ NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real
 
 /* The products of the next of `count` tiles still to do; returns how many it did, which may be some more, but not past
  * a multiple of K_MR. The tiles are divided as equally as possible. */
-NT_INLINE int k_next(int count, int vectors, int first, int depth, const real *restrict v, const real *restrict u,
-                     real *restrict sums)
+NT_INLINE int k_next(int count, int vectors, int first, int depth, const real *restrict v, ptrdiff_t tile,
+                     const real *restrict u, real *restrict sums)
 {
     int shares = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + shares - 1) / shares : K_MR;
     if (rows == K_MR) {
-        k_product(K_MR, vectors, first, depth, v, u, sums);
+        k_product(K_MR, vectors, first, depth, v, tile, u, sums);
         return K_MR;
     }
     if (K_MR > 2 && rows == K_MR - 1) {
-        k_product(K_MR - 1, vectors, first, depth, v, u, sums);
+        k_product(K_MR - 1, vectors, first, depth, v, tile, u, sums);
         return K_MR - 1;
     }
     if (K_MR > 3 && rows > K_MR / 2) {
-        k_product(K_MR - 2, vectors, first, depth, v, u, sums);
+        k_product(K_MR - 2, vectors, first, depth, v, tile, u, sums);
         return K_MR - 2;
     }
     if (K_MR > 3 && rows > 1) {
-        k_product(K_MR / 2, vectors, first, depth, v, u, sums);
+        k_product(K_MR / 2, vectors, first, depth, v, tile, u, sums);
         return K_MR / 2;
     }
-    k_product(1, vectors, first, depth, v, u, sums);
+    k_product(1, vectors, first, depth, v, tile, u, sums);
     return 1;
 }
+
+/* The two widths that a panel may have. */
+static int k_next_of(int count, int first, int depth, const real *restrict v, ptrdiff_t tile, const real *restrict u,
+                     real *restrict sums)
+{
+    return k_next(count, K_NR / VL, first, depth, v, tile, u, sums);
+}
+
+#ifdef K_LAST
+static int k_next_of_last(int count, int first, int depth, const real *restrict v, ptrdiff_t tile,
+                          const real *restrict u, real *restrict sums)
+{
+    return k_next(count, K_LAST / VL, first, depth, v, tile, u, sums);
+}
+#endif
 
 /* Inverse transform of a block's sums[position][panel][tile][channel] for `width` channels from `channel` on. */
 NT_INLINE void k_out(int first, int count, int channel, int width, const real *restrict sums K_ARGS)
@@ -260,11 +290,14 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
                     for (int i = 0, next; i < count; i = next) {
                         const real *tile_v = v + position * v_pitch + i * K_KB;
                         real *tile_sums = sums + position * sums_pitch + panel * K_TB + i * panel_width;
-                        if (K_CO % K_NR == 0 || panel_width == K_NR)
-                            next = k_next(count - i, K_NR / VL, c == 0, depth, tile_v, part, tile_sums);
+#ifdef K_LAST
+                        if (panel_width == K_NR)
+                            next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
                         else
-                            next = k_next(count - i, K_CO % K_NR / VL, c == 0, depth, tile_v, part, tile_sums);
-                        next += i;
+                            next = i + k_next_of_last(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
+#else
+                        next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
+#endif
                         for (int end = line + lines; line < end; line++)
                             nt_prefetch(u, at + line * NT_LINE);
                     }

@@ -37,6 +37,7 @@
 #define K_MR 6      /* input channels of a register tile */
 #define K_TB 48     /* tiles of a block */
 #define K_TG 8      /* tiles of a group */
+#define K_LAST 8    /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_BIAS 1
 #endif
 /* kernel { */
@@ -110,14 +111,15 @@ NT_INLINE void k_weights(const vf *restrict m, vf *restrict g)
     }
 }
 
-/* V of a tile's vector of channels, of which there are `lanes`. Pixels outside the first rows and columns are zero. */
-NT_INLINE void k_tile_x(const real *restrict x, int lanes, int rows, int columns, real *restrict v)
+/* V of a tile's vector of channels, of which there are `lanes`; x has strides of row and pixel, v of position. Pixels
+ * outside the first rows and columns are zero. */
+NT_INLINE void k_tile_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
+                        real *restrict v, ptrdiff_t position)
 {
-    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CI);
     vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
     for (int j = 0; j < K_T + 2; j++) {
         for (int i = 0; i < K_T + 2; i++) {
-            const real *from = x + i * K_IN_R + j * K_IN_P;
+            const real *from = x + i * row + j * pixel;
             d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
         }
         k_input(d, t);
@@ -131,16 +133,28 @@ NT_INLINE void k_tile_x(const real *restrict x, int lanes, int rows, int columns
     }
 }
 
-/* M of a tile's vector of channels; returns the sum of its pixels. */
-NT_INLINE vf k_tile_dy(const real *restrict dy, int rows, int columns, real *restrict m)
+/* The same for whole tiles and for those at an edge. Layers share these functions and those below that have their
+ * strides as arguments: they depend on the tile's size alone. */
+static void k_whole_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, real *restrict v, ptrdiff_t position)
 {
-    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CO);
+    k_tile_x(x, row, pixel, VL, K_T + 2, K_T + 2, v, position);
+}
+
+static void k_edge_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
+                     real *restrict v, ptrdiff_t position)
+{
+    k_tile_x(x, row, pixel, lanes, rows, columns, v, position);
+}
+
+/* M of a tile's vector of channels; adds its pixels to `sums`. */
+NT_INLINE void k_tile_dy(const real *restrict dy, ptrdiff_t row, ptrdiff_t pixel, int rows, int columns,
+                         real *restrict m, ptrdiff_t position, real *restrict sums)
+{
     vf lines[K_T + 2][K_T], e[K_T], t[K_T + 2], sum = v_zero();
     for (int j = 0; j < K_T; j++) {
         for (int i = 0; i < K_T; i++) {
-            e[i] = i >= rows || j >= columns ? v_zero() : v_load(dy + i * K_DY_R + j * K_DY_P);
-            if (K_BIAS)
-                sum = v_add(sum, e[i]);
+            e[i] = i >= rows || j >= columns ? v_zero() : v_load(dy + i * row + j * pixel);
+            sum = v_add(sum, e[i]);
         }
         k_output(e, t);
         for (int i = 0; i < K_T + 2; i++)
@@ -151,13 +165,26 @@ NT_INLINE vf k_tile_dy(const real *restrict dy, int rows, int columns, real *res
         for (int j = 0; j < K_T + 2; j++)
             v_store(m + (i * (K_T + 2) + j) * position, t[j]);
     }
-    return sum;
+    v_store(sums, v_add(v_load(sums), sum));
+}
+
+static void k_whole_dy(const real *restrict dy, ptrdiff_t row, ptrdiff_t pixel, real *restrict m, ptrdiff_t position,
+                       real *restrict sums)
+{
+    k_tile_dy(dy, row, pixel, K_T, K_T, m, position, sums);
+}
+
+static void k_edge_dy(const real *restrict dy, ptrdiff_t row, ptrdiff_t pixel, int rows, int columns,
+                      real *restrict m, ptrdiff_t position, real *restrict sums)
+{
+    k_tile_dy(dy, row, pixel, rows, columns, m, position, sums);
 }
 
 /* V of the tiles from..end-1, which come `at` tiles into their block. */
 static void k_group_x(int from, int end, int at, const real *restrict x, real *restrict v)
 {
     const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T;
+    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CI);
     for (int i = from; i < end; i++) {
         int row = i / across % down * K_T, column = i % across * K_T;
         int rows = K_OUT_H + 2 - row, columns = K_OUT_W + 2 - column;
@@ -167,9 +194,9 @@ static void k_group_x(int from, int end, int at, const real *restrict x, real *r
             int lanes = K_CI - c < VL ? K_CI - c : VL;
             real *to = v + (at + i - from) * k_pitch(K_CI) + c;
             if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
-                k_tile_x(tile + c, VL, K_T + 2, K_T + 2, to);
+                k_whole_x(tile + c, K_IN_R, K_IN_P, to, position);
             else
-                k_tile_x(tile + c, lanes, rows, columns, to);
+                k_edge_x(tile + c, K_IN_R, K_IN_P, lanes, rows, columns, to, position);
         }
     }
 }
@@ -179,7 +206,8 @@ static void k_group_dy(int from, int end, int at, int first, const real *restric
                        real *restrict sums)
 {
     const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T;
-    for (int c = 0; first && K_BIAS && c < K_CO; c += VL)
+    const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CO);
+    for (int c = 0; first && c < K_CO; c += VL)
         v_store(sums + c, v_zero());
     for (int i = from; i < end; i++) {
         int row = i / across % down * K_T, column = i % across * K_T;
@@ -188,24 +216,24 @@ static void k_group_dy(int from, int end, int at, int first, const real *restric
             dy + (ptrdiff_t)(i / across / down) * K_DY_S + (ptrdiff_t)row * K_DY_R + column * K_DY_P;
         for (int c = 0; c < K_CO; c += VL) {
             real *to = m + (at + i - from) * k_pitch(K_CO) + c;
-            vf sum = rows >= K_T && columns >= K_T ? k_tile_dy(tile + c, K_T, K_T, to)
-                                                   : k_tile_dy(tile + c, rows, columns, to);
-            if (K_BIAS)
-                v_store(sums + c, v_add(v_load(sums + c), sum));
+            if (rows >= K_T && columns >= K_T)
+                k_whole_dy(tile + c, K_DY_R, K_DY_P, to, position, sums + c);
+            else
+                k_edge_dy(tile + c, K_DY_R, K_DY_P, rows, columns, to, position, sums + c);
         }
     }
 }
 
 /* One position's product over `count` tiles for `rows` input channels and a panel of `vectors` vectors: added to
  * u[row][vectors*VL], or set if this is the `first` block. rows and vectors are constants where it is called. */
-NT_INLINE void k_product(int rows, int vectors, int count, int first, const real *restrict v, const real *restrict m,
-                         real *restrict u)
+NT_INLINE void k_product(int rows, int vectors, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
+                         const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
 {
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(u + (i * vectors + j) * VL);
-    for (int t = 0; t < count; t++, v += k_pitch(K_CI), m += k_pitch(K_CO)) {
+    for (int t = 0; t < count; t++, v += v_pitch, m += m_pitch) {
         vf b[K_NR / VL];
         for (int j = 0; j < vectors; j++)
             b[j] = v_load(m + j * VL);
@@ -220,36 +248,50 @@ NT_INLINE void k_product(int rows, int vectors, int count, int first, const real
             v_store(u + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* All input channels of one position and panel, in register tiles that are as equal as their sizes allow. */
-NT_INLINE void k_panel(int vectors, int count, int first, const real *restrict v, const real *restrict m,
-                       real *restrict u)
+/* One position and panel for `channels` input channels, in register tiles that are as equal as their sizes allow. */
+NT_INLINE void k_panel(int channels, int vectors, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
+                       const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
 {
-    for (int i = 0, rows; i < K_CI; i += rows, v += rows, u += rows * vectors * VL) {
-        int left = K_CI - i;
+    for (int left = channels, rows; left > 0; left -= rows, v += rows, u += rows * vectors * VL) {
         rows = left >= 2 * K_MR ? K_MR : left > K_MR ? (left + 1) / 2 : left;
         if (rows == K_MR) {
-            k_product(K_MR, vectors, count, first, v, m, u);
+            k_product(K_MR, vectors, count, first, v, v_pitch, m, m_pitch, u);
         } else if (K_MR > 2 && rows == K_MR - 1) {
-            k_product(K_MR - 1, vectors, count, first, v, m, u);
+            k_product(K_MR - 1, vectors, count, first, v, v_pitch, m, m_pitch, u);
         } else if (K_MR > 4 && rows == K_MR - 2) {
-            k_product(K_MR - 2, vectors, count, first, v, m, u);
+            k_product(K_MR - 2, vectors, count, first, v, v_pitch, m, m_pitch, u);
         } else if (K_MR > 3 && rows >= K_MR / 2) {
             rows = K_MR / 2;
-            k_product(K_MR / 2, vectors, count, first, v, m, u);
+            k_product(K_MR / 2, vectors, count, first, v, v_pitch, m, m_pitch, u);
         } else {
             rows = 1;
-            k_product(1, vectors, count, first, v, m, u);
+            k_product(1, vectors, count, first, v, v_pitch, m, m_pitch, u);
         }
     }
 }
 
+/* The two widths that a panel may have. */
+static void k_panel_of(int channels, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
+                       const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+{
+    k_panel(channels, K_NR / VL, count, first, v, v_pitch, m, m_pitch, u);
+}
+
+#ifdef K_LAST
+static void k_panel_of_last(int channels, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
+                            const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+{
+    k_panel(channels, K_LAST / VL, count, first, v, v_pitch, m, m_pitch, u);
+}
+#endif
+
 /* The gradient of all taps for one input channel and one vector of output channels. */
-NT_INLINE void k_finish(const real *restrict u, real *restrict dw, int width)
+static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict dw, ptrdiff_t tap)
 {
     vf lines[3][K_T + 2], m[K_T + 2], g[3];
     for (int j = 0; j < K_T + 2; j++) {
         for (int i = 0; i < K_T + 2; i++)
-            m[i] = v_load(u + (ptrdiff_t)(i * (K_T + 2) + j) * K_CI * K_CO);
+            m[i] = v_load(u + (i * (K_T + 2) + j) * position);
         k_weights(m, g);
         for (int i = 0; i < 3; i++)
             lines[i][j] = g[i];
@@ -257,7 +299,7 @@ NT_INLINE void k_finish(const real *restrict u, real *restrict dw, int width)
     for (int i = 0; i < 3; i++) {
         k_weights(lines[i], g);
         for (int j = 0; j < 3; j++)
-            v_store(dw + (ptrdiff_t)(i * 3 + j) * K_CI * width, g[j]);
+            v_store(dw + (i * 3 + j) * tap, g[j]);
     }
 }
 
@@ -285,17 +327,22 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
             const real *from_v = v + (ptrdiff_t)position * K_TB * k_pitch(K_CI);
             const real *from_m = m + (ptrdiff_t)position * K_TB * k_pitch(K_CO) + channel;
             real *to = u + (ptrdiff_t)position * K_CI * K_CO + channel * K_CI;
-            if (K_CO % K_NR == 0 || channel + K_NR <= K_CO)
-                k_panel(K_NR / VL, end - begin, block == 0, from_v, from_m, to);
+#ifdef K_LAST
+            if (channel + K_NR > K_CO)
+                k_panel_of_last(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
             else
-                k_panel(K_CO % K_NR / VL, end - begin, block == 0, from_v, from_m, to);
+                k_panel_of(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
+#else
+            k_panel_of(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
+#endif
         }
     }
 #pragma omp for schedule(static)
     for (int item = 0; item < panels * K_CI; item++) {
         int channel = item / K_CI * K_NR, ci = item % K_CI, width = K_CO - channel < K_NR ? K_CO - channel : K_NR;
         for (int c = 0; c < width; c += VL)
-            k_finish(u + channel * K_CI + ci * width + c, dw + (ptrdiff_t)9 * channel * K_CI + ci * width + c, width);
+            k_finish(u + channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * K_CO,
+                     dw + (ptrdiff_t)9 * channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * width);
         for (int c = 0; K_BIAS && ci == 0 && c < width; c += VL) {
             vf sum = v_zero();
             for (int group = 0; group < groups; group++)

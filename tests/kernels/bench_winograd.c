@@ -171,11 +171,21 @@ static void define(FILE *f, const char *name, int value)
     fprintf(f, "#undef K_%s\n#define K_%s %d\n", name, name, value);
 }
 
+/* `channels` in panels of nr. */
+static void define_panels(FILE *f, int channels, int nr)
+{
+    define(f, "CO", channels);
+    define(f, "NR", nr);
+    fprintf(f, "#undef K_LAST\n");
+    if (channels % nr)
+        define(f, "LAST", channels % nr);
+}
+
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    static const char *const names[] = {"main",  "tile",  "next",    "limit", "turn",    "turn_line", "pitch",
-                                        "forth", "back",  "tile_in", "in",    "product", "out",       "line",
-                                        "load"};
+    static const char *const names[] = {"any", "back", "edge_in", "forth", "in", "limit", "line", "load",
+                                        "main", "next", "next_last", "next_of", "next_of_last", "out", "pitch",
+                                        "product", "tile", "tile_in", "turn", "turn_line", "whole_in"};
     enum { COUNT = sizeof names / sizeof names[0] };
     for (int i = 0; i < COUNT; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -208,8 +218,7 @@ static void write_direct(FILE *f, const layer *l, const direction *d, const char
     define(f, "GROUPS", 1);
     define(f, "TAPS", 9);
     define(f, "RUN", d->ci);
-    define(f, "CO", d->co);
-    define(f, "NR", nr);
+    define_panels(f, d->co, nr);
     define(f, "MR", mr);
     define(f, "MB", 32 * mr);
     define(f, "KB", round_up((9 * d->ci + parts - 1) / parts, unit));
@@ -241,8 +250,7 @@ static void write_winograd(FILE *f, const layer *l, const direction *d, int t, c
     snprintf(packed, sizeof packed, "%s_pack%d", d->backward ? "backward" : "forward", t / 2);
     define(f, "T", t);
     define(f, "CI", d->ci);
-    define(f, "CO", d->co);
-    define(f, "NR", c->nr);
+    define_panels(f, d->co, c->nr);
     define(f, "MR", c->mr);
     define(f, "TB", c->tb);
     define(f, "KB", c->kb);

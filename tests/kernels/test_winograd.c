@@ -7,6 +7,7 @@
 
 static int K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_CI, K_CO, K_NR, K_MR, K_TB, K_KB, K_PG;
 static int K_BACKWARD, K_CO_REAL, K_U_NR;
+#define K_LAST (K_CO % K_NR)
 #define K_T K_T /* tells the kernels that their constants are given */
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls

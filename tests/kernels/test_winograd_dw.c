@@ -7,6 +7,7 @@
 static int K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_DY_S, K_DY_R, K_DY_P, K_CI, K_CO, K_NR, K_MR, K_TB, K_TG;
 static int K_BIAS;
 #define K_T K_T /* tells the kernel that its constants are given */
+#define K_LAST (K_CO % K_NR)
 
 #include "../../runtime/kernels/winograd_dw.k.c"
 
