@@ -139,9 +139,16 @@ static void dropconnect_dw_eval(Eval *ev, const Node *n)
     for_weights(ev, n, n->in[0]->shape, n->in[1]->shape.c, dw_visit);
 }
 
+/* The same number forward and for either gradient; masked weights count. */
+static double dropconnect_macs(const Node *n)
+{
+    return (double)n->layer->macs;
+}
+
 const OpDef op_dropconnect_dx = {
     .name = "dropconnect_dx",
     .traits = OP_EPILOGUE,
+    .macs = dropconnect_macs,
     .emit = dropconnect_dx_emit,
     .eval = dropconnect_dx_eval,
     .algorithm = "rows of the weights, masked again on the way",
@@ -150,6 +157,7 @@ const OpDef op_dropconnect_dx = {
 const OpDef op_dropconnect_dw = {
     .name = "dropconnect_dw",
     .dense_pixels = reads_any_pixels,
+    .macs = dropconnect_macs,
     .emit = dropconnect_dw_emit,
     .eval = dropconnect_dw_eval,
     .algorithm = "samples in order, masked again on the way",
@@ -160,6 +168,7 @@ const OpDef op_dropconnect = {
     .traits = OP_EPILOGUE,
     .gradient = dropconnect_gradient,
     .dense_pixels = reads_any_pixels,
+    .macs = dropconnect_macs,
     .emit = dropconnect_emit,
     .eval = dropconnect_eval,
     .algorithm = "a sample at a time, weights masked on the way",

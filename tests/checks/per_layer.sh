@@ -21,7 +21,7 @@ awk -F, -v OFS=' ' '
         match($0, /"phase":"[a-z ]*"/); phase = substr($0, RSTART + 9, RLENGTH - 10)
         match($0, /"ms":[0-9.e+-]*/); ms = substr($0, RSTART + 5, RLENGTH - 5)
         match($0, /"gflops":[0-9.e+-]*/); gflops = substr($0, RSTART + 9, RLENGTH - 9)
-        if (!(ms > 0)) { print "FAIL no time: " $0; failed = 1 }
+        if (ms + 0 <= 0) { print "FAIL no time: " $0; failed = 1 }
         sum[phase == "inference"] += ms * gflops * 1e6 / 2 / 4
     }
     function compare(what, got, wanted) {
