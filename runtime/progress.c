@@ -196,7 +196,8 @@ void nt_progress_format(const nt_progress *progress, const nt_moment *moment, ch
     if (!isnan(moment->left))
         snprintf(fields[LEFT].text, FIELD, "%s left", nt_format_time(number, moment->left));
 
-    int width = progress->width > 0 ? progress->width - 1 : 0;
+    /* Room for the ^C that terminals show: a line that it makes wrap could not be cleared. */
+    int width = progress->width > 3 ? progress->width - 3 : 0;
     /* The bar is worth more than the speed and the learning rate, and less than the rest. */
     int rank = rank_that_fits(fields, N, width > BAR_SHORTEST + 2 ? width - BAR_SHORTEST - 2 : width);
     if (rank < fields[STEPS].rank)
