@@ -30,6 +30,7 @@ EMBEDDED := $(sort $(wildcard runtime/*.h runtime/*.c runtime/kernels/*.k.c))
 .PHONY: all help deps test test-programs asan fuzz bless demo bench bench-peers install uninstall clean
 .DELETE_ON_ERROR:
 all: $(BUILD)/netc $(BUILD)/libnetc-runtime.a
+	@:
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
@@ -64,6 +65,7 @@ $(BUILD)/runtime/%.o: runtime/%.c
 	@$(CC) $(RUNTIME_FLAGS) -c -o $@ $<
 
 $(BUILD)/gen/net.tab.c: lang/net.y
+	@scripts/deps.sh look # the first thing that is made: what is missing is said once
 	@mkdir -p $(@D)
 	@echo '  BISON $<'
 	@bison -Wall -Werror -o $@ --header=$(BUILD)/gen/net.tab.h $<

@@ -13,7 +13,7 @@ typedef struct Command {
 static int command_check(const Options *o);
 static int command_fmt(const Options *o);
 
-static const char target_help[] = "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n";
+static const char target_help[] = "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n";
 
 static const Command commands[] = {
     {"check", "M.net", "check a model: silent, or diagnostics and status 1",
@@ -27,26 +27,26 @@ static const Command commands[] = {
      "  -D name=value  set a let constant\n",
      command_report},
     {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
-     "  --batch N      samples that memory is planned for\n  --target T     native, generic, avx2\n"
+     "  --batch N      samples that memory is planned for\n  --target T     native (the default: what this machine has), generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_explain},
     {"emit", "M.net -o DIR", "write the C sources",
-     "  -o DIR         folder for the sources\n  --kind K       trainer or library\n"
-     "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native, generic, avx2\n"
+     "  -o DIR         folder for the sources\n  --kind K       trainer (the default) or library\n"
+     "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native (the default: what this machine has), generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
      "  -o EXE         the program; a library: X.a, with its header beside it, or a folder for both\n"
-     "  --kind K       trainer or library\n"
+     "  --kind K       trainer (the default) or library\n"
      "  --weights F    with --kind library: a safetensors file to compile in\n"
-     "  --target T     native, generic, avx2\n  -D name=value  set a let constant\n"
+     "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
      command_build},
     {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help, command_train},
     {"fmt", "M.net", "rewrite in canonical form, comments kept",
      "  --check        status 1 and no change if the file is not in that form\n", command_fmt},
     {"graph", "M.net", "the network as a picture",
-     "  --format F     dot or svg\n  -D name=value  set a let constant\n", command_graph},
+     "  --format F     svg (the default) or dot\n  -D name=value  set a let constant\n", command_graph},
     {"doc", "operators|editor", NULL,
      "  operators      lang/operators.md\n  editor         lang/editor/net.vim\n", command_doc},
 };
@@ -133,10 +133,13 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         const char *value = NULL;
         const char *name = NULL;
         for (size_t k = 0; k < sizeof valued / sizeof *valued && !value; k++) {
-            if (takes(c, valued[k])) {
+            if (takes(c, valued[k]) && strncmp(a, valued[k], strlen(valued[k])) == 0) {
                 value = option_value(valued[k], argc, argv, &i);
                 name = valued[k];
             }
+        }
+        if (!value && name && strcmp(a, name) == 0) {
+            return bad_usage("%s needs a value: give one behind it", name);
         }
         if (!value) {
             fprintf(stderr, "netc: %s takes no %s '%s'\nusage: netc %s %s\n%s", c->name, a[0] == '-' ? "option" : "second file", a, c->name,
