@@ -41,7 +41,7 @@ typedef struct Constant {
     int n_table;
 } Constant;
 
-enum { MAX_CONSTANTS = 64, MAX_POINTERS = GROUP_ARRAYS, MAX_HELPERS = 16 };
+enum { MAX_CONSTANTS = 64, MAX_POINTERS = GROUP_ARRAYS, MAX_HELPERS = 32 };
 
 struct Emit {
     Arena *arena;
