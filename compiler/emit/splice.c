@@ -515,6 +515,7 @@ void emit_end(Emit *e)
     Helpers helpers = {.n = 0};
     for (;;) {
         const char *text = next_function(e, rest, &rest), *name = function_name(e, text);
+        const bool hooked = strstr(text, "K_ARGS") != NULL; /* a kernel that prepares for another has no tail */
         text = add_constants(e, replace_names(e, replace_hooks(e, text), &helpers));
         if (strcmp(name, "k_main") == 0) {
             const char *emitted = emit_function(e, text);
@@ -522,7 +523,7 @@ void emit_end(Emit *e)
             for (int i = 0; i < e->n_args; i++) {
                 args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
             }
-            ct_line(e->calls, "%s(%s%s);", emitted, args, pointer_arguments(e));
+            ct_line(e->calls, "%s(%s%s);", emitted, args, hooked ? pointer_arguments(e) : "");
             e->part++;
             return;
         }
