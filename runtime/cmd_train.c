@@ -231,6 +231,8 @@ static bool load_data(trainer *t, nt_error *error)
     if (t->model->train_config->disturb_label > 0 && !t->data.train_part.labels)
         return nt_fail(error, "disturb_label draws class labels at random, and this data has vectors to predict: leave "
                               "it out of the model");
+    if (t->plan.kind == NT_BATCH_ALL && train > INT32_MAX)
+        return nt_fail(error, "batch = all of %lld samples is too large a batch: write a number", (long long)train);
     if (t->plan.kind == NT_BATCH_ALL)
         t->run.batch = train;
     t->steps = nt_steps_of_epochs(&t->plan, t->run.batch, train, t->run.epochs);
@@ -356,13 +358,6 @@ static nt_position position(const trainer *t)
     };
 }
 
-/* The rate of the step at a position. */
-static double rate_at(const trainer *t, nt_position at)
-{
-    const nt_train_config *config = t->model->train_config;
-    return nt_schedule_rate(config, t->run.lr, at) * nt_course_scale(&t->run.course, config);
-}
-
 static bool with_accuracy(const trainer *t)
 {
     return t->engine.classes;
@@ -426,49 +421,75 @@ static int report_not_finite(trainer *t, nt_step_outcome outcome)
     return NT_FAILED;
 }
 
+/* Rate and momentum of the step at a position: for the update, and to be shown. */
+static void set_rates(trainer *t, nt_position at)
+{
+    const nt_train_config *config = t->model->train_config;
+    t->lr = nt_schedule_rate(config, t->run.lr, at) * nt_course_scale(&t->run.course, config);
+    t->engine.pass.lr = t->lr;
+    t->engine.pass.momentum = nt_schedule_momentum(config, at);
+}
+
+/* Whether each step's limit follows from the norms of those before it. */
+static bool clips_by_median(const nt_train_config *config)
+{
+    return config->clip.kind == NT_CLIP_NORM && config->clip.limit == 0;
+}
+
+/* What the next step is taken with. `last`: it is the epoch's last. */
+static nt_step prepare_step(trainer *t, bool last)
+{
+    const nt_train_config *config = t->model->train_config;
+    const nt_run *run = &t->run;
+    nt_pass *pass = &t->engine.pass;
+    set_rates(t, position(t));
+    pass->noise = nt_noise_std(&config->gradient_noise, run->step);
+    pass->step = run->step;
+    pass->update_step = run->step + 1;
+    return (nt_step){
+        .clip_norm = nt_course_clip(&run->course, &config->clip),
+        .want_norm = clips_by_median(config) || run->step % NORM_EVERY == 0 || last,
+    };
+}
+
+static void book_step(trainer *t, const nt_step *step, int64_t samples)
+{
+    nt_run *run = &t->run;
+    if (!isnan(step->norm)) {
+        run->norm_sum += step->norm;
+        run->norm_count++;
+        if (clips_by_median(t->model->train_config))
+            nt_history_add(&run->course.norms, step->norm);
+    }
+    run->first += samples;
+    run->step++;
+    t->samples_since += samples;
+}
+
 /* The rest of the epoch's steps. NT_INTERRUPTED if a signal asked for an end. */
 static int train_epoch(trainer *t, nt_error *error)
 {
     nt_run *run = &t->run;
-    nt_pass *pass = &t->engine.pass;
-    const nt_train_config *config = t->model->train_config;
-    const bool automatic = config->clip.kind == NT_CLIP_NORM && config->clip.limit == 0;
     nt_epoch epoch;
     if (!nt_epoch_begin(&epoch, &t->data, &t->data.train, true, run->seed, (uint64_t)run->epoch, error))
         return nt_report(error, NT_ENVIRONMENT);
     int status = NT_OK;
     t->engine.disturb_key = nt_key(nt_key(run->seed, NT_KEY_DISTURB), (uint64_t)run->epoch);
-    if (run->step > 0) { /* where only the validation is left to do, this is the rate to log */
+    if (run->step > 0) { /* where only the validation is left to do, these are the rates to log */
         nt_position last = position(t);
         last.step--;
-        t->lr = rate_at(t, last);
+        set_rates(t, last);
     }
     while (run->first < run->train_count && status == NT_OK) {
         int64_t left = run->train_count - run->first, batch = batch_now(t), n = left < batch ? left : batch;
-        nt_step step = {
-            .clip_norm = nt_course_clip(&run->course, &config->clip),
-            .want_norm = automatic || run->step % NORM_EVERY == 0 || n == left,
-        };
-        t->lr = pass->lr = rate_at(t, position(t));
-        pass->momentum = nt_schedule_momentum(config, position(t));
-        pass->noise = nt_noise_std(&config->gradient_noise, run->step);
-        pass->step = run->step;
-        pass->update_step = run->step + 1;
+        nt_step step = prepare_step(t, n == left);
         nt_step_outcome outcome = nt_engine_train_batch(&t->engine, &epoch, run->first, (int)n, &step, &run->score);
         if (outcome != NT_STEP_DONE) {
             status = report_not_finite(t, outcome);
             break;
         }
         compare_first_loss(t, step.loss);
-        if (!isnan(step.norm)) {
-            run->norm_sum += step.norm;
-            run->norm_count++;
-            if (automatic)
-                nt_history_add(&run->course.norms, step.norm);
-        }
-        run->first += n;
-        run->step++;
-        t->samples_since += n;
+        book_step(t, &step, n);
         show_progress(t);
         status = stop_asked ? NT_INTERRUPTED : NT_OK;
     }
@@ -496,6 +517,10 @@ static void log_epoch(trainer *t, const nt_score *train, const nt_score *val, do
     if (top_k > 0 && val->samples > 0)
         print_number(t->log, "val_top_k", (double)val->top / (double)val->samples);
     print_number(t->log, "lr", t->lr);
+    if (t->model->train_config->momentum_schedule.kind != NT_SCHEDULE_CONSTANT)
+        print_number(t->log, "momentum", t->engine.pass.momentum);
+    if (t->plan.kind == NT_BATCH_GROW)
+        print_number(t->log, "batch", (double)nt_batch_of_epoch(&t->plan, t->run.batch, t->run.epoch - 1));
     print_number(t->log, "grad_norm", norm);
     print_number(t->log, "seconds", seconds);
     if (note[0]) /* our own words: nothing in them needs escaping */
@@ -657,6 +682,15 @@ static int run_epochs(trainer *t, nt_error *error)
     return t->unsaved ? NT_ENVIRONMENT : NT_OK;
 }
 
+static int report_no_room(const trainer *t, const nt_error *error)
+{
+    int status = nt_report(error, NT_ENVIRONMENT);
+    if (t->plan.kind == NT_BATCH_ALL)
+        fprintf(stderr, "help: batch = all takes all %lld samples in one step; --batch N takes fewer\n",
+                (long long)t->run.train_count);
+    return status;
+}
+
 int nt_cmd_train(const nt_context *context, int argc, char **argv)
 {
     trainer t = {.context = context, .model = context->model};
@@ -677,7 +711,7 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
         status = nt_report(&error, NT_FAILED);
     else if (!nt_engine_init(&t.engine, t.model, largest_batch(&t), NT_FOR_TRAINING,
                              nt_threads(t.model, t.o.threads, largest_batch(&t)), &error))
-        status = nt_report(&error, NT_ENVIRONMENT);
+        status = report_no_room(&t, &error);
     else if (!set_parameters(&t, &error))
         status = nt_report(&error, NT_FAILED);
     else if (!make_folder(t.o.out, &error) || !open_log(&t, &error))

@@ -64,7 +64,8 @@ run plateau 'batch = grow(10, 45, every=2)
 says plateau.err 'plateau: lr 20 -> 10'
 says plateau.run/log.jsonl '"note":"plateau: lr 20 -> 10"'
 says plateau.err 'below 1e+09: 12 more epochs at lr 20'
-says plateau.err 'best epoch'
+says plateau.err "best epoch"
+says plateau.run/log.jsonl "\"batch\":20,"
 lines plateau.run/log.jsonl 13
 # 90 samples by 10 for two epochs, by 20 for two, by 40 for two, then by 45
 for place in 2:18 4:28 6:34 13:48; do
