@@ -314,7 +314,9 @@ static int64_t conv_work(const Node *n, const Target *t)
 static const char *describe_product(Arena *a, const ProductShape *p, const Target *t)
 {
     ProductTile tile = target_product(t, p);
-    return arena_printf(a, "implicit GEMM, direct, tile %dx%d, blocks of %d pixels and %d of %lld products", tile.mr, tile.nr, tile.mb, tile.kb, (long long)p->k);
+    long long k = p->k, at_once = tile.kb < k ? tile.kb : k; /* a part is rounded up to whole vectors */
+    return arena_printf(a, "implicit GEMM, direct, tile %dx%d, blocks of %d pixels and %lld of %lld products", tile.mr, tile.nr, tile.mb,
+                        at_once, k);
 }
 
 static const char *conv_describe(Arena *a, const Node *n, const Target *t)
