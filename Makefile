@@ -27,7 +27,7 @@ RUNTIME := $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))
 RUNTIME_OBJ := $(RUNTIME:%.c=$(BUILD)/%.o) $(BUILD)/double/gradcheck_double.o $(BUILD)/double/params.o
 EMBEDDED := $(sort $(wildcard runtime/*.h runtime/*.c runtime/kernels/*.k.c))
 
-.PHONY: all help deps test test-programs asan fuzz bless demo bench bench-peers install uninstall clean
+.PHONY: all help deps test test-programs asan fuzz bless gradcheck demo bench bench-peers install uninstall clean
 .DELETE_ON_ERROR:
 all: $(BUILD)/netc $(BUILD)/libnetc-runtime.a
 	@:
@@ -100,10 +100,11 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/net.tab.h
 # ---- tests ----
 
 # The kernels' tests are built for each instruction set, and in double precision.
-KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2)
+KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2 avx2_double)
 VARIANT_generic :=
 VARIANT_double := -DNT_DOUBLE
 VARIANT_avx2 := -mavx2 -mfma -DNT_TARGET_AVX2
+VARIANT_avx2_double := $(VARIANT_avx2) -DNT_DOUBLE
 KERNEL_TESTS := $(foreach v,$(KERNEL_VARIANTS),$(patsubst %.c,$(BUILD)/%.$(v),$(wildcard tests/kernels/test_*.c)))
 RUNTIME_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/runtime/test_*.c))
 COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard $(addprefix tests/,frontend/test_*.c sema/test_*.c interp/test_*.c)))
@@ -205,6 +206,10 @@ fuzz: $(FUZZ:%=build/fuzz/%)
 	@for target in $(FUZZ); do scripts/fuzz.sh build/fuzz/$$target $(FUZZ_TIME) || exit 1; done
 
 # ---- for people ----
+
+## make gradcheck    gradients of all examples against differences in double: docs/checks.md; NETWORKS='lenet5 ...' only those
+gradcheck: all
+	@JOBS=$(JOBS) scripts/gradcheck.sh $(BUILD)/netc $(NETWORKS)
 
 ## make demo         trains LeNet-5 on Fashion-MNIST, measures it, shows some predictions
 demo:

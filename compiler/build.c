@@ -336,8 +336,9 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
 {
     Arena *a = &c->arena;
     const char *name = c_name(a, c->net->name), *runtime = find_runtime(a), *source = arena_printf(a, "%s.c", name);
-    pid_t model = start_compile(c, folder, source, "model.o", arena_printf(a, "-O3 %s", target_flags(c)));
-    pid_t doubled = train_only ? 0 : start_compile(c, folder, source, "double.o", arena_printf(a, "-O1 -DNT_DOUBLE %s", c->target->cflags));
+    const char *target = target_flags(c);
+    pid_t model = start_compile(c, folder, source, "model.o", arena_printf(a, "-O3 %s", target));
+    pid_t doubled = train_only ? 0 : start_compile(c, folder, source, "double.o", arena_printf(a, "-O1 -DNT_DOUBLE %s", target));
     pid_t entry = start_compile(c, folder, arena_printf(a, "%s_main.c", name), "main.o", train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1");
     bool ok = wait_for(model);
     ok = (train_only || wait_for(doubled)) && ok;

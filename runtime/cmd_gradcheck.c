@@ -1,10 +1,25 @@
-/* cmd_gradcheck.c - EXE gradcheck: the gradient that the emitted code works out in float, against central differences
- * of the loss in double.
+/* cmd_gradcheck.c - EXE gradcheck: the gradients that the emitted code works out, against central differences of the
+ * loss in double.
  *
- * At a kink (of relu, of maxpool, ...) a difference says nothing of the gradient, and a large network has kinks all
- * around. So the steps begin wide, where rounding matters least, and become narrower while something shows that a kink
- * lies inside: the slopes of two step sizes, or of the two sides, do not fit each other. Where no step is free of kinks
- * another place is taken. */
+ * Three things are compared, tensor by tensor: central differences, which need nothing but the forward pass; the
+ * backward pass compiled for double; and the backward pass in float, which is what trains.
+ *
+ * Differences against double. A tensor w moves along a random direction d, independent normal values times the root mean
+ * square of w's own values, u. If the gradient has an error e, the slope along d has the error e.d, whose square is
+ * u^2 |e|^2 on the average; so a few directions measure the error of the whole tensor, not of some places in it. What is
+ * printed is sqrt(mean (slope - gradient.d)^2) / (u |gradient|).
+ *
+ * The step is the narrowest at which rounding of the loss takes a twentieth of the tolerance: kinks (of relu, of a
+ * maximum) are the fewer the narrower it is. One that lies within the step nevertheless shows, as the slopes of the two
+ * sides differ by more than curvature explains; a difference says nothing of the gradient then, and the step is narrowed
+ * as far as rounding allows. If there is no step without a kink the direction is left out, counted, and another one
+ * taken. A tensor without any direction left has not been checked, which is a failure.
+ *
+ * Float against double. Both have the whole gradient, and all of it is compared. Where the sums of the gradient cancel
+ * (batchnorm takes away what the layers before it add) or an activation lies nearer to its kink than float can tell,
+ * float cannot be near double however right the code is. How far rounding may take it is measured: all values are moved
+ * by a last digit of float, at random, a few times, and float should follow double. By as much as it does not, it may be
+ * off; a wrong formula is off by the same everywhere, and finds no excuse in this. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,54 +30,63 @@
 #include "progress.h"
 #include "rng.h"
 
-/* Steps of the differences. */
-static const double step_sizes[] = {1e-4, 1e-5, 1e-6, 1e-7, 1e-8};
-enum { N_STEP_SIZES = sizeof step_sizes / sizeof *step_sizes };
+/* What rounding leaves in a mean loss near 1. */
+static const double loss_rounding = 1e-15;
 
-/* What rounding may leave in a loss near 1, over all the sums that lead to it. */
-static const double loss_rounding = 4e-15;
+/* Steps, as a share of a tensor's size: none wider, none narrower. */
+static const double widest = 1e-3, narrowest = 1e-9;
 
-/* Below this share of the whole gradient's norm float keeps too few digits: what is checked there is the same code in
- * double. */
-static const double float_floor = 1e-6;
+enum {
+    ATTEMPTS = 4, /* directions tried for each that is wanted */
+    SHAKES = 3    /* points at which the rounding of float is measured */
+};
+
+/* How much further off than at the points of measurement float may be at another: they are few. */
+static const double rounding_slack = 4;
 
 /* Random streams. */
-enum { INPUTS = NT_KEY_USER, LABELS, TARGETS, JITTER, PLACES, DIRECTIONS };
+enum { INPUTS = NT_KEY_USER, LABELS, TARGETS, JITTER, DIRECTIONS, SHAKING };
 
 typedef struct options {
     const char *weights;
-    int64_t batch, samples, threads;
+    int64_t batch, directions, threads;
     uint64_t seed;
     double tolerance;
     bool seed_given;
 } options;
 
-/* One tensor's comparison, over the places that were checked. */
+/* One tensor's comparison. Errors are sums of squares. */
 typedef struct comparison {
-    int checked, kinks;
-    double float_error, double_error; /* sums of squares: of differences to the central differences, ... */
-    double float_norm, double_norm, difference_norm; /* ... and of the values themselves */
+    size_t values;
+    int checked, kinks, lost; /* directions measured, left out for kinks, and with a slope that rounding hides */
+    double size;              /* u, see above */
+    double difference_error, difference_norm; /* over the directions measured */
+    double lost_slope;                        /* the steepest of those that rounding hides */
+    double float_error, float_norm, double_norm;
+    double shaken_error; /* of float's following, over all shakes */
 } comparison;
 
 typedef struct checker {
     const nt_model *model;
     const options *o;
+    uint64_t seed;
     nt_engine engine;
     nt_d_check *check;
-    float *gradient; /* of the tensor at hand, as the float code has it, in the order that nt_d_check uses */
-    double *direction;
-    size_t *order;     /* places of the tensor at hand: the largest gradients, then random ones */
-    double total_norm; /* of the whole gradient, in float */
-    double base_loss;  /* in double, where nothing is moved */
-    int level;         /* the step size that was right the last time, as an index */
+    float *values;       /* of the tensor at hand, in the order that nt_d_check uses */
+    double *direction;   /* of the tensor at hand */
+    float *deviation;    /* of the whole gradient: float - double, where nothing is shaken */
+    real *params;        /* of the float model, where nothing is shaken; ... */
+    float *input;        /* ... and its input */
+    comparison *tensors; /* see of_tensor */
+    double base_loss;    /* in double, where nothing is moved */
 } checker;
 
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "random samples in the batch (4)", 1, NULL},
-        {"--samples", NT_OPTION_COUNT, &o->samples, "N", "places to check in each parameter (10)", 2, NULL},
-        {"--seed", NT_OPTION_SEED, &o->seed, "N", "of values, inputs and places", 0, &o->seed_given},
+        {"--directions", NT_OPTION_COUNT, &o->directions, "N", "random directions for each tensor (3)", 1, NULL},
+        {"--seed", NT_OPTION_SEED, &o->seed, "N", "of values, inputs and directions", 0, &o->seed_given},
         {"--tolerance", NT_OPTION_NUMBER, &o->tolerance, "X", "largest relative error that passes (2e-5)", 0, NULL},
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, not at random ones", 0, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
@@ -78,21 +102,23 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
 
 /* -- Setting up -------------------------------------------------------------------------------------------------- */
 
-static size_t input_values(const nt_model *model)
+static size_t input_values(const checker *c)
 {
-    return (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
+    return (size_t)c->model->input_h * (size_t)c->model->input_w * (size_t)c->model->input_c * (size_t)c->o->batch;
 }
 
-static void random_batch(nt_engine *engine, int n, uint64_t seed)
+static void random_batch(checker *c)
 {
-    const nt_model *model = engine->model;
+    nt_engine *engine = &c->engine;
+    const nt_model *model = c->model;
+    int n = (int)c->o->batch;
     bool classes = nt_model_classifies(model);
-    for (size_t i = 0; i < input_values(model) * (size_t)n; i++)
-        engine->input[i] = (float)nt_random_normal(nt_key(seed, INPUTS), i);
+    for (size_t i = 0; i < input_values(c); i++)
+        engine->input[i] = (float)nt_random_normal(nt_key(c->seed, INPUTS), i);
     for (int i = 0; i < n; i++)
-        engine->labels[i] = (int32_t)nt_random_below(nt_key(seed, LABELS), (uint64_t)i, (uint64_t)model->heads[0].c);
+        engine->labels[i] = (int32_t)nt_random_below(nt_key(c->seed, LABELS), (uint64_t)i, (uint64_t)model->heads[0].c);
     for (int i = 0; i < n * engine->outputs; i++)
-        engine->targets[i] = (float)nt_random_normal(nt_key(seed, TARGETS), (uint64_t)i);
+        engine->targets[i] = (float)nt_random_normal(nt_key(c->seed, TARGETS), (uint64_t)i);
     engine->pass.n = n;
     engine->pass.random = 0;
     engine->pass.labels = classes ? engine->labels : NULL;
@@ -101,84 +127,121 @@ static void random_batch(nt_engine *engine, int n, uint64_t seed)
 
 /* Constant initial values are special places (all biases 0: symmetric units, activations at their kinks); a little
  * noise makes them general. */
-static void jitter_constants(const nt_model *model, uint64_t seed, real *params)
+static void jitter_constants(const checker *c, real *params)
 {
-    for (int p = 0; p < model->n_params; p++) {
-        const nt_param *param = &model->params[p];
+    for (int p = 0; p < c->model->n_params; p++) {
+        const nt_param *param = &c->model->params[p];
         if (param->init != NT_INIT_CONSTANT || param->role == NT_STAT)
             continue;
-        uint64_t key = nt_key(nt_key(seed, JITTER), (uint64_t)p);
+        uint64_t key = nt_key(nt_key(c->seed, JITTER), (uint64_t)p);
         size_t count = nt_param_count(param);
         for (size_t i = 0; i < count; i++)
             params[param->offset + nt_param_index(param, i)] += (float)(0.1 * nt_random_normal(key, i));
     }
 }
 
-static size_t largest_tensor(const checker *c)
+static bool is_checked(const checker *c, int tensor)
 {
-    size_t largest = input_values(c->model) * (size_t)c->engine.pass.n;
-    for (int i = 0; i < c->model->n_params; i++) {
-        size_t count = nt_param_count(&c->model->params[i]);
-        largest = count > largest ? count : largest;
-    }
-    return largest;
+    return tensor == NT_D_INPUT ? c->model->input_grad != SIZE_MAX : c->model->params[tensor].role != NT_STAT;
 }
 
-static bool set_up(checker *c, const nt_model *model, const nt_model *model_double, const options *o, nt_error *error)
+/* Tensors are gone through from the input, which is NT_D_INPUT. */
+static comparison *of_tensor(checker *c, int tensor)
+{
+    return &c->tensors[tensor - NT_D_INPUT];
+}
+
+static bool allocate(checker *c, nt_error *error)
+{
+    const nt_model *model = c->model;
+    size_t largest = input_values(c), all = model->trainable_elements + largest;
+    c->tensors = calloc((size_t)model->n_params + 1, sizeof *c->tensors);
+    for (int i = 0; i < model->n_params; i++) {
+        size_t count = nt_param_count(&model->params[i]);
+        largest = count > largest ? count : largest;
+    }
+    c->values = calloc(largest, sizeof *c->values);
+    c->direction = calloc(largest, sizeof *c->direction);
+    c->deviation = calloc(all, sizeof *c->deviation);
+    c->params = calloc(model->params_elements + 1, sizeof *c->params);
+    c->input = calloc(input_values(c), sizeof *c->input);
+    if (!c->tensors || !c->values || !c->direction || !c->deviation || !c->params || !c->input)
+        return nt_fail_memory(error, "the gradient check", (double)(largest * 12 + (all + model->params_elements) * 4));
+    for (int tensor = NT_D_INPUT; tensor < model->n_params; tensor++)
+        of_tensor(c, tensor)->values = tensor == NT_D_INPUT ? input_values(c) : nt_param_count(&model->params[tensor]);
+    return true;
+}
+
+static bool set_up(checker *c, const nt_model *model_double, nt_error *error)
 {
     nt_weights weights;
-    uint64_t seed = o->seed_given ? o->seed : model->train_config->seed;
-    int n = (int)o->batch, threads = nt_threads(model, o->threads, n);
-    c->model = model;
-    c->o = o;
-    if (!nt_engine_init(&c->engine, model, n, NT_FOR_GRADIENT, threads, error))
+    const nt_model *model = c->model;
+    int n = (int)c->o->batch, threads = nt_threads(model, c->o->threads, n);
+    if (!nt_engine_init(&c->engine, model, n, NT_FOR_GRADIENT, threads, error) || !allocate(c, error))
         return false;
-    if (!nt_params_initialise(model, seed, c->engine.memory.params, error))
+    if (!nt_params_initialise(model, c->seed, c->engine.memory.params, error))
         return false;
-    jitter_constants(model, seed, c->engine.memory.params);
-    if (o->weights) {
-        if (!nt_weights_load(&weights, model, o->weights, c->engine.memory.params, error))
+    jitter_constants(c, c->engine.memory.params);
+    if (c->o->weights) {
+        if (!nt_weights_load(&weights, model, c->o->weights, c->engine.memory.params, error))
             return false;
         nt_weights_free(&weights);
     }
-    random_batch(&c->engine, n, seed);
-    c->check = nt_d_check_new(model_double, n, threads, c->engine.input, c->engine.pass.labels, c->engine.pass.targets,
+    random_batch(c);
+    memcpy(c->params, c->engine.memory.params, model->params_elements * sizeof *c->params);
+    memcpy(c->input, c->engine.input, input_values(c) * sizeof *c->input);
+    c->check = nt_d_check_new(model_double, n, threads, c->engine.pass.labels, c->engine.pass.targets,
                               (size_t)(n * c->engine.outputs), error);
-    if (!c->check)
-        return false;
-    size_t largest = largest_tensor(c);
-    c->gradient = calloc(largest, sizeof *c->gradient);
-    c->direction = calloc(largest, sizeof *c->direction);
-    c->order = calloc(largest, sizeof *c->order);
-    if (!c->gradient || !c->direction || !c->order)
-        return nt_fail_memory(error, "the gradient check", (double)largest * 20);
-    for (int i = 0; i < model->n_params; i++) {
-        nt_param_unpack(&model->params[i], c->engine.memory.params, c->gradient);
-        nt_d_check_set(c->check, i, c->gradient);
-    }
-    return true;
+    return c->check != NULL;
 }
 
 static void tear_down(checker *c)
 {
     nt_engine_free(&c->engine);
     nt_d_check_free(c->check);
-    free(c->gradient);
+    free(c->tensors);
+    free(c->values);
     free(c->direction);
-    free(c->order);
+    free(c->deviation);
+    free(c->params);
+    free(c->input);
 }
 
-/* -- Comparing --------------------------------------------------------------------------------------------------- */
+/* -- Float against double ---------------------------------------------------------------------------------------- */
 
-/* The float gradient of a tensor into c->gradient. Returns how many values it has. */
-static size_t fetch_gradient(checker *c, int tensor)
+/* A last digit of float more or less; for shake 0, the value itself. */
+static void shake(const checker *c, int point, int tensor, float *values, size_t n)
+{
+    uint64_t key = nt_key(nt_key(nt_key(c->seed, SHAKING), (uint64_t)point), (uint64_t)(tensor - NT_D_INPUT));
+    for (size_t i = 0; point > 0 && i < n; i++)
+        values[i] = nextafterf(values[i], nt_random(key, i) & 1 ? HUGE_VALF : -HUGE_VALF);
+}
+
+/* Puts both models at a point: 0 as they were set up, or a shaken one. */
+static void go_to(checker *c, int point)
+{
+    const nt_model *model = c->model;
+    memcpy(c->engine.input, c->input, input_values(c) * sizeof *c->input);
+    shake(c, point, NT_D_INPUT, c->engine.input, input_values(c));
+    nt_d_check_set(c->check, NT_D_INPUT, c->engine.input);
+    for (int i = 0; i < model->n_params; i++) {
+        nt_param_unpack(&model->params[i], c->params, c->values);
+        if (model->params[i].role != NT_STAT)
+            shake(c, point, i, c->values, of_tensor(c, i)->values);
+        nt_param_pack(&model->params[i], c->engine.memory.params, c->values);
+        nt_d_check_set(c->check, i, c->values);
+    }
+}
+
+/* The float gradient of a tensor into c->values. */
+static void fetch_gradient(checker *c, int tensor)
 {
     const nt_model *model = c->model;
     if (tensor != NT_D_INPUT) {
-        nt_param_unpack(&model->params[tensor], c->engine.memory.grads, c->gradient);
-        return nt_param_count(&model->params[tensor]);
+        nt_param_unpack(&model->params[tensor], c->engine.memory.grads, c->values);
+        return;
     }
-    float *to = c->gradient;
+    float *to = c->values;
     const real *base = c->engine.memory.arena + model->input_grad * (size_t)c->engine.pass.n;
     for (int i = 0; i < c->engine.pass.n; i++)
         for (int y = 0; y < model->input_h; y++)
@@ -187,216 +250,242 @@ static size_t fetch_gradient(checker *c, int tensor)
                     *to++ = base[(ptrdiff_t)i * model->input_grad_stride_sample +
                                  (ptrdiff_t)y * model->input_grad_stride_row +
                                  (ptrdiff_t)x * model->input_grad_stride_pixel + k];
-    return (size_t)(to - c->gradient);
 }
 
-static double norm_of(const float *values, size_t n)
+static double square(double x)
 {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)values[i] * (double)values[i];
-    return sqrt(sum);
+    return x * x;
 }
 
-/* The places to try, in order: every other one the largest gradient left, the rest a random permutation; all of them
- * distinct. Only the first `wanted` are ever looked at. */
-static size_t choose_places(checker *c, int tensor, size_t n, size_t wanted)
+/* At point 0, how far float is from double; at another, how far it is from following. */
+static void compare_precisions(checker *c, int point)
 {
-    uint64_t key = nt_key(nt_key(c->o->seed, PLACES), (uint64_t)(tensor + 1));
-    wanted = wanted < n ? wanted : n;
-    for (size_t i = 0; i < n; i++)
-        c->order[i] = i;
-    for (size_t i = 0; i < wanted; i++) {
-        size_t pick = i;
-        if (i % 2)
-            pick = i + (size_t)nt_random_below(key, i, n - i);
-        else
-            for (size_t k = i; k < n; k++)
-                if (fabsf(c->gradient[c->order[k]]) > fabsf(c->gradient[c->order[pick]]))
-                    pick = k;
-        size_t place = c->order[pick];
-        c->order[pick] = c->order[i];
-        c->order[i] = place;
+    go_to(c, point);
+#pragma omp parallel num_threads(c->engine.threads)
+    c->model->gradient(&c->engine.pass);
+    nt_d_check_backward(c->check);
+    float *deviation = c->deviation;
+    for (int tensor = NT_D_INPUT; tensor < c->model->n_params; tensor++) {
+        comparison *r = of_tensor(c, tensor);
+        if (!is_checked(c, tensor))
+            continue;
+        fetch_gradient(c, tensor);
+        for (size_t i = 0; i < r->values; i++) {
+            double in_float = (double)c->values[i], in_double = nt_d_check_gradient(c->check, tensor, i);
+            if (point > 0) {
+                r->shaken_error += square(in_float - in_double - (double)deviation[i]);
+                continue;
+            }
+            deviation[i] = (float)(in_float - in_double);
+            r->float_error += square(in_float - in_double);
+            r->float_norm += square(in_float);
+            r->double_norm += square(in_double);
+        }
+        deviation += r->values;
     }
-    return wanted;
 }
 
-/* The loss with a tensor moved: one value of it, or all along a direction where that is not NULL. */
-static double loss_at(checker *c, int tensor, size_t index, const double *direction, double by)
-{
-    if (direction)
-        nt_d_check_move_along(c->check, tensor, direction, by);
-    else
-        nt_d_check_move(c->check, tensor, index, by);
-    double loss = nt_d_check_loss(c->check);
-    nt_d_check_restore(c->check, tensor);
-    return loss;
-}
+/* -- Double against differences ---------------------------------------------------------------------------------- */
 
 /* The slope over both sides, and how much the right side's exceeds the left side's. */
 typedef struct slopes {
     double mean, bend;
 } slopes;
 
-static slopes slopes_of(checker *c, int tensor, size_t index, const double *direction, double h)
+static slopes slopes_of(checker *c, double h)
 {
-    double right = loss_at(c, tensor, index, direction, h), left = loss_at(c, tensor, index, direction, -h);
+    double right = nt_d_check_loss(c->check, h), left = nt_d_check_loss(c->check, -h);
     return (slopes){(right - left) / (2 * h), (right - 2 * c->base_loss + left) / h};
 }
 
-/* The derivative by two central differences and Richardson's extrapolation; false where kinks are all around. `scale`
- * is the size that derivatives of this tensor have.
+typedef enum outcome { MEASURED, KINK, LOST } outcome;
+
+/* The slope along the direction aimed at, of which slopes of about `scale` are expected.
  *
- * Without a kink the mean slopes of h and h/2 agree and the bend is proportional to h. With one at distance s, where
- * the slope jumps by J, the former differ by J s / 2h for s < h/2 and the bends by J (3 s/h - 1): not both are small
- * unless J is. */
-static bool derivative(checker *c, int tensor, size_t index, const double *direction, double scale, double *value)
+ * Without a kink the sides' slopes differ by curvature, that is by as much as h; with one at distance s, where the slope
+ * jumps by J, they differ by J(1 - s/h), and the mean slope is off by half of that. So a small difference, and one that
+ * doubles where h does while the mean slope stays, say that all is smooth. */
+static outcome measure_slope(checker *c, double scale, double *slope)
 {
-    for (int level = c->level; level < N_STEP_SIZES; level++) {
-        double h = step_sizes[level], rounding = loss_rounding * fmax(1, fabs(c->base_loss)) / h;
-        slopes wide = slopes_of(c, tensor, index, direction, h), narrow = slopes_of(c, tensor, index, direction, h / 2);
-        double size = fmax(scale, fmax(fabs(wide.mean), fabs(narrow.mean)));
-        double allowed = c->o->tolerance / 4 * size;
-        *value = (4 * narrow.mean - wide.mean) / 3;
-        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding &&
-            fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding) {
-            c->level = level;
-            return true;
-        }
-        if (rounding / 10 > allowed) /* narrower steps would only measure rounding */
-            break;
+    double rounding = loss_rounding * fmax(1, fabs(c->base_loss)), tolerance = c->o->tolerance;
+    double h = fmin(widest, fmax(narrowest, 20 * rounding / (tolerance * scale)));
+    slopes narrow = slopes_of(c, h);
+    if (!isfinite(narrow.mean) || fabs(narrow.mean) > 10 * scale) { /* not as expected: a step for the slope as it is */
+        scale = fabs(narrow.mean);
+        h = fmin(widest, fmax(narrowest, 20 * rounding / (tolerance * scale)));
+        narrow = slopes_of(c, h);
     }
-    return false;
+    double allowed = tolerance / 4 * fmax(scale, fabs(narrow.mean));
+    *slope = narrow.mean;
+    while (rounding / h <= allowed) {
+        if (fabs(narrow.bend) <= allowed + 4 * rounding / h)
+            return MEASURED;
+        slopes wide = slopes_of(c, 2 * h);
+        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding / h &&
+            fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding / h)
+            return MEASURED;
+        h /= 2;
+        narrow = slopes_of(c, h);
+        *slope = narrow.mean;
+    }
+    return h == widest ? LOST : KINK;
 }
 
-static void compare(comparison *r, double in_float, double in_double, double difference)
+/* A random sign times the root mean square of the tensor's values, for each of them. Returns that. */
+static double choose_direction(checker *c, int tensor, size_t n, int number)
 {
-    r->checked++;
-    r->float_error += (in_float - difference) * (in_float - difference);
-    r->double_error += (in_double - difference) * (in_double - difference);
-    r->float_norm += in_float * in_float;
-    r->double_norm += in_double * in_double;
-    r->difference_norm += difference * difference;
-}
-
-/* Half along the gradient, where the slope is large, and half at random, where components that are missing show. */
-static void choose_direction(checker *c, int tensor, size_t n, double norm)
-{
-    uint64_t key = nt_key(nt_key(c->o->seed, DIRECTIONS), (uint64_t)(tensor + 1));
-    double scale = sqrt((double)n);
+    uint64_t key = nt_key(nt_key(nt_key(c->seed, DIRECTIONS), (uint64_t)(tensor - NT_D_INPUT)), (uint64_t)number);
+    double sum = 0;
+    if (tensor == NT_D_INPUT)
+        memcpy(c->values, c->input, n * sizeof *c->values);
+    else
+        nt_param_unpack(&c->model->params[tensor], c->params, c->values);
     for (size_t i = 0; i < n; i++)
-        c->direction[i] = (norm > 0 ? (double)c->gradient[i] / norm : 0) + nt_random_normal(key, i) / scale;
+        sum += square((double)c->values[i]);
+    double size = sum > 0 ? sqrt(sum / (double)n) : 1;
+    for (size_t i = 0; i < n; i++)
+        c->direction[i] = nt_random(key, i) & 1 ? size : -size;
+    return size;
 }
 
-static comparison check_tensor(checker *c, int tensor)
+static void compare_with_differences(checker *c, int tensor)
 {
-    comparison r = {0};
-    double value;
-    size_t n = fetch_gradient(c, tensor);
-    c->level = c->level > 0 ? c->level - 1 : 0; /* this one may do with a wider step */
-    double norm = norm_of(c->gradient, n);
-    /* Places enough that kinks can be passed over. */
-    size_t places = choose_places(c, tensor, n, 3 * (size_t)c->o->samples);
-    for (size_t i = 0; i < places && r.checked < c->o->samples; i++) {
-        if (derivative(c, tensor, c->order[i], NULL, norm / sqrt((double)n), &value))
-            compare(&r, (double)c->gradient[c->order[i]], nt_d_check_gradient(c->check, tensor, c->order[i]), value);
-        else
-            r.kinks++;
-    }
-    choose_direction(c, tensor, n, norm);
-    if (derivative(c, tensor, 0, c->direction, norm, &value)) {
-        double in_float = 0, in_double = 0;
-        for (size_t i = 0; i < n; i++) {
-            in_float += (double)c->gradient[i] * c->direction[i];
-            in_double += nt_d_check_gradient(c->check, tensor, i) * c->direction[i];
+    comparison *r = of_tensor(c, tensor);
+    int64_t wanted = c->o->directions;
+    for (int i = 0; i < ATTEMPTS * wanted && r->checked + r->lost < wanted; i++) {
+        double slope, expected = 0;
+        r->size = choose_direction(c, tensor, r->values, i);
+        nt_d_check_aim(c->check, tensor, c->direction);
+        for (size_t k = 0; k < r->values; k++)
+            expected += nt_d_check_gradient(c->check, tensor, k) * c->direction[k];
+        switch (measure_slope(c, r->size * sqrt(r->double_norm), &slope)) {
+        case MEASURED:
+            r->checked++;
+            r->difference_error += square(slope - expected);
+            r->difference_norm += square(slope);
+            break;
+        case KINK:
+            r->kinks++;
+            break;
+        case LOST:
+            r->lost++;
+            r->lost_slope = fmax(r->lost_slope, fabs(slope));
+            break;
         }
-        compare(&r, in_float, in_double, value);
-    } else {
-        r.kinks++;
     }
-    return r;
 }
+
+/* -- Judging ----------------------------------------------------------------------------------------------------- */
 
 /* ||a - b|| / max(||a||, ||b||), from sums of squares. */
 static double relative(double error, double a, double b)
 {
     double larger = fmax(a, b);
-    return larger > 0 ? sqrt(error / larger) : 0;
+    return error == 0 ? 0 : sqrt(error / larger);
 }
 
-typedef enum verdict { RIGHT, RIGHT_IN_DOUBLE, ZERO, WRONG, UNKNOWN } verdict;
-
-static verdict judge(const checker *c, const comparison *r, double *error)
+static double error_in_double(const comparison *r)
 {
-    double in_double = relative(r->double_error, r->double_norm, r->difference_norm);
-    *error = relative(r->float_error, r->float_norm, r->difference_norm);
-    if (r->checked == 0)
-        return UNKNOWN;
-    if (!(isfinite(r->float_error) && isfinite(r->double_error)))
-        return WRONG;
-    if (*error <= c->o->tolerance && r->difference_norm > 0)
-        return RIGHT;
-    double floor = float_floor * c->total_norm;
-    if (r->float_norm > floor * floor)
-        return WRONG;
-    /* Too small for float: is it nothing at all, or small and right? */
-    double nothing = 10 * loss_rounding * fmax(1, fabs(c->base_loss)) / step_sizes[1] * sqrt((double)r->checked);
-    if (sqrt(r->difference_norm) <= nothing && sqrt(r->double_norm) <= nothing)
-        return ZERO;
-    *error = in_double;
-    return in_double <= c->o->tolerance ? RIGHT_IN_DOUBLE : WRONG;
+    return relative(r->difference_error, r->checked * square(r->size) * r->double_norm, r->difference_norm);
+}
+
+static double error_in_float(const comparison *r)
+{
+    return relative(r->float_error, r->float_norm, r->double_norm);
+}
+
+/* What rounding in float comes to; the difference of two points' deviations has twice its variance. */
+static double float_rounding(const comparison *r)
+{
+    return relative(r->shaken_error / (2 * SHAKES), r->float_norm, r->double_norm);
+}
+
+typedef enum verdict { RIGHT, RIGHT_BUT_ROUNDED, ZERO, WRONG_IN_DOUBLE, WRONG_IN_FLOAT, KINKS, TOO_SMALL } verdict;
+
+static verdict judge(const checker *c, const comparison *r)
+{
+    double nothing = 10 * loss_rounding * fmax(1, fabs(c->base_loss)) / widest;
+    bool finite = isfinite(r->float_error) && isfinite(r->double_norm) && isfinite(r->difference_error);
+    bool zero = r->lost > 0 && r->lost_slope <= nothing && r->size * sqrt(r->double_norm) <= nothing;
+    if (!finite || (r->checked > 0 && error_in_double(r) > c->o->tolerance))
+        return WRONG_IN_DOUBLE;
+    if (r->checked == 0 && !zero)
+        return r->lost > 0 ? TOO_SMALL : KINKS;
+    bool near = error_in_float(r) <= c->o->tolerance;
+    if (!near && error_in_float(r) > rounding_slack * float_rounding(r))
+        return WRONG_IN_FLOAT;
+    return zero ? ZERO : near ? RIGHT : RIGHT_BUT_ROUNDED;
 }
 
 static const char *const words[] = {
     [RIGHT] = "ok",
-    [RIGHT_IN_DOUBLE] = "ok, in double: too small for float",
+    [RIGHT_BUT_ROUNDED] = "ok, float as near as its rounding lets it",
     [ZERO] = "zero, by both",
-    [WRONG] = "WRONG",
-    [UNKNOWN] = "not checked: kinks everywhere",
+    [WRONG_IN_DOUBLE] = "WRONG",
+    [WRONG_IN_FLOAT] = "WRONG in float",
+    [KINKS] = "not checked: kinks everywhere",
+    [TOO_SMALL] = "not checked: differences are too small for double",
 };
 
 /* What all tensors together come to. */
 typedef struct summary {
-    int right, wrong, unknown, zero;
-    double worst;
-    const char *worst_name;
+    int of_verdict[TOO_SMALL + 1];
+    int directions, kinks;
+    double worst, worst_float;
+    const char *worst_name, *worst_float_name;
 } summary;
 
-static void check_and_print(checker *c, int tensor, const char *name, int width, summary *sum)
+static void keep_worst(double *worst, const char **worst_name, double error, const char *name)
+{
+    if (!(error <= *worst)) {
+        *worst = error;
+        *worst_name = name;
+    }
+}
+
+static void check_and_print(checker *c, int tensor, int width, summary *sum)
 {
     char number[32];
-    double error;
-    comparison r = check_tensor(c, tensor);
-    verdict v = judge(c, &r, &error);
-    size_t n = tensor == NT_D_INPUT ? input_values(c->model) * (size_t)c->engine.pass.n
-                                    : nt_param_count(&c->model->params[tensor]);
-    printf("%-*s  %11s  %7d  %5d  %8.1e  %8.1e  %s\n", width, name, nt_format_count(number, (int64_t)n), r.checked,
-           r.kinks, relative(r.float_error, r.float_norm, r.difference_norm),
-           relative(r.double_error, r.double_norm, r.difference_norm), words[v]);
+    const char *name = tensor == NT_D_INPUT ? "input" : c->model->params[tensor].name;
+    compare_with_differences(c, tensor);
+    const comparison *r = of_tensor(c, tensor);
+    verdict v = judge(c, r);
+    printf("%-*s  %11s  %10d  %5d", width, name, nt_format_count(number, (int64_t)r->values), r->checked, r->kinks);
+    if (r->checked == 0)
+        printf("  %11s  %8s  %8s", "-", "-", "-");
+    else
+        printf("  %11.1e  %8.1e  %8.1e", error_in_double(r), error_in_float(r), float_rounding(r));
+    printf("  %s\n", words[v]);
     fflush(stdout);
-    sum->right += v == RIGHT || v == RIGHT_IN_DOUBLE;
-    sum->wrong += v == WRONG;
-    sum->unknown += v == UNKNOWN;
-    sum->zero += v == ZERO;
-    if ((v == RIGHT || v == RIGHT_IN_DOUBLE || v == WRONG) && !(error <= sum->worst)) {
-        sum->worst = error;
-        sum->worst_name = name;
+    sum->of_verdict[v]++;
+    sum->directions += r->checked;
+    sum->kinks += r->kinks;
+    if (r->checked > 0) {
+        keep_worst(&sum->worst, &sum->worst_name, error_in_double(r), name);
+        keep_worst(&sum->worst_float, &sum->worst_float_name, error_in_float(r), name);
     }
 }
 
 static int conclude(const checker *c, const summary *sum)
 {
+    int right = sum->of_verdict[RIGHT] + sum->of_verdict[RIGHT_BUT_ROUNDED];
+    int wrong = sum->of_verdict[WRONG_IN_DOUBLE] + sum->of_verdict[WRONG_IN_FLOAT];
+    int unknown = sum->of_verdict[KINKS] + sum->of_verdict[TOO_SMALL], zero = sum->of_verdict[ZERO];
     if (sum->worst_name)
-        printf("\nlargest relative error %.1e, of %s; tolerance %g\n", sum->worst, sum->worst_name, c->o->tolerance);
-    if (sum->right == 0 && sum->wrong == 0)
+        printf("\nlargest relative error %.1e, of %s; in float %.1e, of %s; tolerance %g\n"
+               "%d directions measured, %d left out for kinks\n",
+               sum->worst, sum->worst_name, sum->worst_float, sum->worst_float_name, c->o->tolerance, sum->directions,
+               sum->kinks);
+    if (right == 0 && wrong == 0)
         printf("no gradient is other than zero: nothing was checked\n");
-    else if (sum->wrong > 0)
-        printf("%d gradient%s wrong\n", sum->wrong, sum->wrong == 1 ? " is" : "s are");
+    else if (wrong > 0)
+        printf("%d gradient%s wrong\n", wrong, wrong == 1 ? " is" : "s are");
     else
-        printf("%d gradients agree%s\n", sum->right, sum->zero > 0 ? ", the others are zero" : "");
-    if (sum->unknown > 0)
-        printf("%d could not be checked: try another --seed\n", sum->unknown);
-    return sum->right > 0 && sum->wrong == 0 && sum->unknown == 0 ? NT_OK : NT_FAILED;
+        printf("%d gradient%s agree%s%s\n", right, right == 1 ? "" : "s", right == 1 ? "s" : "",
+               zero > 0 ? ", those not measured are zero" : "");
+    if (unknown > 0)
+        printf("%d could not be checked: try a larger --batch or another --seed\n", unknown);
+    return right > 0 && wrong == 0 && unknown == 0 ? NT_OK : NT_FAILED;
 }
 
 static int run(checker *c)
@@ -406,26 +495,28 @@ static int run(checker *c)
     int width = 9;
     for (int i = 0; i < model->n_params; i++)
         width = (int)strlen(model->params[i].name) > width ? (int)strlen(model->params[i].name) : width;
-
-#pragma omp parallel num_threads(c->engine.threads)
-    model->gradient(&c->engine.pass);
+    for (int point = 0; point <= SHAKES; point++)
+        compare_precisions(c, point);
+    go_to(c, 0);
     nt_d_check_backward(c->check);
-    c->base_loss = nt_d_check_loss(c->check);
-    c->total_norm = norm_of(c->engine.memory.grads, model->trainable_elements);
+    c->base_loss = nt_d_check_loss(c->check, 0);
 
-    printf("relative error of the gradients against central differences in double, batch %d\n\n", c->engine.pass.n);
-    printf("%-*s  %11s  checked  kinks     float    double\n", width, "tensor", "values");
+    printf(
+        "relative errors of the gradients, batch %d: in double against central differences; float against double, and\n"
+        "what rounding in float comes to\n\n",
+        c->engine.pass.n);
+    printf("%-*s  %11s  directions  kinks  differences     float  rounding\n", width, "tensor", "values");
     for (int i = 0; i < model->n_params; i++)
-        if (model->params[i].role != NT_STAT)
-            check_and_print(c, i, model->params[i].name, width, &sum);
-    if (model->input_grad != SIZE_MAX)
-        check_and_print(c, NT_D_INPUT, "input", width, &sum);
+        if (is_checked(c, i))
+            check_and_print(c, i, width, &sum);
+    if (is_checked(c, NT_D_INPUT))
+        check_and_print(c, NT_D_INPUT, width, &sum);
     return conclude(c, &sum);
 }
 
 int nt_cmd_gradcheck(const nt_context *context, int argc, char **argv)
 {
-    options o = {.batch = 4, .samples = 10, .tolerance = 2e-5};
+    options o = {.batch = 4, .directions = 3, .tolerance = 2e-5};
     nt_parsed parsed = parse(context, &o, argc, argv);
     if (parsed != NT_PARSED)
         return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
@@ -434,8 +525,8 @@ int nt_cmd_gradcheck(const nt_context *context, int argc, char **argv)
         return NT_ENVIRONMENT;
     }
     nt_error error = {0};
-    checker c = {0};
-    int status = set_up(&c, context->model, context->model_double, &o, &error) ? run(&c) : nt_report(&error, NT_FAILED);
+    checker c = {.model = context->model, .o = &o, .seed = o.seed_given ? o.seed : context->model->train_config->seed};
+    int status = set_up(&c, context->model_double, &error) ? run(&c) : nt_report(&error, NT_FAILED);
     tear_down(&c);
     return status;
 }

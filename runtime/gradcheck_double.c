@@ -16,11 +16,13 @@ struct nt_d_check {
     nt_memory memory;
     nt_pass pass;
     size_t inputs;
-    real *input, *input_kept; /* as it was set */
-    real *input_gradient;     /* dense; the arena is used again by the next loss */
-    real *params_kept;
+    real *input;
+    real *input_gradient; /* dense; the arena is used again by the next loss */
     int32_t *labels;
     real *targets;
+    real *moved;            /* first value of what nt_d_check_aim chose, in params or input, NULL before: ... */
+    size_t n_moved;         /* ... how many values it has as stored, ... */
+    real *kept, *direction; /* ... what they were set to, and the direction, stored alike */
 };
 
 void nt_d_check_free(nt_d_check *check)
@@ -29,21 +31,30 @@ void nt_d_check_free(nt_d_check *check)
         return;
     nt_memory_free(&check->memory);
     free(check->input);
-    free(check->input_kept);
     free(check->input_gradient);
-    free(check->params_kept);
     free(check->labels);
     free(check->targets);
+    free(check->kept);
+    free(check->direction);
     free(check->pass.loss_sample);
     free(check);
 }
 
-nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const float *input, const int32_t *labels,
-                           const float *targets, size_t n_targets, nt_error *error)
+static size_t largest_tensor(const nt_model *model, size_t inputs)
+{
+    size_t largest = inputs;
+    for (int i = 0; i < model->n_params; i++)
+        largest = model->params[i].elements > largest ? model->params[i].elements : largest;
+    return largest;
+}
+
+nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const int32_t *labels, const float *targets,
+                           size_t n_targets, nt_error *error)
 {
     nt_d_check *check = calloc(1, sizeof *check);
     size_t samples = (size_t)n,
-           inputs = samples * (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
+           inputs = samples * (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c,
+           largest = largest_tensor(model, inputs);
     if (!check || !nt_memory_init(&check->memory, model, n, NT_FOR_GRADIENT, error)) {
         if (!check)
             nt_fail_memory(error, "the gradient check", sizeof *check);
@@ -54,20 +65,18 @@ nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const floa
     check->threads = threads;
     check->inputs = inputs;
     check->input = calloc(inputs, sizeof(real));
-    check->input_kept = calloc(inputs, sizeof(real));
     check->input_gradient = calloc(inputs, sizeof(real));
-    check->params_kept = calloc(model->params_elements + 1, sizeof(real));
     check->labels = calloc(samples, sizeof *check->labels);
     check->targets = calloc(n_targets + 1, sizeof(real));
+    check->kept = calloc(largest, sizeof(real));
+    check->direction = calloc(largest, sizeof(real));
     check->pass.loss_sample = calloc(samples, sizeof(real));
-    if (!check->input || !check->input_kept || !check->input_gradient || !check->params_kept || !check->labels ||
-        !check->targets || !check->pass.loss_sample) {
-        nt_fail_memory(error, "the gradient check", (double)(2 * inputs + model->params_elements) * sizeof(real));
+    if (!check->input || !check->input_gradient || !check->labels || !check->targets || !check->kept ||
+        !check->direction || !check->pass.loss_sample) {
+        nt_fail_memory(error, "the gradient check", (double)(inputs + largest) * 2 * sizeof(real));
         nt_d_check_free(check);
         return NULL;
     }
-    for (size_t i = 0; i < inputs; i++)
-        check->input[i] = check->input_kept[i] = input[i];
     for (size_t i = 0; targets && i < n_targets; i++)
         check->targets[i] = targets[i];
     if (labels)
@@ -83,50 +92,44 @@ nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const floa
     return check;
 }
 
-void nt_d_check_set(nt_d_check *check, int param, const float *values)
+void nt_d_check_set(nt_d_check *check, int tensor, const float *values)
 {
-    const nt_param *p = &check->model->params[param];
-    nt_param_pack(p, check->memory.params, values);
-    memcpy(check->params_kept + p->offset, check->memory.params + p->offset, p->elements * sizeof(real));
-}
-
-static real *value(nt_d_check *check, int tensor, size_t index)
-{
-    if (tensor == NT_D_INPUT)
-        return &check->input[index];
-    const nt_param *p = &check->model->params[tensor];
-    return &check->memory.params[p->offset + nt_param_index(p, index)];
-}
-
-void nt_d_check_move(nt_d_check *check, int tensor, size_t index, double by)
-{
-    *value(check, tensor, index) += by;
-}
-
-void nt_d_check_move_along(nt_d_check *check, int tensor, const double *direction, double by)
-{
-    size_t n = tensor == NT_D_INPUT ? check->inputs : nt_param_count(&check->model->params[tensor]);
-    for (size_t i = 0; i < n; i++)
-        *value(check, tensor, i) += by * direction[i];
-}
-
-void nt_d_check_restore(nt_d_check *check, int tensor)
-{
-    if (tensor == NT_D_INPUT) {
-        memcpy(check->input, check->input_kept, check->inputs * sizeof(real));
+    if (tensor != NT_D_INPUT) {
+        nt_param_pack(&check->model->params[tensor], check->memory.params, values);
         return;
     }
-    const nt_param *p = &check->model->params[tensor];
-    memcpy(check->memory.params + p->offset, check->params_kept + p->offset, p->elements * sizeof(real));
+    for (size_t i = 0; i < check->inputs; i++)
+        check->input[i] = values[i];
 }
 
-double nt_d_check_loss(nt_d_check *check)
+void nt_d_check_aim(nt_d_check *check, int tensor, const double *direction)
+{
+    if (tensor == NT_D_INPUT) {
+        check->moved = check->input;
+        check->n_moved = check->inputs;
+        memcpy(check->direction, direction, check->inputs * sizeof(real));
+    } else {
+        const nt_param *p = &check->model->params[tensor];
+        check->moved = check->memory.params + p->offset;
+        check->n_moved = p->elements;
+        memset(check->direction, 0, p->elements * sizeof(real));
+        for (size_t i = 0; i < nt_param_count(p); i++)
+            check->direction[nt_param_index(p, i)] = direction[i];
+    }
+    memcpy(check->kept, check->moved, check->n_moved * sizeof(real));
+}
+
+double nt_d_check_loss(nt_d_check *check, double by)
 {
     double sum = 0;
+    for (size_t i = 0; by != 0 && i < check->n_moved; i++)
+        check->moved[i] = check->kept[i] + by * check->direction[i];
 #pragma omp parallel num_threads(check->threads)
     check->model->loss(&check->pass);
     for (int i = 0; i < check->pass.n; i++)
         sum += check->pass.loss_sample[i];
+    if (by != 0)
+        memcpy(check->moved, check->kept, check->n_moved * sizeof(real));
     return sum / check->pass.n;
 }
 

@@ -1,9 +1,9 @@
 /* simd.h - vectors of VL reals: the only way kernels and emitted code touch the processor's vector unit.
  *
- * A target defines NT_TARGET_<ISA> on the compiler's command line, and this file includes the header of that ISA;
- * without one, or with NT_DOUBLE, simd_generic.h (plain C) serves. An ISA's header gives the types and functions below;
- * those whose arithmetic is polynomials (v_exp ... v_pow) it gets from simd_math.h, which is written in terms of the
- * others.
+ * A target defines NT_TARGET_<ISA> on the compiler's command line, and this file includes the header of that ISA for
+ * float, or for double; without one simd_generic.h (plain C) serves. An ISA's header gives the types and functions below;
+ * those whose arithmetic is polynomials in float (v_exp ... v_pow) it gets from simd_math.h, which is written in terms
+ * of the others, and in double from simd_libm.h.
  *
  *   VL                       reals a vector
  *   vf, vm                   VL reals; VL truth values
@@ -83,7 +83,9 @@ static inline uint32_t nt_uniform_bits(uint64_t key, uint64_t index)
     return (x ^ (x >> 15)) >> 8;
 }
 
-#if defined(NT_TARGET_AVX2) && !defined(NT_DOUBLE)
+#if defined(NT_TARGET_AVX2) && defined(NT_DOUBLE)
+#include "simd_avx2_double.h"
+#elif defined(NT_TARGET_AVX2)
 #include "simd_avx2.h"
 #else
 #include "simd_generic.h"

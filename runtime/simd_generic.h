@@ -1,5 +1,5 @@
-/* simd_generic.h - vectors as arrays of 8 reals, in plain C: any processor, and double. The mathematical functions are
- * libm's, lane by lane, so that this is also the reference which other ISAs are tested against. See simd.h. */
+/* simd_generic.h - vectors as arrays of 8 reals, in plain C: any processor, float and double. With libm's mathematical
+ * functions this is also the reference which other ISAs are tested against. See simd.h. */
 #ifndef NT_SIMD_GENERIC_H
 #define NT_SIMD_GENERIC_H
 
@@ -228,74 +228,6 @@ static inline void v_transpose(vf rows[VL])
     }
 }
 
-static inline real v_softplus_lane(real a)
-{
-    return (a > 0 ? a : 0) + NT_LIBM(log1p)(NT_LIBM(exp)(-NT_LIBM(fabs)(a)));
-}
-
-static inline vf v_exp(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(exp)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_expm1(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(expm1)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_log(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(log)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_log1p(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(log1p)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_tanh(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(tanh)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_sigmoid(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = 1 / (1 + NT_LIBM(exp)(-a.lane[i]));
-    return a;
-}
-
-static inline vf v_softplus(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = v_softplus_lane(a.lane[i]);
-    return a;
-}
-
-static inline vf v_erf(vf a)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(erf)(a.lane[i]);
-    return a;
-}
-
-static inline vf v_pow(vf a, vf b)
-{
-    for (int i = 0; i < VL; i++)
-        a.lane[i] = NT_LIBM(pow)(a.lane[i], b.lane[i]);
-    return a;
-}
-
 static inline vm v_eq_u8(const uint8_t *p, int t)
 {
     vm m;
@@ -304,20 +236,8 @@ static inline vm v_eq_u8(const uint8_t *p, int t)
     return m;
 }
 
-static inline void v_store_u8(uint8_t *p, vf v)
-{
-    for (int i = 0; i < VL; i++)
-        p[i] = (uint8_t)v.lane[i];
-}
-
-static inline vf v_uniform(uint64_t key, uint64_t index)
-{
-    vf v;
-    for (int i = 0; i < VL; i++)
-        v.lane[i] = (real)nt_uniform_bits(key, index + (uint64_t)i) * (real)0x1p-24;
-    return v;
-}
-
 #undef NT_LIBM
+
+#include "simd_libm.h"
 
 #endif

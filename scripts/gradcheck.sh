@@ -1,0 +1,96 @@
+#!/bin/sh
+# gradcheck.sh NETC [NAME ...] - checks the gradients of all examples, or of those named, against central differences, and prints a
+# table for docs/checks.md. Networks for large pictures are built for small ones, at full depth and width.
+#
+# JOBS (2) networks at a time, each on one thread, the longest first. NETC_CFLAGS (-O1): what is checked is the emitted text, and
+# optimising it takes most of the time. Status 1 if a gradient disagrees or could not be checked.
+set -eu
+cd "$(dirname "$0")/.."
+
+# NAME  BATCH  DIRECTIONS  SETTINGS: batches that give batchnorm's last stage, of 1x1 pixels, more than a few values to work on
+settings() {
+    cat <<'EOF'
+resnet152       8  1  size=32
+resnet101       8  1  size=32
+resnet50        8  2  size=32
+resnet34        8  2  size=32
+resnet18        8  2  size=32
+googlenet       4  2  size=65
+vgg_e           4  2  size=32
+vgg_d           4  2  size=32
+vgg_c           4  2  size=32
+vgg_b           4  2  size=32
+vgg_a_lrn       4  2  size=32
+vgg_a           4  2  size=32
+alexnet         4  2  size=67
+vgg_cifar       4  3
+resnet20_cifar  8  3
+lenet5          8  3
+lenet5_fashion  8  3
+mlp_mnist       8  3
+two_layer       8  3
+spiral          8  3
+EOF
+}
+
+# check NAME BATCH DIRECTIONS [SETTING ...]: one row of the table into WORK/NAME.row
+check() {
+    name=$1 batch=$2 directions=$3
+    shift 3
+    defines=
+    for setting in "$@"; do
+        defines="$defines -D $setting"
+    done
+    log=$WORK/$name.log
+    status=failed
+    start=$(date +%s)
+    # shellcheck disable=SC2086 # a word each
+    if "$NETC" build $defines "examples/$name.net" -o "$WORK/$name" >"$log" 2>&1; then
+        built=$(date +%s)
+        if "$WORK/$name" gradcheck --batch "$batch" --directions "$directions" --threads 1 >"$log" 2>&1; then
+            status=ok
+        fi
+    else
+        built=$(date +%s)
+    fi
+    rm -f "$WORK/$name"
+    awk -v name="$name" -v settings="$*" -v batch="$batch" -v status=$status -v compile=$((built - start)) -v run=$(($(date +%s) - built)) '
+        / zero, by both$/ { zero++ }
+        / float as near as its rounding lets it$/ { rounded++ }
+        / (ok|ok, float .*|zero, by both|WRONG|WRONG in float|not checked: .*)$/ { tensors++ }
+        /^largest relative error / { worst = $4; sub(/,$/, "", worst); match($0, /in float [^,]*/); float = substr($0, RSTART + 9, RLENGTH - 9) }
+        / directions measured, / { measured = $1; left = $4 }
+        END { printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, settings == "" ? "as it is" : settings, batch,
+              tensors + 0, zero + 0, measured + 0, left + 0, worst, float, rounded + 0, compile " + " run, status }' "$log" >"$WORK/$name.row"
+    echo "$name: $status" >&2
+    [ $status = ok ] || { cat "$log" >&2; return 1; }
+}
+
+if [ "${1-}" = --one ]; then
+    shift
+    check "$@"
+    exit
+fi
+
+[ $# -gt 0 ] || { echo "usage: scripts/gradcheck.sh NETC [NAME ...]" >&2; exit 2; }
+NETC=$(realpath "$1") NETC_CFLAGS=${NETC_CFLAGS--O1} WORK=$(mktemp -d)
+export NETC NETC_CFLAGS WORK
+trap 'rm -rf "$WORK"' EXIT
+shift
+[ $# -gt 0 ] || set -- $(ls examples/*.net | sed 's|examples/\(.*\)\.net|\1|')
+for name in "$@"; do
+    settings | grep "^$name " || { echo "gradcheck.sh: no settings for $name" >&2; exit 1; }
+done >"$WORK/wanted"
+
+start=$(date +%s) failed=0
+settings | grep -Fx -f "$WORK/wanted" | xargs -P "${JOBS:-2}" -L 1 sh scripts/gradcheck.sh --one || failed=1
+cat <<'EOF'
+| network | settings | batch | tensors | of them zero | directions | left out | differences | float | rounded | seconds | |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+EOF
+cut -d' ' -f1 "$WORK/wanted" | while read -r name; do
+    cat "$WORK/$name.row" || echo "| $name | not run |"
+done
+echo
+echo "$(wc -l <"$WORK/wanted") networks, $(($(date +%s) - start)) seconds$([ $failed -eq 0 ] || echo ", FAILED")"
+exit $failed

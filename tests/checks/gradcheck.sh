@@ -1,0 +1,51 @@
+#!/bin/sh
+# gradcheck.sh NETC - the gradient check itself: some examples pass, and a gradient that cancels is no false alarm; a formula that is
+# wrong in float alone is found there too, and a tensor whose every direction meets a kink does not pass for checked.
+set -eu
+netc=$(realpath "$1")
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    cat "$work/log"
+    echo "FAIL: $*"
+    exit 1
+}
+
+scripts/gradcheck.sh "$netc" spiral lenet5 >"$work/log" 2>&1 || fail "examples"
+
+# compile OBJECT SOURCE FLAGS ...: of the emitted folder
+compile() {
+    object=$1 source=$2
+    shift 2
+    ${CC:-cc} -std=c11 -O1 -fopenmp -D_POSIX_C_SOURCE=200809L "$@" -c -o "$work/$object.o" "$work/emitted/$source.c" >>"$work/log" 2>&1 ||
+        fail "compiling $source"
+}
+
+# link NAME: of the float model NAME
+link() {
+    ${CC:-cc} -fopenmp -o "$work/$1" "$work/$1.o" "$work/double.o" "$work/main.o" "$(dirname "$netc")/libnetc-runtime.a" \
+        -ljansson -lpng -ljpeg -lz -lm >>"$work/log" 2>&1 || fail "linking $1"
+}
+
+"$netc" emit --target generic tests/checks/gradcheck_cancelling.net -o "$work/emitted" >"$work/log"
+compile main cancelling_main
+compile double cancelling -DNT_DOUBLE
+compile right cancelling
+link right
+# The slope of swish, a thousandth too steep, for float alone.
+sed -i '/^static inline vf v_swish_slope/,/^}/s/return v_mul(s, /return v_mul(v_mul(s, v_set1((real)1.001)), /' "$work/emitted/runtime/emitted.h"
+! cmp -s runtime/emitted.h "$work/emitted/runtime/emitted.h" || fail "the slope of swish does not look as this test expects"
+compile wrong cancelling
+link wrong
+
+"$work/right" gradcheck >"$work/log" 2>&1 || fail "a gradient that cancels"
+grep -q '^m.conv0.bias .*  ok, float as near as its rounding lets it$' "$work/log" || fail "m.conv0.bias does not cancel"
+! "$work/wrong" gradcheck >"$work/log" 2>&1 || fail "a slope that is wrong in float passes"
+grep -q '^m.conv1.weight .*  WRONG in float$' "$work/log" || fail "a slope that is wrong in float is taken for something else"
+grep -q '^out.weight .*  ok$' "$work/log" || fail "what the wrong slope does not reach is wrong too"
+
+"$netc" build tests/checks/gradcheck_kinks.net -o "$work/kinks" >"$work/log" 2>&1 || fail "build"
+! "$work/kinks" gradcheck >"$work/log" 2>&1 || fail "kinks everywhere pass"
+grep -q '^hidden.weight .*  not checked: kinks everywhere$' "$work/log" || fail "kinks everywhere are not told"
