@@ -76,6 +76,7 @@ fi
 NETC=$(realpath "$1") NETC_CFLAGS=${NETC_CFLAGS--O1} WORK=$(mktemp -d)
 export NETC NETC_CFLAGS WORK
 trap 'rm -rf "$WORK"' EXIT
+trap 'exit 1' INT TERM
 shift
 [ $# -gt 0 ] || set -- $(ls examples/*.net | sed 's|examples/\(.*\)\.net|\1|')
 for name in "$@"; do
