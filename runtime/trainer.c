@@ -125,6 +125,13 @@ static void print_usage(const nt_context *context, FILE *to)
 
 static int unknown_command(const nt_context *context, const char *word)
 {
+    static const char *const later[] = {"adversarial", "lr-range", "search", "stats"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(word, later[i]) == 0) {
+            fprintf(stderr, "error: the command '%s' is not available yet\nhelp: `%s --help` lists those that are\n", word,
+                    context->exe);
+            return NT_USAGE;
+        }
     const char *names[N_COMMANDS];
     for (int i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;

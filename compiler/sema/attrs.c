@@ -168,6 +168,12 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         *(int64_t *)field(out, a) = v->integer;
         return in_range(s, owner, a, (double)v->integer, v);
     case ATTR_REAL:
+        if (v->kind == VAL_CALL && v->expr->kind == EXPR_CALL && strcmp(v->text, "log") == 0) {
+            Diag *d = diag_error(s->diags, v->loc, "searching over a range such as log(1e-5, 1e-1) is not available yet");
+            diag_help(s->diags, d, "write a number for %s of %s", a->name, owner);
+            sema_note_calls(s, d, s->frame);
+            return false;
+        }
         if (!val_is_number(v)) {
             return wrong_type(s, owner, a, v, "a number");
         }

@@ -103,7 +103,7 @@ symbols() {
 }
 
 "$cc" -std=c11 -O1 -o "$work/annotate" annotate.c
-for name in mini_lenet5 mini_resnet20 softmax mse flat_merges flat_end mini_googlenet; do
+for name in mini_lenet5 mini_resnet20 softmax mse flat_merges flat_end mini_googlenet activations_learnt; do
     "$netc" build "$nets/$name.net" -o "$work/$name"
     case $name in
     softmax | mse | flat_end) mode=run ;; # what it gives is what predict prints
