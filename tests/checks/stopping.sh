@@ -48,6 +48,11 @@ says weights.run/log.jsonl '"note":"no weight changed by more than 0.0005 over 5
 lines weights.run/log.jsonl 7
 says again.err 'stopped early: no weight changed by more than 0.0005'
 cmp weights.out again.out
+# Stopped while the last epochs are run at the lower rate, then resumed.
+./weights train --plain --out parts --epochs 6 >/dev/null 2>&1
+./weights train --plain --out parts --epochs 40 --resume >/dev/null 2>&1
+cmp weights.run/last.safetensors parts/last.safetensors
+lines parts/log.jsonl 7
 
 # 0.0005 is below 1e-3 of the norm of the weights, which is 2.6; not below a tenth of that.
 run share 'batch = all
