@@ -1,7 +1,7 @@
 /* optimizers.c - the optimizers: what they are called, what they take, which rule does the step.
  *
- * Notation: w a weight, g its gradient after clipping, with noise, plus weight_decay * w + l1 * sign(w), lr the rate of this
- * step. Which parameters decay is the train section's choice (`decay`). */
+ * Notation: w a weight, g its gradient after clipping, with noise, plus weight_decay * w + l1 * sign(w), lr the rate of
+ * this step. Which parameters decay is the train section's choice (`decay`). */
 #include "config.h"
 #include "op.h"
 
@@ -11,10 +11,10 @@
  *
  * Limits are far outside anything useful: they keep the emitted floats finite. */
 
-#define REAL_ATTR(member, usual, least, most, text)                                                              \
-    {                                                                                                            \
-        .name = #member, .type = ATTR_REAL, .offset = offsetof(OptimizerAttrs, member), .standard = usual,       \
-        .min = least, .max = most, .doc = text                                                                   \
+#define REAL_ATTR(member, usual, least, most, text)                                                        \
+    {                                                                                                      \
+        .name = #member, .type = ATTR_REAL, .offset = offsetof(OptimizerAttrs, member), .standard = usual, \
+        .min = least, .max = most, .doc = text                                                             \
     }
 #define LR_REQUIRED                                                                                              \
     {                                                                                                            \
@@ -169,8 +169,9 @@ static const OptimizerDef adam = {
 static const OptimizerDef adamw = {
     .name = "adamw",
     .summary = "adam with its weight decay outside the adaptive step",
-    .doc = "`w -= lr*weight_decay*w`, then the step of `adam`, with a `g` that has no part of the decay (Loshchilov and "
-           "Hutter 2019).",
+    .doc =
+        "`w -= lr*weight_decay*w`, then the step of `adam`, with a `g` that has no part of the decay (Loshchilov and "
+        "Hutter 2019).",
     .attrs = adamw_attrs,
     .rule = "adam",
     .state_slots = 2,

@@ -539,8 +539,8 @@ static bool is_over(const trainer *t)
     return nt_course_over(&t->run.course, t->model->train_config, t->run.epoch);
 }
 
-/* How far the weights have come since they were put aside, where it is time for weight_change to look, and the norm of all
- * of them. */
+/* How far the weights have come since they were put aside, where it is time for weight_change to look, and the norm of
+ * all of them. */
 static void compare_weights(trainer *t, nt_result *result)
 {
     const nt_stop *rule = nt_weight_rule(t->model->train_config);

@@ -1,5 +1,5 @@
-/* course.h - what a run does because of how it goes: which epoch was the best, when the rate falls on a plateau, when to
- * stop, and the limit that clip = norm(auto) sets. */
+/* course.h - what a run does because of how it goes: which epoch was the best, when the rate falls on a plateau, when
+ * to stop, and the limit that clip = norm(auto) sets. */
 #ifndef NT_COURSE_H
 #define NT_COURSE_H
 
@@ -44,16 +44,16 @@ typedef struct nt_result {
     double weight_norm; /* norm of all weights, where there is a change */
 } nt_result;
 
-/* Takes an epoch's result into account. True if it is the best so far. Where something happens, `note` (NT_REASON bytes,
- * else "") says it: "plateau: lr 0.01 -> 0.001".
+/* Takes an epoch's result into account. True if it is the best so far. Where something happens, `note` (NT_REASON
+ * bytes, else "") says it: "plateau: lr 0.01 -> 0.001".
  *
  * plateau(patience): the rate falls, to `lowest` at least, when as many epochs in a row were not better than the best,
  * counted anew after each fall (as PyTorch's ReduceLROnPlateau with threshold 0 and its patience one less).
  * The stopping rules, with e[t] the loss after epoch t:
  *   patience       the best epoch is `epochs` epochs ago
  *   error_change   d = e[t - window] - min(e[t - window + 1 .. t]) is less than min_delta, or not above 0
- *   weight_change  t is a multiple of window, and max over the weights of |w[t] - w[t - window]| is below rho, times the
- *                  norm of all of w[t] if relative
+ *   weight_change  t is a multiple of window, and max over the weights of |w[t] - w[t - window]| is below rho, times
+ *                  the norm of all of w[t] if relative
  *   gradient_norm  the mean norm is below `below` */
 bool nt_course_epoch(nt_course *course, const nt_train_config *config, const nt_result *result, char *note);
 

@@ -60,8 +60,8 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .clip_scale = 1,
         .decay_scale = 1,
     };
-    if (engine->input && engine->labels && engine->taught && engine->targets && engine->sample_loss && engine->sample_rank &&
-        engine->chunk_sums && engine->pass.loss_sample && engine->infer_batch > 0)
+    if (engine->input && engine->labels && engine->taught && engine->targets && engine->sample_loss &&
+        engine->sample_rank && engine->chunk_sums && engine->pass.loss_sample && engine->infer_batch > 0)
         return true;
     nt_engine_free(engine);
     return nt_fail_memory(error, "a batch", (double)(n * (values + (size_t)engine->outputs)) * sizeof(float));

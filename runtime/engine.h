@@ -25,8 +25,8 @@ typedef struct nt_engine {
     int *sample_rank;       /* batch: the right class's place among the outputs, 0 the largest; -1 without a label */
     double *chunk_sums;     /* partial sums of squares of the gradients */
     size_t n_chunks;
-    double disturb;         /* share of labels that are disturbed in training (nt_disturbed_label) ... */
-    uint64_t disturb_key;   /* ... from this stream */
+    double disturb;       /* share of labels that are disturbed in training (nt_disturbed_label) ... */
+    uint64_t disturb_key; /* ... from this stream */
 } nt_engine;
 
 /* Sums over samples, so that the figures of a part can be kept, saved and carried on with. */

@@ -37,10 +37,11 @@ static bool scale_layer(nt_engine *engine, nt_pass *pass, const nt_probe *probe,
         model->probe(pass);
         double now = variance(pass, probe);
         if (!(isfinite(now) && now > 0))
-            return nt_fail(error,
-                           "lsuv: the results of %s have variance %g on the first training samples, which no factor makes "
-                           "1: look at the data and its normalization, or give it another init",
-                           param->name, now);
+            return nt_fail(
+                error,
+                "lsuv: the results of %s have variance %g on the first training samples, which no factor makes "
+                "1: look at the data and its normalization, or give it another init",
+                param->name, now);
         if (fabs(now - 1) < tolerance)
             break;
         real *weights = engine->memory.params + param->offset;

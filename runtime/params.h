@@ -54,8 +54,8 @@ void nt_param_unpack(const nt_param *param, const real *block, float *disk);
 
 /* Initial values of all parameters and statistics. Each parameter draws from its own stream, keyed by the seed and its
  * init_stream, at the index a value has on disk: the values depend on neither packing, nor threads, nor on other
- * parameters. NT_INIT_LSUV is left orthogonal: see lsuv.h. False, with the error set, where there is not enough memory to
- * make a matrix orthogonal in. */
+ * parameters. NT_INIT_LSUV is left orthogonal: see lsuv.h. False, with the error set, where there is not enough memory
+ * to make a matrix orthogonal in. */
 bool nt_params_initialise(const nt_model *model, uint64_t seed, real *params, nt_error *error);
 
 #endif

@@ -17,12 +17,12 @@ typedef struct nt_position {
  *   power        lr / (1 + t/s)
  *   exponential  lr * 0.1^(t/s)
  *   step         lr * factor^floor(t / every)
- *   piecewise    values[i], i = how many of `at` are <= t; scaled by lr / config->lr, so that --lr moves the whole staircase
+ *   piecewise    values[i], i = how many of `at` are <= t; scaled by lr / config->lr, so that --lr moves them all
  *   cosine       lr * (final + (1 - final) * (1 + cos(pi * t / T)) / 2)   (Loshchilov & Hutter 2017, without restarts)
- *   one_cycle    straight lines through lr at 0, peak * lr at c/2, lr at c = (1 - rest) T, final * lr at T   (Smith 2018)
+ *   one_cycle    straight lines through lr at 0, peak * lr at c/2, lr at c = (1 - rest) T, final * lr at T (Smith 2018)
  *   plateau      lr (what it has been multiplied by so far is nt_course's)
- * A warm-up of length n before it, with u its own time, gives the rate of t = 0 times (u + 1) / (n + 1) while u < n, and
- * then counts t and T from its end. Where it counts epochs and the schedule steps, or the other way round, its end is
+ * A warm-up of length n before it, with u its own time, gives the rate of t = 0 times (u + 1) / (n + 1) while u < n,
+ * and then counts t and T from its end. Where it counts epochs and the schedule steps, or the other way round, its end is
  * converted by T's ratio. */
 double nt_schedule_rate(const nt_train_config *config, double lr, nt_position at);
 

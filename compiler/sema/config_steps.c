@@ -20,10 +20,10 @@ static bool read_form(Sections *cx, const SettingDef *def, const FormDef *forms,
     return form != NULL;
 }
 
-#define REAL_ATTR(type_of_args, member, usual, least, most, text)                                                   \
-    {                                                                                                               \
-        .name = #member, .type = ATTR_REAL, .offset = offsetof(type_of_args, member), .standard = usual,            \
-        .min = least, .max = most, .doc = text                                                                      \
+#define REAL_ATTR(type_of_args, member, usual, least, most, text)                                                      \
+    {                                                                                                                  \
+        .name = #member, .type = ATTR_REAL, .offset = offsetof(type_of_args, member), .standard = usual, .min = least, \
+        .max = most, .doc = text                                                                                       \
     }
 
 /* ---- optimizer ---- */
@@ -67,20 +67,20 @@ void set_optimizer(Sections *cx, const SettingDef *def, const Val *v)
  * The formulas stand in runtime/schedule.h. */
 
 static const char *const per_choices[] = {"epoch", "step", NULL};
-#define PER_ATTR(usual)                                                                             \
-    {                                                                                               \
+#define PER_ATTR(usual)                                                                               \
+    {                                                                                                 \
         .name = "per", .type = ATTR_CHOICE, .offset = offsetof(ScheduleArgs, per), .standard = usual, \
-        .choices = per_choices, .doc = "what time is counted in"                                    \
+        .choices = per_choices, .doc = "what time is counted in"                                      \
     }
-#define LENGTH_ATTR(member, text)                                                                              \
-    {                                                                                                          \
-        .name = #member, .type = ATTR_REAL, .offset = offsetof(ScheduleArgs, member), .positional = true,      \
-        .required = true, .min = 1e-9, .max = 1e12, .doc = text                                                \
+#define LENGTH_ATTR(member, text)                                                                         \
+    {                                                                                                     \
+        .name = #member, .type = ATTR_REAL, .offset = offsetof(ScheduleArgs, member), .positional = true, \
+        .required = true, .min = 1e-9, .max = 1e12, .doc = text                                           \
     }
-#define AT_ATTR(text)                                                                                   \
-    {                                                                                                   \
-        .name = "at", .type = ATTR_REALS, .offset = offsetof(ScheduleArgs, at), .positional = true,     \
-        .required = true, .min = 1e-9, .max = 1e12, .doc = text                                         \
+#define AT_ATTR(text)                                                                                                 \
+    {                                                                                                                 \
+        .name = "at", .type = ATTR_REALS, .offset = offsetof(ScheduleArgs, at), .positional = true, .required = true, \
+        .min = 1e-9, .max = 1e12, .doc = text                                                                         \
     }
 #define VALUES_ATTR(least, most, text)                                                                      \
     {                                                                                                       \
@@ -234,11 +234,13 @@ void set_schedule(Sections *cx, const SettingDef *def, const Val *v)
         return;
     }
     if (first.form->kind != SCHEDULE_WARMUP || second.form->kind == SCHEDULE_WARMUP) {
-        Diag *d = diag_error(ds, v->loc, "a list of schedules is a warm-up and what comes after it, and this is %s and %s",
-                             first.form->name, second.form->name);
-        diag_help(ds, d, second.form->kind == SCHEDULE_WARMUP && first.form->kind != SCHEDULE_WARMUP
-                             ? "the warm-up comes first"
-                             : "write schedule = [warmup(5), cosine]; piecewise has as many rates as you like");
+        Diag *d =
+            diag_error(ds, v->loc, "a list of schedules is a warm-up and what comes after it, and this is %s and %s",
+                       first.form->name, second.form->name);
+        diag_help(ds, d,
+                  second.form->kind == SCHEDULE_WARMUP && first.form->kind != SCHEDULE_WARMUP
+                      ? "the warm-up comes first"
+                      : "write schedule = [warmup(5), cosine]; piecewise has as many rates as you like");
         return;
     }
     c->warmup = first;
@@ -314,9 +316,9 @@ void check_schedules(Sections *cx)
         return;
     }
     if (c->opt.momentum == 0) {
-        Diag *d = diag_error(ds, cx->momentum_schedule_at,
-                             "momentum_schedule changes the optimizer's momentum, and %s has none",
-                             c->optimizer_asked->name);
+        Diag *d =
+            diag_error(ds, cx->momentum_schedule_at,
+                       "momentum_schedule changes the optimizer's momentum, and %s has none", c->optimizer_asked->name);
         if (cx->optimizer_at.file >= 0) {
             diag_note(ds, d, cx->optimizer_at, "the optimizer is here");
         }
@@ -449,8 +451,8 @@ void set_clip(Sections *cx, const SettingDef *def, const Val *v)
     }
     const ClipArgs *args = clip.args;
     if (clip.form->kind == CLIP_NORM && args->limit > 0 && locs[1].file >= 0) {
-        Diag *d = diag_error(cx->s->diags, locs[1], "multiple belongs to norm(auto), and this limit is %.10g",
-                             args->limit);
+        Diag *d =
+            diag_error(cx->s->diags, locs[1], "multiple belongs to norm(auto), and this limit is %.10g", args->limit);
         diag_help(cx->s->diags, d, "write norm(%.10g), or norm(auto, multiple=%.10g)", args->limit, args->multiple);
         return;
     }
@@ -487,19 +489,19 @@ void set_gradient_noise(Sections *cx, const SettingDef *def, const Val *v)
 
 /* ---- early_stop ---- */
 
-#define THEN_ATTRS                                                                                               \
-    {.name = "then",                                                                                             \
-     .type = ATTR_INT,                                                                                           \
-     .offset = offsetof(StopArgs, then),                                                                         \
-     .standard = "0",                                                                                            \
-     .min = 0,                                                                                                   \
-     .max = 1000000,                                                                                             \
-     .doc = "epochs that are still run once it strikes"},                                                        \
+#define THEN_ATTRS                                        \
+    {.name = "then",                                      \
+     .type = ATTR_INT,                                    \
+     .offset = offsetof(StopArgs, then),                  \
+     .standard = "0",                                     \
+     .min = 0,                                            \
+     .max = 1000000,                                      \
+     .doc = "epochs that are still run once it strikes"}, \
         REAL_ATTR(StopArgs, factor, "0.1", 1e-9, 1, "what the rate is multiplied by for them")
-#define WINDOW_ATTR                                                                                               \
-    {                                                                                                             \
-        .name = "window", .type = ATTR_INT, .offset = offsetof(StopArgs, window), .standard = "10", .min = 1,     \
-        .max = WINDOW_MAX, .doc = "a number of epochs"                                                            \
+#define WINDOW_ATTR                                                                                           \
+    {                                                                                                         \
+        .name = "window", .type = ATTR_INT, .offset = offsetof(StopArgs, window), .standard = "10", .min = 1, \
+        .max = WINDOW_MAX, .doc = "a number of epochs"                                                        \
     }
 
 static const AttrDef patience_attrs[] = {

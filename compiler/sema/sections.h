@@ -54,7 +54,8 @@ void set_clip(Sections *cx, const SettingDef *def, const Val *v);
 void set_gradient_noise(Sections *cx, const SettingDef *def, const Val *v);
 void set_early_stop(Sections *cx, const SettingDef *def, const Val *v);
 void set_decay(Sections *cx, const SettingDef *def, const Val *v);
-extern const FormDef schedule_forms[], momentum_forms[], batch_forms[], clip_forms[], noise_forms[], stop_forms[], decay_forms[];
+extern const FormDef schedule_forms[], momentum_forms[], batch_forms[], clip_forms[], noise_forms[], stop_forms[],
+    decay_forms[];
 void check_schedules(Sections *cx);
 
 #endif

@@ -1,10 +1,10 @@
-/* optimizer.k.c - one step of the optimizer in one pass over the elements begin..end-1 of the parameters, their gradients
- * and the optimizer's state. The rule itself is another file (sgd.k.c, momentum.k.c, adam.k.c, adagrad.k.c,
+/* optimizer.k.c - one step of the optimizer in one pass over the elements begin..end-1 of the parameters, their
+ * gradients and the optimizer's state. The rule itself is another file (sgd.k.c, momentum.k.c, adam.k.c, adagrad.k.c,
  * adadelta.k.c, rmsprop.k.c), whose text comes before this one's; k_rule gets w and
  *   g = clip(clip_scale * grad) + noise + decay * w + l1 * sign(w)
- * where clip(x) is x; with K_CLIP_VALUE > 0 x limited to +-K_CLIP_VALUE; with K_CLIP_SIGN > 0 K_CLIP_SIGN * sign(x), and
- * sign(0) = 0. A NaN stays a NaN. The noise (K_NOISE) is normal with standard deviation p->noise, a function of the seed,
- * the step and the element's place. With K_COUPLED 0 the decay is left to the rule.
+ * where clip(x) is x; with K_CLIP_VALUE > 0 x limited to +-K_CLIP_VALUE; with K_CLIP_SIGN > 0 K_CLIP_SIGN * sign(x),
+ * and sign(0) = 0. A NaN stays a NaN. The noise (K_NOISE) is normal with standard deviation p->noise, a function of the
+ * seed, the step and the element's place. With K_COUPLED 0 the decay is left to the rule.
  *
  * begin and end are multiples of VL. decay and l1 are multiplied by p->decay_scale.
  * Ints: K_NOISE K_COUPLED. Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */

@@ -1,5 +1,5 @@
-/* rmsprop.k.c - the rule of RMSProp (Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012), for
- * optimizer.k.c, as PyTorch's RMSprop:
+/* rmsprop.k.c - the rule of RMSProp (Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012),
+ * for optimizer.k.c, as PyTorch's RMSprop:
  *   s = RHO s + (1 - RHO) g^2,   u = g / (sqrt(s) + EPS),   w -= lr * u
  * and with K_WITH_MOMENTUM
  *   velocity = momentum * velocity + u,   w -= lr * velocity

@@ -18,8 +18,7 @@ static int run(nt_course *course, const nt_train_config *config, const double *l
 {
     nt_course_begin(course);
     for (int i = 0; i < n; i++) {
-        nt_result result = {
-            .epoch = i + 1, .loss = losses[i], .validated = true, .norm = 1, .lr = 0.1, .change = NAN};
+        nt_result result = {.epoch = i + 1, .loss = losses[i], .validated = true, .norm = 1, .lr = 0.1, .change = NAN};
         nt_course_epoch(course, config, &result, note);
         if (nt_course_over(course, config, i + 1))
             return i + 1;
@@ -64,8 +63,8 @@ static void a_plateau_lowers_the_rate(void **state)
 static void a_plateau_stops_at_the_lowest_rate(void **state)
 {
     (void)state;
-    nt_train_config config = {
-        .schedule = {.kind = NT_SCHEDULE_PLATEAU, .factor = 0.1, .patience = 1, .lowest = 0.03}, .lr = 1};
+    nt_train_config config = {.schedule = {.kind = NT_SCHEDULE_PLATEAU, .factor = 0.1, .patience = 1, .lowest = 0.03},
+                              .lr = 1};
     nt_course course;
     nt_course_begin(&course);
     const double want[] = {1, 0.1, 0.03, 0.03};

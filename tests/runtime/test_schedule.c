@@ -100,7 +100,7 @@ static void one_cycle_goes_up_and_down_and_out(void **state)
     const struct {
         uint64_t step;
         double lr, momentum;
-    } points[] = {{0, 0.1, 0.95},  {200, 0.55, 0.9},    {400, 1, 0.85}, {600, 0.55, 0.9},
+    } points[] = {{0, 0.1, 0.95},   {200, 0.55, 0.9},    {400, 1, 0.85},     {600, 0.55, 0.9},
                   {800, 0.1, 0.95}, {900, 0.0505, 0.95}, {1000, 0.001, 0.95}};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         nt_position at = {.step = points[i].step, .steps = 1000};
