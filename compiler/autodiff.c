@@ -70,6 +70,36 @@ static void find_wanted(Autodiff *ad)
     }
 }
 
+/* Moves what only the gradient of the input needs behind all else, in the order it has: training leaves it out, and `gradient` runs it
+ * afterwards, when no other node may have taken the place of what it reads. */
+static void put_input_gradient_last(Graph *g)
+{
+    bool *needed = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *needed);
+    bool *first = arena_array(g->arena, (size_t)g->n_nodes + 1, sizeof *first);
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const Node *n = g->nodes[i];
+        first[i] = n->phase != PHASE_BACKWARD || (n->op->traits & OP_SIDE_EFFECT);
+        for (int k = 0; k < n->n_out; k++) {
+            first[i] |= needed[n->out[k]->id] || n->out[k]->kind == VALUE_GRAD;
+        }
+        for (int k = 0; k < n->n_in && first[i]; k++) {
+            needed[n->in[k]->id] = true;
+        }
+    }
+    Node **nodes = arena_array(g->arena, (size_t)g->n_nodes + 1, sizeof(Node *));
+    int at = 0;
+    for (int last = 0; last < 2; last++) {
+        for (int i = 0; i < g->n_nodes; i++) {
+            if (first[i] != last) {
+                nodes[at] = g->nodes[i];
+                nodes[at]->id = at;
+                at++;
+            }
+        }
+    }
+    memcpy(g->nodes, nodes, (size_t)g->n_nodes * sizeof(Node *));
+}
+
 void autodiff(Graph *g)
 {
     Autodiff ad = {.g = g, .n = g->n_values};
@@ -98,5 +128,6 @@ void autodiff(Graph *g)
         if (g->d_input) {
             g->d_input->keep = true;
         }
+        put_input_gradient_last(g);
     }
 }

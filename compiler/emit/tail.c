@@ -137,7 +137,8 @@ static const char *load(const Tail *t, const char *from, const char *place)
                     : arena_printf(t->e->arena, "v_load(%s + %s)", from, place);
 }
 
-static const char *operand(Tail *t, const Value *v)
+/* What a node of so many channels reads. */
+static const char *operand(Tail *t, const Value *v, int64_t channels)
 {
     const char *name = local_of(t, v);
     if (name) {
@@ -146,7 +147,7 @@ static const char *operand(Tail *t, const Value *v)
     if (v->kind == VALUE_TENSOR) {
         const char *place = place_in(t, v); /* declares it before the line that loads */
         name = load(t, pointer_to(t->e, v, false), place);
-    } else if (v->shape.c == 1) {
+    } else if (v->shape.c == 1 && channels > 1) {
         name = arena_printf(t->e->arena, "v_set1(%s[0])", pointer_to(t->e, v, false)); /* one value for all channels */
     } else {
         name = load(t, pointer_to(t->e, v, false), t->c);
@@ -182,7 +183,7 @@ static const char *expression(Tail *t, const Node *n)
     Arena *arena = t->e->arena;
     const char *operands[8] = {0};
     for (int k = 0; k < n->n_in; k++) {
-        operands[k] = operand(t, n->in[k]);
+        operands[k] = operand(t, n->in[k], n->out[0]->shape.c);
     }
     Shape s = n->out[0]->shape;
     Str out = {0};
