@@ -4,8 +4,8 @@
  * Three things are compared, tensor by tensor: central differences, which need nothing but the forward pass; the
  * backward pass compiled for double; and the backward pass in float, which is what trains.
  *
- * Differences against double. A tensor w moves along a random direction d, independent normal values times the root mean
- * square of w's own values, u. If the gradient has an error e, the slope along d has the error e.d, whose square is
+ * Differences against double. A tensor w moves along a direction d of random signs times the root mean square of w's own
+ * values, u. If the gradient has an error e, the slope along d has the error e.d, whose square is
  * u^2 |e|^2 on the average; so a few directions measure the error of the whole tensor, not of some places in it. What is
  * printed is sqrt(mean (slope - gradient.d)^2) / (u |gradient|).
  *
@@ -19,7 +19,8 @@
  * (batchnorm takes away what the layers before it add) or an activation lies nearer to its kink than float can tell,
  * float cannot be near double however right the code is. How far rounding may take it is measured: all values are moved
  * by a last digit of float, at random, a few times, and float should follow double. By as much as it does not, it may be
- * off; a wrong formula is off by the same everywhere, and finds no excuse in this. */
+ * off; a wrong formula is off by the same everywhere, and finds no excuse in this. What differs between two runs at the
+ * same point is no rounding either, and wrong. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,7 @@ typedef struct comparison {
     double lost_slope;                        /* the steepest of those that rounding hides */
     double float_error, float_norm, double_norm;
     double shaken_error; /* of float's following, over all shakes */
+    bool unsteady;       /* not the same when worked out again */
 } comparison;
 
 typedef struct checker {
@@ -257,8 +259,9 @@ static double square(double x)
     return x * x;
 }
 
-/* At point 0, how far float is from double; at another, how far it is from following. */
-static void compare_precisions(checker *c, int point)
+/* At point 0, how far float is from double, and the second time whether that is still the same; at another, how far it
+ * is from following. Leaves both models and their gradients there. */
+static void compare_precisions(checker *c, int point, bool again)
 {
     go_to(c, point);
 #pragma omp parallel num_threads(c->engine.threads)
@@ -274,12 +277,14 @@ static void compare_precisions(checker *c, int point)
             double in_float = (double)c->values[i], in_double = nt_d_check_gradient(c->check, tensor, i);
             if (point > 0) {
                 r->shaken_error += square(in_float - in_double - (double)deviation[i]);
-                continue;
+            } else if (again) {
+                r->unsteady = r->unsteady || deviation[i] != (float)(in_float - in_double);
+            } else {
+                deviation[i] = (float)(in_float - in_double);
+                r->float_error += square(in_float - in_double);
+                r->float_norm += square(in_float);
+                r->double_norm += square(in_double);
             }
-            deviation[i] = (float)(in_float - in_double);
-            r->float_error += square(in_float - in_double);
-            r->float_norm += square(in_float);
-            r->double_norm += square(in_double);
         }
         deviation += r->values;
     }
@@ -332,7 +337,7 @@ static outcome measure_slope(checker *c, double scale, double *slope)
 }
 
 /* A random sign times the root mean square of the tensor's values, for each of them. Returns that. */
-static double choose_direction(checker *c, int tensor, size_t n, int number)
+static double choose_direction(checker *c, int tensor, size_t n, int64_t number)
 {
     uint64_t key = nt_key(nt_key(nt_key(c->seed, DIRECTIONS), (uint64_t)(tensor - NT_D_INPUT)), (uint64_t)number);
     double sum = 0;
@@ -352,7 +357,7 @@ static void compare_with_differences(checker *c, int tensor)
 {
     comparison *r = of_tensor(c, tensor);
     int64_t wanted = c->o->directions;
-    for (int i = 0; i < ATTEMPTS * wanted && r->checked + r->lost < wanted; i++) {
+    for (int64_t i = 0; i < ATTEMPTS * wanted && r->checked + r->lost < wanted; i++) {
         double slope, expected = 0;
         r->size = choose_direction(c, tensor, r->values, i);
         nt_d_check_aim(c->check, tensor, c->direction);
@@ -400,7 +405,16 @@ static double float_rounding(const comparison *r)
     return relative(r->shaken_error / (2 * SHAKES), r->float_norm, r->double_norm);
 }
 
-typedef enum verdict { RIGHT, RIGHT_BUT_ROUNDED, ZERO, WRONG_IN_DOUBLE, WRONG_IN_FLOAT, KINKS, TOO_SMALL } verdict;
+typedef enum verdict {
+    RIGHT,
+    RIGHT_BUT_ROUNDED,
+    ZERO,
+    WRONG_IN_DOUBLE,
+    WRONG_IN_FLOAT,
+    UNSTEADY,
+    KINKS,
+    TOO_SMALL
+} verdict;
 
 static verdict judge(const checker *c, const comparison *r)
 {
@@ -409,6 +423,8 @@ static verdict judge(const checker *c, const comparison *r)
     bool zero = r->lost > 0 && r->lost_slope <= nothing && r->size * sqrt(r->double_norm) <= nothing;
     if (!finite || (r->checked > 0 && error_in_double(r) > c->o->tolerance))
         return WRONG_IN_DOUBLE;
+    if (r->unsteady)
+        return UNSTEADY;
     if (r->checked == 0 && !zero)
         return r->lost > 0 ? TOO_SMALL : KINKS;
     bool near = error_in_float(r) <= c->o->tolerance;
@@ -423,6 +439,7 @@ static const char *const words[] = {
     [ZERO] = "zero, by both",
     [WRONG_IN_DOUBLE] = "WRONG",
     [WRONG_IN_FLOAT] = "WRONG in float",
+    [UNSTEADY] = "WRONG: another one the second time",
     [KINKS] = "not checked: kinks everywhere",
     [TOO_SMALL] = "not checked: differences are too small for double",
 };
@@ -469,7 +486,7 @@ static void check_and_print(checker *c, int tensor, int width, summary *sum)
 static int conclude(const checker *c, const summary *sum)
 {
     int right = sum->of_verdict[RIGHT] + sum->of_verdict[RIGHT_BUT_ROUNDED];
-    int wrong = sum->of_verdict[WRONG_IN_DOUBLE] + sum->of_verdict[WRONG_IN_FLOAT];
+    int wrong = sum->of_verdict[WRONG_IN_DOUBLE] + sum->of_verdict[WRONG_IN_FLOAT] + sum->of_verdict[UNSTEADY];
     int unknown = sum->of_verdict[KINKS] + sum->of_verdict[TOO_SMALL], zero = sum->of_verdict[ZERO];
     if (sum->worst_name)
         printf("\nlargest relative error %.1e, of %s; in float %.1e, of %s; tolerance %g\n"
@@ -496,9 +513,8 @@ static int run(checker *c)
     for (int i = 0; i < model->n_params; i++)
         width = (int)strlen(model->params[i].name) > width ? (int)strlen(model->params[i].name) : width;
     for (int point = 0; point <= SHAKES; point++)
-        compare_precisions(c, point);
-    go_to(c, 0);
-    nt_d_check_backward(c->check);
+        compare_precisions(c, point, false);
+    compare_precisions(c, 0, true);
     c->base_loss = nt_d_check_loss(c->check, 0);
 
     printf(

@@ -52,7 +52,7 @@ check() {
     awk -v name="$name" -v settings="$*" -v batch="$batch" -v status=$status -v compile=$((built - start)) -v run=$(($(date +%s) - built)) '
         / zero, by both$/ { zero++ }
         / float as near as its rounding lets it$/ { rounded++ }
-        / (ok|ok, float .*|zero, by both|WRONG|WRONG in float|not checked: .*)$/ { tensors++ }
+        / (ok|ok, float .*|zero, by both|WRONG|WRONG in float|WRONG: .*|not checked: .*)$/ { tensors++ }
         /^largest relative error / { worst = $4; sub(/,$/, "", worst); match($0, /in float [^,]*/); float = substr($0, RSTART + 9, RLENGTH - 9) }
         / directions measured, / { measured = $1; left = $4 }
         END { printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, settings == "" ? "as it is" : settings, batch,

@@ -39,12 +39,20 @@ sed -i '/^static inline vf v_swish_slope/,/^}/s/return v_mul(s, /return v_mul(v_
 ! cmp -s runtime/emitted.h "$work/emitted/runtime/emitted.h" || fail "the slope of swish does not look as this test expects"
 compile wrong cancelling
 link wrong
+# And one that is steeper with each call: no rounding either.
+sed -i 's/return v_mul(v_mul(s, v_set1((real)1.001)), /static int calls; return v_mul(v_mul(s, v_set1((real)(1 + 1e-8 * calls++))), /' \
+    "$work/emitted/runtime/emitted.h"
+grep -q 'calls++' "$work/emitted/runtime/emitted.h" || fail "the slope of swish is not changed"
+compile unsteady cancelling
+link unsteady
 
 "$work/right" gradcheck >"$work/log" 2>&1 || fail "a gradient that cancels"
 grep -q '^m.conv0.bias .*  ok, float as near as its rounding lets it$' "$work/log" || fail "m.conv0.bias does not cancel"
 ! "$work/wrong" gradcheck >"$work/log" 2>&1 || fail "a slope that is wrong in float passes"
 grep -q '^m.conv1.weight .*  WRONG in float$' "$work/log" || fail "a slope that is wrong in float is taken for something else"
 grep -q '^out.weight .*  ok$' "$work/log" || fail "what the wrong slope does not reach is wrong too"
+! "$work/unsteady" gradcheck --threads 1 >"$work/log" 2>&1 || fail "a slope that changes passes"
+grep -q '^m.conv1.weight .*  WRONG: another one the second time$' "$work/log" || fail "a slope that changes is taken for rounding"
 
 "$netc" build tests/checks/gradcheck_kinks.net -o "$work/kinks" >"$work/log" 2>&1 || fail "build"
 ! "$work/kinks" gradcheck >"$work/log" 2>&1 || fail "kinks everywhere pass"
