@@ -24,7 +24,8 @@ typedef struct OptimizerAttrs {
 } OptimizerAttrs;
 
 typedef enum SourceKind {
-    SOURCE_NONE, SOURCE_IDX, SOURCE_CSV, SOURCE_IMAGES, SOURCE_NPY, SOURCE_CIFAR, SOURCE_SPIRAL
+    SOURCE_NONE, SOURCE_IDX, SOURCE_CSV, SOURCE_IMAGES, SOURCE_NPY, SOURCE_CIFAR, SOURCE_SPIRAL,
+    SOURCE_ROAD
 } SourceKind;
 typedef enum Normalize {
     NORMALIZE_NONE, NORMALIZE_CENTER_IMAGE, NORMALIZE_CENTER_CHANNEL, NORMALIZE_STANDARDIZE, NORMALIZE_SCALE, NORMALIZE_GIVEN,
@@ -106,6 +107,10 @@ typedef struct Config {
     double spiral_noise;
     double validation_share;     /* of the training part, 0..1 */
     int64_t validation_count;    /* instead of the share; 0: not given */
+    bool validation_auto;        /* 10,000 or a tenth, whichever is less */
+    int64_t folds;               /* above 0: each of so many parts in turn */
+    double hard_examples;        /* share of an epoch that is drawn by losses */
+    int64_t road_images, road_replace;
     Normalize normalize;
     double norm_scale;
     double *given_mean, *given_std;

@@ -105,6 +105,7 @@ static bool read_field(nt_run *run, const struct run_field *field, const char *t
 /* -- Tensors: the parameters, then each slot of the optimizer's state under "optimizer.SLOT." -------------------- */
 
 typedef struct state_items {
+    nt_param recall; /* the recall, as a vector */
     nt_item *items;
     char **names; /* of the slots' items */
     size_t n, n_names;
@@ -118,10 +119,10 @@ static void free_items(state_items *s)
     free(s->items);
 }
 
-static bool list_items(state_items *s, const nt_model *model, const nt_memory *memory)
+static bool list_items(state_items *s, const nt_model *model, const nt_memory *memory, const nt_recall *recall)
 {
     size_t n = (size_t)model->n_params, slots = (size_t)model->state_slots;
-    *s = (state_items){.items = calloc(n * (slots + 1) + 1, sizeof *s->items),
+    *s = (state_items){.items = calloc(n * (slots + 1) + 2, sizeof *s->items),
                        .names = calloc(n * slots + 1, sizeof *s->names)};
     if (!s->items || !s->names)
         return false;
@@ -140,20 +141,30 @@ static bool list_items(state_items *s, const nt_model *model, const nt_memory *m
             s->names[s->n_names++] = name;
             s->items[s->n++] = (nt_item){name, param, memory->state + slot * model->trainable_elements};
         }
+    if (recall->count > 0) {
+        int size = (int)(NT_RECALL_ROWS * recall->count);
+        s->recall = (nt_param){.name = "data.recall",
+                               .layout = NT_VECTOR,
+                               .disk_dims = {size},
+                               .n_disk_dims = 1,
+                               .out = size,
+                               .elements = (size_t)size};
+        s->items[s->n++] = (nt_item){s->recall.name, &s->recall, recall->last};
+    }
     return true;
 }
 
 /* -- Save and load ----------------------------------------------------------------------------------------------- */
 
-bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run,
-                        nt_durability durability, nt_error *error)
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_recall *recall,
+                        const nt_run *run, nt_durability durability, nt_error *error)
 {
     json_t *metadata = json_pack("{s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash);
     int failed = metadata ? 0 : -1;
     for (int i = 0; i < N_FIELDS; i++)
         failed |= json_object_set_new(metadata, run_fields[i].name, field_text(run, &run_fields[i]));
     state_items s = {0};
-    bool good = !failed && list_items(&s, model, memory);
+    bool good = !failed && list_items(&s, model, memory, recall);
     if (good)
         good = nt_items_write(path, s.items, s.n, metadata, durability, error);
     else
@@ -204,7 +215,8 @@ bool nt_checkpoint_peek(const char *path, const nt_model *model, nt_run *run, nt
     return good;
 }
 
-bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_run *run, nt_error *error)
+bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_recall *recall, nt_run *run,
+                        nt_error *error)
 {
     nt_tensors tensors;
     nt_run found = {0};
@@ -212,7 +224,7 @@ bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memo
         return false;
     state_items s = {0};
     bool good = read_run(&tensors, model, &found, error);
-    if (good && !list_items(&s, model, memory))
+    if (good && !list_items(&s, model, memory, recall))
         good = nt_fail_memory(error, path, 0);
     good = good && nt_items_read(&tensors, s.items, s.n, model->name, error);
     free_items(&s);

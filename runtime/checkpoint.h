@@ -34,12 +34,14 @@ typedef struct nt_run {
     double seconds;     /* of the finished epochs */
 } nt_run;
 
-/* Writes the run, the parameters and the optimizer's state; see nt_tensors_write for what it guarantees. */
-bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_run *run,
-                        nt_durability durability, nt_error *error);
+/* Writes the run, the parameters, the optimizer's state and what is known of the samples; see nt_tensors_write for what
+ * it guarantees. */
+bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_recall *recall,
+                        const nt_run *run, nt_durability durability, nt_error *error);
 
-/* Reads them back. False, and `run` and `memory` unchanged, where the file is not a run of this very model. */
-bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_run *run, nt_error *error);
+/* Reads them back. False, and `run`, `recall` and `memory` unchanged, where the file is not a run of this very model. */
+bool nt_checkpoint_load(const char *path, const nt_model *model, nt_memory *memory, nt_recall *recall, nt_run *run,
+                        nt_error *error);
 
 /* Only the run: position and options, to look at before the memory is there. */
 bool nt_checkpoint_peek(const char *path, const nt_model *model, nt_run *run, nt_error *error);

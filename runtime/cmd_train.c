@@ -30,8 +30,14 @@ typedef struct options {
     uint64_t seed;
     double lr;
     bool resume, plain;
+    int64_t fold; /* of k_fold, from 1; 0: all, one after the other */
     bool epochs_given, batch_given, seed_given, lr_given, data_given;
 } options;
+
+/* What a run of one fold came to, on the part that was held out. */
+typedef struct fold_result {
+    double loss, accuracy; /* accuracy NAN without classes */
+} fold_result;
 
 typedef struct trainer {
     const nt_context *context;
@@ -54,6 +60,7 @@ typedef struct trainer {
     bool unsaved;          /* the last attempt to save failed */
     bool best_unsynced;    /* the best weights are in their file, but maybe not yet on the disk */
     double synced;         /* when the disk was last waited for */
+    fold_result *fold;     /* where the result of the fold goes; NULL where there are no folds */
 } trainer;
 
 /* -- Signals ----------------------------------------------------------------------------------------------------- */
@@ -97,6 +104,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--resume", NT_OPTION_FLAG, &o->resume, NULL, "go on where the run in DIR stopped", 0, NULL},
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from the weights in F", 0, NULL},
         {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
+        {"--fold", NT_OPTION_COUNT, &o->fold, "N", "with validation = k_fold(k): only fold N, of 1 to k", 1, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
     const nt_usage usage = {
@@ -109,22 +117,38 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
                 "error: --resume goes on from the saved state, --weights starts from a file: give one of them\n");
         return NT_PARSED_WRONG;
     }
+    int folds = context->model->data->folds;
+    if (parsed == NT_PARSED && o->fold > folds) {
+        if (folds > 0)
+            fprintf(stderr, "error: --fold %lld: there are %d folds\n", (long long)o->fold, folds);
+        else
+            fprintf(stderr, "error: --fold: the model has no folds; write validation = k_fold(5) under data\n");
+        return NT_PARSED_WRONG;
+    }
     return parsed;
+}
+
+static bool set_path(char *path, const char *folder, const char *name, nt_error *error)
+{
+    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX || nt_fail(error, "--out: the path is too long");
 }
 
 static bool set_paths(trainer *t, nt_error *error)
 {
     static char folder[PATH_MAX];
+    char name[PATH_MAX], fold[32];
     if (!t->o.out) {
-        snprintf(folder, sizeof folder, "runs/%s", t->model->name);
-        t->o.out = folder;
+        snprintf(name, sizeof name, "runs/%s", t->model->name);
+        t->o.out = name;
     }
-    if (strlen(t->o.out) + sizeof "/state.safetensors.tmp" > PATH_MAX)
-        return nt_fail(error, "--out: the path is too long");
-    snprintf(t->best_path, PATH_MAX, "%s/best.safetensors", t->o.out);
-    snprintf(t->last_path, PATH_MAX, "%s/last.safetensors", t->o.out);
-    snprintf(t->state_path, PATH_MAX, "%s/state.safetensors", t->o.out);
-    return true;
+    snprintf(fold, sizeof fold, "fold%lld", (long long)t->o.fold);
+    bool good = t->fold ? set_path(folder, t->o.out, fold, error)
+                        : snprintf(folder, PATH_MAX, "%s", t->o.out) < PATH_MAX ||
+                              nt_fail(error, "--out: the path is too long");
+    t->o.out = folder;
+    return good && set_path(t->best_path, folder, "best.safetensors", error) &&
+           set_path(t->last_path, folder, "last.safetensors", error) &&
+           set_path(t->state_path, folder, "state.safetensors", error);
 }
 
 /* Makes the folder, parents included, and sees that it can be written to before hours are spent on what goes into
@@ -215,6 +239,7 @@ static bool load_data(trainer *t, nt_error *error)
 {
     nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL,
                                                 NT_PART_TRAIN | NT_PART_TEST, t->run.seed);
+    request.fold = t->o.fold > 0 ? (int)t->o.fold - 1 : 0;
     if (!nt_data_load(&request, &t->data, error))
         return false;
     int64_t train = t->data.train.count, validation = t->data.validation.count;
@@ -277,7 +302,8 @@ static bool set_parameters(trainer *t, nt_error *error)
         t->earlier = engine->memory.state + (size_t)(t->model->state_slots - 1) * t->model->trainable_elements;
     if (t->o.resume) {
         nt_run saved;
-        return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &saved, error);
+        return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &t->data.recall, &saved, error) &&
+               nt_data_recalled(&t->data, error);
     }
     if (!nt_params_initialise(t->model, t->run.seed, engine->memory.params, error))
         return false;
@@ -332,7 +358,8 @@ static bool save(trainer *t, bool best, bool last)
     real *params = t->engine.memory.params;
     bool good = (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, durability, &error)) &&
                 nt_weights_save(t->model, params, t->metadata, t->last_path, durability, &error) &&
-                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->run, durability, &error);
+                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->data.recall, &t->run, durability,
+                                   &error);
     if (good && wait && t->best_unsynced && !best)
         good = nt_tensors_sync(t->best_path, &error);
     if (good) {
@@ -587,6 +614,7 @@ static int finish_epoch(trainer *t, nt_error *error)
     compare_weights(t, &result);
     bool best = nt_course_epoch(&run->course, t->model->train_config, &result, note);
 
+    nt_data_next_epoch(&t->data, run->seed, (uint64_t)run->epoch);
     run->epoch++;
     run->first = 0;
     run->score = (nt_score){0};
@@ -637,13 +665,20 @@ static bool final_test(trainer *t, nt_error *error)
     nt_weights weights;
     nt_score score;
     char number[32];
-    if (t->data.test.count == 0 || t->run.course.best_epoch == 0)
+    if ((t->data.test.count == 0 && !t->fold) || t->run.course.best_epoch == 0)
         return true;
     bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
     if (best)
         nt_weights_free(&weights);
     else if (!t->unsaved)
         fprintf(stderr, "note: the last weights are tested, not the best: %s\n", error->text);
+    if (t->fold) {
+        if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.validation, &stop_asked, &score, error))
+            return stop_asked != 0;
+        *t->fold = (fold_result){nt_score_loss(&score), accuracy(t, &score)};
+    }
+    if (t->data.test.count == 0)
+        return true;
     if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.test, &stop_asked, &score, error))
         return stop_asked != 0;
     printf("test  loss %.4f", nt_score_loss(&score));
@@ -691,13 +726,10 @@ static int report_no_room(const trainer *t, const nt_error *error)
     return status;
 }
 
-int nt_cmd_train(const nt_context *context, int argc, char **argv)
+static int train(const nt_context *context, const options *asked, fold_result *fold)
 {
-    trainer t = {.context = context, .model = context->model};
+    trainer t = {.context = context, .model = context->model, .o = *asked, .fold = fold};
     nt_error error = {0};
-    nt_parsed parsed = parse(context, &t.o, argc, argv);
-    if (parsed != NT_PARSED)
-        return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
     if (!set_paths(&t, &error))
         return nt_report(&error, NT_USAGE);
     int status = plan_run(&t, &error);
@@ -727,5 +759,54 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
     json_decref(t.metadata);
     nt_engine_free(&t.engine);
     nt_data_free(&t.data);
+    return status;
+}
+
+/* Mean and standard deviation (of a sample: over n - 1) of one figure of all folds. */
+static void print_spread(const char *name, const double *values, int n, double unit, const char *mark)
+{
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++)
+        mean += values[i] / n;
+    for (int i = 0; i < n; i++)
+        squares += (values[i] - mean) * (values[i] - mean);
+    printf("  %s %.*f%s +- %.*f", name, unit > 1 ? 2 : 4, unit * mean, mark, unit > 1 ? 2 : 4,
+           n > 1 ? unit * sqrt(squares / (n - 1)) : 0);
+}
+
+static void print_folds(const fold_result *results, int n)
+{
+    double loss[NT_MOST_FOLDS], right[NT_MOST_FOLDS];
+    for (int i = 0; i < n; i++) {
+        loss[i] = results[i].loss;
+        right[i] = results[i].accuracy;
+    }
+    printf("%d folds, each held out once:", n);
+    print_spread("loss", loss, n, 1, "");
+    if (!isnan(right[0]))
+        print_spread(" accuracy", right, n, 100, "%");
+    printf("\n");
+}
+
+int nt_cmd_train(const nt_context *context, int argc, char **argv)
+{
+    options o = {0};
+    fold_result results[NT_MOST_FOLDS] = {{0}};
+    nt_parsed parsed = parse(context, &o, argc, argv);
+    if (parsed != NT_PARSED)
+        return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
+    int folds = context->model->data->folds, status = NT_OK;
+    if (folds == 0)
+        return train(context, &o, NULL);
+    if (o.fold > 0)
+        return train(context, &o, &results[0]);
+    for (int i = 0; i < folds && status == NT_OK; i++) {
+        options one = o;
+        one.fold = i + 1;
+        fprintf(stderr, "%sfold %d of %d\n", i ? "\n" : "", i + 1, folds);
+        status = train(context, &one, &results[i]);
+    }
+    if (status == NT_OK)
+        print_folds(results, folds);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include "data_source.h"
 #include "rng.h"
+#include "road.h"
 #include "whiten.h"
 
 #include <limits.h>
@@ -21,7 +22,7 @@ static bool load_source(const nt_data_request *q, const char *path, nt_loaded *o
     nt_source_kind kind = q->config->source;
     if (kind == NT_SOURCE_NONE)
         return nt_fail(err, "the model has no data section: add one, such as data { source = idx(\"FOLDER\") }");
-    if (kind != NT_SOURCE_SPIRAL && !path)
+    if (kind != NT_SOURCE_SPIRAL && kind != NT_SOURCE_ROAD && !path)
         return nt_fail(err, "the data source has no path: give one with --data");
     switch (kind) {
     case NT_SOURCE_IDX:
@@ -36,6 +37,8 @@ static bool load_source(const nt_data_request *q, const char *path, nt_loaded *o
         return nt_load_cifar(q, path, out, err);
     case NT_SOURCE_SPIRAL:
         return nt_load_spiral(q, out, err);
+    case NT_SOURCE_ROAD:
+        return nt_load_road(q, out, err);
     case NT_SOURCE_NONE:
         break;
     }
@@ -70,20 +73,39 @@ static int compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Takes validation samples out of the training part at random, and leaves both in their stored order. */
-static bool split_validation(const nt_data_request *q, nt_data *d, nt_error *err)
+/* How many of the training part's samples are held out, and where they begin in the permutation of all. */
+static bool count_validation(const nt_data_request *q, int64_t all, int64_t *first, int64_t *held, nt_error *err)
 {
     const nt_data_config *config = q->config;
-    int64_t all = d->train_part.count, held = config->validation_count;
-    d->train = (nt_split){.count = all, .part = d->train_part};
-    d->validation = (nt_split){.part = d->train_part};
-    if (held == 0 && config->validation_share > 0) {
+    enum { AUTO_MOST = 10000 };
+    *first = 0;
+    *held = config->validation_count;
+    if (config->folds > 0) {
+        if (config->folds > all)
+            return nt_fail(err, "validation = k_fold(%d) of %lld training samples: a fold needs at least one",
+                           config->folds, (long long)all);
+        *first = all * q->fold / config->folds;
+        *held = all * (q->fold + 1) / config->folds - *first;
+    } else if (config->validation_auto) {
+        *held = all / 10 < AUTO_MOST ? (all + 5) / 10 : AUTO_MOST;
+    } else if (*held == 0 && config->validation_share > 0) {
         double share = floor((double)all * config->validation_share + 0.5);
-        held = share < (double)all ? (int64_t)share : all;
-        if (held == 0)
+        *held = share < (double)all ? (int64_t)share : all;
+        if (*held == 0)
             return nt_fail(err, "validation = %g%% of %lld training samples is none: ask for more, or for a count",
                            config->validation_share * 100, (long long)all);
     }
+    return true;
+}
+
+/* Takes validation samples out of the training part at random, and leaves both in their stored order. */
+static bool split_validation(const nt_data_request *q, nt_data *d, nt_error *err)
+{
+    int64_t all = d->train_part.count, first, held;
+    d->train = (nt_split){.count = all, .part = d->train_part};
+    d->validation = (nt_split){.part = d->train_part};
+    if (!count_validation(q, all, &first, &held, err))
+        return false;
     if (held == 0)
         return true;
     if (held < 0 || held >= all)
@@ -93,6 +115,11 @@ static bool split_validation(const nt_data_request *q, nt_data *d, nt_error *err
     if (!d->split_index)
         return false;
     nt_random_permutation(nt_key(q->seed, NT_KEY_VALIDATION), d->split_index, all);
+    for (int64_t i = 0; i < held && first > 0; i++) { /* what is held out to the front */
+        int64_t other = d->split_index[i];
+        d->split_index[i] = d->split_index[first + i];
+        d->split_index[first + i] = other;
+    }
     qsort(d->split_index, (size_t)held, sizeof *d->split_index, compare_places);
     qsort(d->split_index + held, (size_t)(all - held), sizeof *d->split_index, compare_places);
     d->validation.index = d->split_index;
@@ -116,12 +143,31 @@ static bool check_request(const nt_data_request *q, nt_error *err)
     return true;
 }
 
+/* Draws the training samples for a member of a committee, and gets ready to keep what a run finds out about them. */
+static bool prepare_training(const nt_data_request *q, nt_data *d, nt_error *err)
+{
+    if (q->bootstrap > 0) {
+        d->drawn = nt_allocate(d->train.count, sizeof *d->drawn, "a bootstrap sample", err);
+        if (!d->drawn)
+            return false;
+        nt_sampling_bootstrap(d->train.index, d->train.count,
+                              nt_key(nt_key(q->seed, NT_KEY_BOOTSTRAP), (uint64_t)q->bootstrap), d->drawn);
+        d->train.index = d->drawn;
+    }
+    if (d->replace > d->train.count)
+        return nt_fail(err, "road(replace=%d): there are %lld pictures to train on without those held out for validation",
+                       d->replace, (long long)d->train.count);
+    return !(d->hard > 0 || d->replace > 0) || nt_recall_init(&d->recall, d->train.count, err);
+}
+
 static bool begin_data(const nt_data_request *q, nt_data *out, nt_error *err)
 {
     *out = (nt_data){.h = q->h,
                      .w = q->w,
                      .c = q->c,
-                     .outputs = q->outputs};
+                     .outputs = q->outputs,
+                     .hard = q->config->hard_examples,
+                     .replace = q->config->source == NT_SOURCE_ROAD ? q->config->road_replace : 0};
     const nt_data_config *config = q->config;
     return check_request(q, err) &&
            nt_augmenter_init(&out->augmenter, config->augment, config->n_augment, q->h, q->w, q->c, err) &&
@@ -162,7 +208,8 @@ static bool finish_data(const nt_data_request *q, nt_loaded *loaded, nt_data *ou
     if ((q->parts & NT_PART_TRAIN) && !split_validation(q, out, err)) /* nothing to split off the test part */
         return false;
     return out->train.count == 0 || (nt_augmenter_estimate(&out->augmenter, &out->train, err) &&
-                                     nt_normalizer_estimate(&out->normalizer, &out->train, err));
+                                     nt_normalizer_estimate(&out->normalizer, &out->train, err) &&
+                                     prepare_training(q, out, err));
 }
 
 static void free_loaded(nt_loaded *loaded, int n_names)
@@ -201,6 +248,7 @@ bool nt_data_load_inputs(const nt_data_request *q, const char *path, nt_data *ou
     nt_data_config no_split = *q->config;
     no_split.validation_count = 0;
     no_split.validation_share = 0;
+    no_split.validation_auto = no_split.folds = 0;
     test_only.config = &no_split;
     ok = ok && finish_data(&test_only, &loaded, out, err);
     free_loaded(&loaded, q->outputs);
@@ -215,6 +263,8 @@ void nt_data_free(nt_data *d)
         free(d->class_names[i]);
     free(d->class_names);
     free(d->split_index);
+    free(d->drawn);
+    nt_recall_free(&d->recall);
     nt_part_free(&d->train_part);
     nt_part_free(&d->test_part);
     nt_augmenter_free(&d->augmenter);
@@ -261,12 +311,11 @@ bool nt_epoch_begin(nt_epoch *e, const nt_data *data, const nt_split *split, boo
         return true;
     e->augment_key = nt_key(nt_key(seed, NT_KEY_AUGMENT), number);
     e->order = nt_allocate(split->count, sizeof *e->order, "the order of the samples", err);
-    if (!e->order) {
-        nt_epoch_end(e);
-        return false;
-    }
-    nt_random_permutation(nt_key(nt_key(seed, NT_KEY_SHUFFLE), number), e->order, split->count);
-    return true;
+    uint64_t key = nt_key(nt_key(seed, NT_KEY_SHUFFLE), number);
+    if (e->order && nt_sampling_order(&data->recall, data->hard, key, e->order, split->count, err))
+        return true;
+    nt_epoch_end(e);
+    return false;
 }
 
 void nt_epoch_end(nt_epoch *e)
@@ -442,4 +491,77 @@ void nt_data_batch(const nt_epoch *e, int64_t first, int n, float *x, int32_t *l
                    (size_t)d->outputs * sizeof *targets);
     }
 #pragma omp barrier
+}
+
+/* ----------------------------------------------------------------------------------------------- from epoch to epoch */
+
+void nt_data_note_losses(const nt_epoch *e, int64_t first, int n, const real *losses)
+{
+    float *last = e->data->recall.last;
+    if (!last || e->split != &e->data->train)
+        return;
+    for (int i = 0; i < n; i++)
+        last[e->order ? e->order[first + i] : first + i] = (float)losses[i];
+}
+
+/* Draws the picture that belongs in a place of the training samples. */
+static void draw_picture(nt_data *d, int64_t at)
+{
+    int64_t place = d->train.index ? d->train.index[at] : at;
+    nt_road_picture(nt_key(0, NT_KEY_ROAD_TRAIN), (int64_t)d->recall.picture[at],
+                    d->train_part.values + place * NT_ROAD_HEIGHT * NT_ROAD_WIDTH,
+                    d->train_part.targets + place * NT_ROAD_UNITS);
+}
+
+/* The place of the smallest loss. */
+static int64_t smallest(const float *losses, int64_t n)
+{
+    int64_t found = 0;
+    for (int64_t i = 1; i < n; i++)
+        found = losses[i] < losses[found] ? i : found;
+    return found;
+}
+
+/* Replaced places have an infinite loss meanwhile, so that each is chosen once. Pictures are numbered on. */
+static void replace_pictures(nt_data *d, uint64_t seed, uint64_t number)
+{
+    nt_recall *r = &d->recall;
+    uint64_t key = nt_key(nt_key(seed, NT_KEY_ROAD_BUFFER), number), draw = 0;
+    for (int i = 0; i < d->replace; i++) {
+        int64_t at;
+        if (i < d->replace / 3) {
+            do
+                at = (int64_t)nt_random_below(key, draw++, (uint64_t)r->count);
+            while (isinf(r->last[at]));
+        } else {
+            at = smallest(r->last, r->count);
+        }
+        r->last[at] = INFINITY;
+        r->picture[at] = (float)(d->train_part.count + (int64_t)number * d->replace + i);
+        draw_picture(d, at);
+    }
+    for (int64_t i = 0; i < r->count; i++)
+        r->last[i] = isinf(r->last[i]) ? 0 : r->last[i];
+}
+
+void nt_data_next_epoch(nt_data *d, uint64_t seed, uint64_t number)
+{
+    nt_recall *r = &d->recall;
+    if (d->replace > 0)
+        replace_pictures(d, seed, number);
+    if (r->count > 0)
+        memcpy(r->before, r->last, (size_t)r->count * sizeof *r->last);
+}
+
+bool nt_data_recalled(nt_data *d, nt_error *err)
+{
+    static const float most_pictures = 0x1p24f; /* whole numbers up to here are floats */
+    const nt_recall *r = &d->recall;
+    for (int64_t i = 0; i < r->count; i++) {
+        if (!isfinite(r->last[i]) || !isfinite(r->before[i]) || !(r->picture[i] >= 0 && r->picture[i] < most_pictures))
+            return nt_fail(err, "the saved run has no sense in what it knows of sample %lld: train anew", (long long)i);
+        if (d->replace > 0)
+            draw_picture(d, i);
+    }
+    return true;
 }

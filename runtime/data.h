@@ -13,6 +13,7 @@
  *     csv      train.csv, test.csv; of a single file, or of train.csv alone, a fixed random 20% is the test part. A
  *              label column, or as many columns of numbers to predict as the main output has values
  *     spiral   no files: arms of points in the plane
+ *     road     no files: pictures of a road with the position of the wheel; some are replaced by new ones every epoch
  *
  * A missing test part is no error until it is asked for alone. */
 #ifndef NT_DATA_H
@@ -22,6 +23,7 @@
 #include "error.h"
 #include "model.h"
 #include "normalize.h"
+#include "sampling.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,10 +53,13 @@ typedef struct nt_data {
     nt_split train, validation, test;
     nt_normalizer normalizer;
     nt_augmenter augmenter;
+    double hard; /* share of an epoch that is drawn by losses */
+    int replace; /* training samples that are replaced after each epoch */
+    nt_recall recall; /* of the samples of `train`, where the data section asks for what needs it */
     char note[512]; /* a line that says how the source was read, for the log ("" if there is nothing to say) */
 
     nt_part train_part, test_part; /* what is owned: samples, ... */
-    int64_t *split_index;          /* ... and the places that train.index and validation.index point into */
+    int64_t *split_index, *drawn;  /* ... and the places that train.index and validation.index point into */
 } nt_data;
 
 enum { NT_PART_TRAIN = 1, NT_PART_TEST = 2 };
@@ -70,6 +75,9 @@ typedef struct nt_data_request {
     double least_target, most_target; /* what the losses take, if not equal */
     unsigned parts; /* NT_PART_TRAIN, NT_PART_TEST or both, or-ed */
     uint64_t seed;  /* of the validation split */
+    int fold;       /* which of config->folds parts is held out, from 0 */
+    int bootstrap;  /* above 0: the training samples are drawn anew from themselves, with replacement, for this member of
+                       a committee. The normalizer's constants are those of all of them, the same for every member. */
 } nt_data_request;
 
 /* Loads the parts asked for, checks them, splits off the validation samples and, if the training part was asked for,
@@ -85,6 +93,13 @@ bool nt_data_load_inputs(const nt_data_request *request, const char *path, nt_da
 
 void nt_data_free(nt_data *data);
 
+/* To be called after epoch `number` of a run: its losses decide on the next epoch, and a source that replaces samples
+ * does so: a third at random, the others where the loss is smallest. */
+void nt_data_next_epoch(nt_data *data, uint64_t seed, uint64_t number);
+
+/* To be called when data->recall was filled from a saved run. Fails on what no run can have saved. */
+bool nt_data_recalled(nt_data *data, nt_error *err);
+
 /* One pass over a split. */
 typedef struct nt_epoch {
     const nt_data *data;
@@ -97,8 +112,8 @@ typedef struct nt_epoch {
     int workers;
 } nt_epoch;
 
-/* Begins a pass. In training the order is a permutation and samples are augmented, both functions of (seed, number)
- * alone, where `number` counts epochs; otherwise samples come as stored. Where samples take work, as many threads as
+/* Begins a pass. In training the order is a permutation, or with hard_examples what nt_sampling_order says, and samples
+ * are augmented: functions of (seed, number), where `number` counts epochs, and of data->recall; otherwise samples come as stored. Where samples take work, as many threads as
  * OpenMP would start now get memory to work in. Fails only for want of memory. */
 bool nt_epoch_begin(nt_epoch *epoch, const nt_data *data, const nt_split *split, bool training, uint64_t seed,
                     uint64_t number, nt_error *err);
@@ -110,5 +125,8 @@ void nt_epoch_end(nt_epoch *epoch);
  * (the samples are shared out, barrier at the end), or by one thread alone. What a sample becomes depends on the epoch,
  * the sample and its place in the pass only. */
 void nt_data_batch(const nt_epoch *epoch, int64_t first, int n, float *x, int32_t *labels, float *targets);
+
+/* Notes the losses of samples first .. first+n-1 of a pass, if anyone asks for them. */
+void nt_data_note_losses(const nt_epoch *epoch, int64_t first, int n, const real *losses);
 
 #endif

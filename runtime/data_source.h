@@ -59,6 +59,7 @@ bool nt_load_cifar(const nt_data_request *request, const char *path, nt_loaded *
 bool nt_load_images(const nt_data_request *request, const char *path, nt_loaded *out, nt_error *err);
 bool nt_load_npy(const nt_data_request *request, const char *path, nt_loaded *out, nt_error *err);
 bool nt_load_csv(const nt_data_request *request, const char *path, nt_loaded *out, nt_error *err);
+bool nt_load_road(const nt_data_request *request, nt_loaded *out, nt_error *err);
 bool nt_load_spiral(const nt_data_request *request, nt_loaded *out, nt_error *err);
 
 /* Inputs without labels, for prediction, from one file each. */

@@ -360,6 +360,7 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
     if (disturb)
         engine->pass.labels = engine->labels;
     if (shared.outcome == NT_STEP_DONE) {
+        nt_data_note_losses(epoch, first, n, engine->pass.loss_sample);
         score->loss += batch_loss(&engine->pass);
         score->samples += n;
         add_ranks(engine, score);

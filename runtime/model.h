@@ -81,7 +81,8 @@ typedef struct nt_loss {
 } nt_loss;
 
 typedef enum nt_source_kind {
-    NT_SOURCE_NONE, NT_SOURCE_IDX, NT_SOURCE_CSV, NT_SOURCE_IMAGES, NT_SOURCE_NPY, NT_SOURCE_CIFAR, NT_SOURCE_SPIRAL
+    NT_SOURCE_NONE, NT_SOURCE_IDX, NT_SOURCE_CSV, NT_SOURCE_IMAGES, NT_SOURCE_NPY, NT_SOURCE_CIFAR, NT_SOURCE_SPIRAL,
+    NT_SOURCE_ROAD
 } nt_source_kind;
 
 typedef enum nt_normalize {
@@ -106,14 +107,21 @@ typedef struct nt_augment {
     double amount, sigma;
 } nt_augment;
 
+enum { NT_MOST_FOLDS = 100 };
+
 typedef struct nt_data_config {
     nt_source_kind source;
     const char *path;       /* folder or file, NULL for spiral */
     const char *label;      /* csv: name of the label column, or NULL: the last one */
     int spiral_classes, spiral_points; /* spiral(classes=3, points=100) */
     double spiral_noise;
+    int road_images;        /* road(images=200, replace=15): pictures there are at a time ... */
+    int road_replace;       /* ... and how many of them give way to new ones after each epoch */
     double validation_share; /* 0..1 of the training set, used when validation_count is 0 */
     int64_t validation_count;
+    int validation_auto;    /* 1: 10,000 samples or a tenth, whichever is less */
+    int folds;              /* above 0: one of so many parts, in turn */
+    double hard_examples;   /* share of an epoch that is drawn by the samples' losses */
     nt_normalize normalize;
     double norm_scale;
     int whiten_pca;         /* 1: PCA, 0: ZCA */

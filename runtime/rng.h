@@ -19,6 +19,10 @@ enum {
     NT_KEY_SPIRAL_TEST,
     NT_KEY_DROPOUT,    /* then the step */
     NT_KEY_DISTURB,    /* labels that are disturbed: then the epoch */
+    NT_KEY_BOOTSTRAP,  /* then the member of the committee */
+    NT_KEY_ROAD_TRAIN,
+    NT_KEY_ROAD_TEST,
+    NT_KEY_ROAD_BUFFER, /* which pictures are replaced: then the epoch */
     NT_KEY_USER = 1000 /* first number free for others */
 };
 

@@ -589,7 +589,7 @@ static void describe_data(Emit *e, Ct *out)
 {
     static const char *const sources[] = {
         [SOURCE_NONE] = "NONE", [SOURCE_IDX] = "IDX",     [SOURCE_CSV] = "CSV",       [SOURCE_IMAGES] = "IMAGES",
-        [SOURCE_NPY] = "NPY",   [SOURCE_CIFAR] = "CIFAR", [SOURCE_SPIRAL] = "SPIRAL",
+        [SOURCE_NPY] = "NPY",   [SOURCE_CIFAR] = "CIFAR", [SOURCE_SPIRAL] = "SPIRAL", [SOURCE_ROAD] = "ROAD",
     };
     static const char *const norms[] = {
         [NORMALIZE_NONE] = "NONE",
@@ -634,6 +634,15 @@ static void describe_data(Emit *e, Ct *out)
     if (c->source == SOURCE_SPIRAL) {
         ct_line(t, ".spiral_classes = %lld, .spiral_points = %lld, .spiral_noise = %s,", (long long)c->spiral_classes,
                 (long long)c->spiral_points, c_real(a, c->spiral_noise));
+    }
+    if (c->source == SOURCE_ROAD) {
+        ct_line(t, ".road_images = %lld, .road_replace = %lld,", (long long)c->road_images, (long long)c->road_replace);
+    }
+    if (c->validation_auto || c->folds > 0) {
+        ct_line(t, ".validation_auto = %d, .folds = %lld,", c->validation_auto, (long long)c->folds);
+    }
+    if (c->hard_examples > 0) {
+        ct_line(t, ".hard_examples = %s,", c_real(a, c->hard_examples));
     }
     ct_line(t, ".validation_share = %s, .validation_count = %lld,", c_real(a, c->validation_share), (long long)c->validation_count);
     ct_line(t, ".normalize = NT_NORM_%s, .norm_scale = %s, .given_mean = %s, .given_std = %s, .n_given = %d,", norms[c->normalize],

@@ -146,7 +146,7 @@ const FormDef *form_read(Sections *cx, const SettingDef *def, const FormDef *for
 /* ---- keys ---- */
 
 /* Keys of later versions. */
-static const char *const later_data[] = {"split", "k_fold", "hard_examples", NULL};
+static const char *const later_data[] = {"split", NULL};
 static const char *const later_train[] = {"freeze", "trainable", "weights", "members", NULL};
 
 static int find_setting(const SettingDef *settings, const char *key)

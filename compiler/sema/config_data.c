@@ -9,7 +9,7 @@
 
 typedef struct SourceArgs {
     const char *path, *label;
-    int64_t classes, points;
+    int64_t classes, points, images, replace;
     double noise;
 } SourceArgs;
 
@@ -59,6 +59,23 @@ static const AttrDef spiral_attrs[] = {
      .doc = "standard deviation of the angle, in radians"},
     {0},
 };
+static const AttrDef road_attrs[] = {
+    {.name = "images",
+     .type = ATTR_INT,
+     .offset = offsetof(SourceArgs, images),
+     .standard = "200",
+     .min = 1,
+     .max = 100000,
+     .doc = "pictures to train on at a time"},
+    {.name = "replace",
+     .type = ATTR_INT,
+     .offset = offsetof(SourceArgs, replace),
+     .standard = "15",
+     .min = 0,
+     .max = 100000,
+     .doc = "how many of them give way to new ones after each epoch: a third at random, the others where the loss is smallest"},
+    {0},
+};
 
 static const FormDef source_forms[] = {
     {"idx", SOURCE_IDX, folder_attrs, "a folder with MNIST's four files, plain or .gz"},
@@ -69,6 +86,7 @@ static const FormDef source_forms[] = {
     {"npy", SOURCE_NPY, folder_attrs, "a folder with x_train.npy, y_train.npy, x_test.npy and y_test.npy"},
     {"cifar", SOURCE_CIFAR, folder_attrs, "a folder with CIFAR-10's binary batches"},
     {"spiral", SOURCE_SPIRAL, spiral_attrs, "points on arms that wind around the origin; made, not read"},
+    {"road", SOURCE_ROAD, road_attrs, "ALVINN's pictures of a road and positions of the wheel; made, not read"},
     {0},
 };
 
@@ -90,6 +108,21 @@ static void check_source(Sections *cx, const Val *v, const SourceArgs *args, Loc
         diag_note(ds, d, main_output(cx)->loc, "the output is here");
         diag_help(ds, d, "write classes=%lld, or end the network with dense(%lld)", (long long)main_size(cx),
                   (long long)args->classes);
+    } else if (cx->config->source == SOURCE_ROAD &&
+               !(shape_size(in) == 960 && (in.vector || (in.h == 30 && in.w == 32)))) {
+        Diag *d = diag_error(ds, v->loc, "road gives pictures of 30x32x1, and the network reads %s",
+                             shape_text(cx->s->arena, in));
+        diag_note(ds, d, input->loc, "the input is here");
+        diag_help(ds, d, "write input(30x32x1)");
+    } else if (cx->config->source == SOURCE_ROAD && main_size(cx) != 30) {
+        Diag *d = diag_error(ds, v->loc, "road has a wheel of 30 positions, and the network gives %lld values",
+                             (long long)main_size(cx));
+        diag_note(ds, d, main_output(cx)->loc, "the output is here");
+        diag_help(ds, d, "end the network with dense(30) -> sigmoid");
+    } else if (cx->config->source == SOURCE_ROAD && args->replace > args->images) {
+        Diag *d = diag_error(ds, v->loc, "road cannot replace %lld of %lld pictures", (long long)args->replace,
+                             (long long)args->images);
+        diag_help(ds, d, "replace is at most images; with 0 the pictures stay the same");
     } else if (cx->config->source == SOURCE_CIFAR &&
                !(shape_size(in) == 3072 && (in.vector || (in.h == 32 && in.w == 32)))) {
         Diag *d = diag_error(ds, v->loc, "cifar gives images of 32x32x3, and the network reads %s",
@@ -119,6 +152,8 @@ static void set_source(Sections *cx, const SettingDef *def, const Val *v)
     c->spiral_classes = args.classes;
     c->spiral_points = args.points;
     c->spiral_noise = args.noise;
+    c->road_images = args.images;
+    c->road_replace = args.replace;
     if (cx->whole) {
         check_source(cx, v, &args, locs[0]);
     }
@@ -126,9 +161,39 @@ static void set_source(Sections *cx, const SettingDef *def, const Val *v)
 
 /* ---- validation ---- */
 
+enum { VALIDATION_AUTO, VALIDATION_FOLDS };
+
+typedef struct FoldArgs {
+    int64_t folds;
+} FoldArgs;
+
+static const AttrDef fold_attrs[] = {
+    {.name = "k",
+     .type = ATTR_INT,
+     .offset = offsetof(FoldArgs, folds),
+     .positional = true,
+     .required = true,
+     .min = 2,
+     .max = 100,
+     .doc = "a number of parts"},
+    {0},
+};
+
+static const FormDef validation_forms[] = {
+    {"auto", VALIDATION_AUTO, NULL, "10,000 samples or a tenth, whichever is less"},
+    {"k_fold", VALIDATION_FOLDS, fold_attrs, "cross-validation: k runs, each with another of k parts held out"},
+    {0},
+};
+
 static void set_validation(Sections *cx, const SettingDef *def, const Val *v)
 {
-    if (v->kind == VAL_INT) {
+    if (v->kind == VAL_NAME || (v->kind == VAL_CALL && v->expr->kind == EXPR_CALL)) {
+        FoldArgs args = {0};
+        Loc locs[SETTINGS_MAX];
+        const FormDef *form = form_read(cx, def, validation_forms, v, &args, locs);
+        cx->config->validation_auto = form && form->kind == VALIDATION_AUTO;
+        cx->config->folds = form ? args.folds : 0;
+    } else if (v->kind == VAL_INT) {
         setting_integer(cx, def, v, 0, INT64_MAX, &cx->config->validation_count);
     } else if (v->kind != VAL_REAL && v->kind != VAL_PERCENT) {
         setting_wrong(cx, def, v);
@@ -139,6 +204,20 @@ static void set_validation(Sections *cx, const SettingDef *def, const Val *v)
         diag_help(cx->s->diags, d, "a count is written as a whole number: validation = 5000");
     } else {
         cx->config->validation_share = v->real;
+    }
+}
+
+/* ---- hard_examples ---- */
+
+static void set_hard_examples(Sections *cx, const SettingDef *def, const Val *v)
+{
+    if (!val_is_number(v)) {
+        setting_wrong(cx, def, v);
+    } else if (!(v->real >= 0 && v->real <= 1)) {
+        diag_error(cx->s->diags, v->loc, "hard_examples is a share from 0 to 1, and this is %s",
+                   val_text(cx->s->arena, v));
+    } else {
+        cx->config->hard_examples = v->real;
     }
 }
 
@@ -525,8 +604,6 @@ static void set_classes(Sections *cx, const SettingDef *def, const Val *v)
     c->n_classes = n;
 }
 
-static const char *const later_validation[] = {"auto", "k_fold", NULL};
-
 const SettingDef data_settings[] = {
     {.section = "data",
      .key = "source",
@@ -537,10 +614,10 @@ const SettingDef data_settings[] = {
      .doc = "where samples come from; `--data` of a trainer replaces its path"},
     {.section = "data",
      .key = "validation",
-     .noun = "share",
-     .takes = "a share such as 10% or a count such as 5000",
+     .noun = "validation",
+     .takes = "a share such as 10%, a count such as 5000, auto, or k_fold(5)",
      .standard = "0",
-     .later = later_validation,
+     .forms = validation_forms,
      .set = set_validation,
      .doc = "how much of the training part is held out, chosen by the seed"},
     {.section = "data",
@@ -559,6 +636,13 @@ const SettingDef data_settings[] = {
      .forms = augment_forms,
      .set = set_augment,
      .doc = "random changes of training samples, in order, drawn anew every epoch"},
+    {.section = "data",
+     .key = "hard_examples",
+     .noun = "share",
+     .takes = "a share such as 25%",
+     .standard = "0",
+     .set = set_hard_examples,
+     .doc = "so much of an epoch is drawn with probabilities in proportion to the samples' last losses"},
     {.section = "data",
      .key = "classes",
      .noun = "class",

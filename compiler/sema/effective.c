@@ -151,6 +151,8 @@ static void add_source(const Config *c, Str *out)
     if (c->source == SOURCE_SPIRAL) {
         str_printf(out, "classes=%lld, points=%lld, noise=", (long long)c->spiral_classes, (long long)c->spiral_points);
         add_number(out, c->spiral_noise);
+    } else if (c->source == SOURCE_ROAD) {
+        str_printf(out, "images=%lld, replace=%lld", (long long)c->road_images, (long long)c->road_replace);
     } else {
         add_string(out, c->path);
     }
@@ -171,7 +173,11 @@ static void add_data_section(const Config *c, Str *out)
     str_add(out, "\ndata {\n");
     add_source(c, out);
     str_add(out, "    validation = ");
-    if (c->validation_share > 0) {
+    if (c->validation_auto) {
+        str_add(out, "auto");
+    } else if (c->folds > 0) {
+        str_printf(out, "k_fold(%lld)", (long long)c->folds);
+    } else if (c->validation_share > 0) {
         add_scaled(out, c->validation_share, 100);
         str_addc(out, '%');
     } else {
@@ -200,7 +206,9 @@ static void add_data_section(const Config *c, Str *out)
         const FormDef *form = form_of(data_settings, "augment", c->augment[i].kind);
         add_call(out, form->name, form->attrs, &c->augment[i]);
     }
-    str_add(out, "]\n");
+    str_add(out, "]\n    hard_examples = ");
+    add_number(out, c->hard_examples);
+    str_addc(out, '\n');
     if (c->classes) {
         str_add(out, "    classes = [");
         for (int i = 0; i < c->n_classes; i++) {
