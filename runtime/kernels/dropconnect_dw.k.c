@@ -35,15 +35,16 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     for (int item = 0; item < panels * rows; item++) {
         const int row = item % rows, first = item / rows * K_NR, width = K_CO - first < K_NR ? K_CO - first : K_NR;
         const real *value = x + row / (K_W * K_C) * K_X_R + row / K_C % K_W * K_X_P + row % K_C;
+        const uint32_t index = (uint32_t)(row * K_UNITS + first);
         vf sum[K_NR / VL];
         for (int v = 0; v < width / VL; v++)
             sum[v] = v_zero();
         for (int i = 0; i < n; i++) {
-            const uint64_t index = ((uint64_t)i * rows + row) * K_UNITS + first;
+            const uint64_t stream = nt_uniform_block(key, (uint32_t)i);
             const vf factor = v_set1(value[(size_t)i * K_X_S]);
             const real *g = dy + (size_t)i * K_DY_S + first;
             for (int v = 0; v < width / VL; v++) {
-                const vf kept = v_select(v_ge(v_uniform(key, index + v * VL), least), v_load(g + v * VL), v_zero());
+                const vf kept = v_select(v_ge(v_uniform(stream, index + (uint32_t)(v * VL)), least), v_load(g + v * VL), v_zero());
                 sum[v] = v_fma(factor, kept, sum[v]);
             }
         }

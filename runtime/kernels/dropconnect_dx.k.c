@@ -29,15 +29,15 @@
 #endif
 
 /* kernel { */
-/* Sum over the columns of one row of the masked weights, times dy; `index` is the random number of its first column. */
-static inline real k_row(const real *weight, const real *dy, int row, uint64_t key, uint64_t index, vf least)
+/* Sum over the columns of one row of the masked weights, times dy. */
+static inline real k_row(const real *weight, const real *dy, int row, uint64_t stream, vf least)
 {
     vf sum = v_zero();
     for (int first = 0; first < K_CO; first += K_NR) {
         const int width = K_CO - first < K_NR ? K_CO - first : K_NR;
         const real *w = weight + (size_t)first * (K_H * K_W * K_C) + (size_t)row * width;
         for (int o = 0; o < width; o += VL) {
-            const vf kept = v_select(v_ge(v_uniform(key, index + first + o), least), v_load(w + o), v_zero());
+            const vf kept = v_select(v_ge(v_uniform(stream, (uint32_t)(row * K_UNITS + first + o)), least), v_load(w + o), v_zero());
             sum = v_fma(v_load(dy + first + o), kept, sum);
         }
     }
@@ -52,11 +52,11 @@ static void k_main(int n, const real *restrict dy, const real *restrict weight, 
     for (int item = 0; item < n * K_H * K_W * vectors; item++) {
         const int i = item / vectors / (K_H * K_W), pixel = item / vectors % (K_H * K_W), first = item % vectors * VL;
         const int h = pixel / K_W, w = pixel % K_W;
+        const uint64_t stream = nt_uniform_block(key, (uint32_t)i);
         real sums[VL] = {0};
         for (int c = first; c < K_C && c < first + VL; c++) {
             const int row = pixel * K_C + c;
-            const uint64_t index = ((uint64_t)i * (K_H * K_W * K_C) + row) * K_UNITS;
-            sums[c - first] = k_row(weight, dy + (size_t)i * K_DY_S, row, key, index, least);
+            sums[c - first] = k_row(weight, dy + (size_t)i * K_DY_S, row, stream, least);
         }
         const vf scaled = v_mul(scale, v_load(sums));
         K_STORE(scaled, i, h, w, first);

@@ -17,7 +17,7 @@ check right || { cat "$work/right.log"; exit 1; }
 tail -n 1 "$work/right.log"
 
 # The masks of the gradient to the weights, one weight further on.
-sed -i '/_dropconnect_dw(int n/,/^}/s/const uint64_t index = /&1 + /' "$work/masks/masks.c"
+sed -i '/_dropconnect_dw(int n/,/^}/s/const uint32_t index = /&1 + /' "$work/masks/masks.c"
 if check wrong; then
     echo "other masks in the backward pass are not noticed"
     exit 1

@@ -51,8 +51,8 @@ static int place(int row, int o)
 
 static double kept(uint64_t key, double rate, int i, int row, int o)
 {
-    const uint64_t index = ((uint64_t)i * (uint64_t)(k.h * k.w * k.c) + (uint64_t)row) * (uint64_t)k.units + (uint64_t)o;
-    return nt_uniform_bits(key, index) * 0x1p-24 >= rate ? 1 / (1 - rate) : 0;
+    const uint64_t stream = nt_uniform_block(key, (uint32_t)i);
+    return nt_uniform_bits(stream, (uint64_t)(row * k.units + o)) * 0x1p-24 >= rate ? 1 / (1 - rate) : 0;
 }
 
 static void check_shape(int n, int h, int w, int channels, int units, int panel, int halo, double rate)
