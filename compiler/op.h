@@ -104,10 +104,10 @@ typedef enum Trait {
     OP_LABELS = 1 << 8,        /* a loss of classes: it reads a vector of 2 values or more */
     OP_SOFTMAX = 1 << 9,       /* a softmax: a loss with OP_TAKES_SOFTMAX reads what it reads instead */
     OP_TAKES_SOFTMAX = 1 << 10,
-    OP_PARTS = 1 << 12,        /* takes tensors apart by their channels: may be a view of its input */
     OP_TAKES_VOLUME = 1 << 11, /* reads a flattened vector as the volume that it was, in place */
     OP_SIGMOID = 1 << 12,      /* a sigmoid: a loss with OP_TAKES_SIGMOID reads what it reads instead */
-    OP_TAKES_SIGMOID = 1 << 13
+    OP_TAKES_SIGMOID = 1 << 13,
+    OP_PARTS = 1 << 14         /* takes tensors apart by their channels: may be a view of its input */
 } Trait;
 
 struct OpDef {

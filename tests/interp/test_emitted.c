@@ -52,6 +52,7 @@ static const char *const known[] = {
     "input(5x5x9) conv(9, 3x3, pad=1, groups=9) -> batchnorm -> tanh dense(4)",
     "input(7x6x5) concat { conv(9, 3x3, pad=1) -> prelu conv(8, 3x3, pad=1) -> tanh conv(1, 1x1) } lrn(2) conv(18, 1x2, stride=2x3, groups=6) dense(3)",
     "input(6x3x5) conv(1, 3x1, pad=1) -> batchnorm -> selu -> batchnorm conv(9, 2x2) dense(3)",
+    "input(5x3x2) add { seq { identity -> sigmoid } seq { conv(2, 1x1, groups=2) -> prelu } } dense(3)",
     "input(8x8x5) conv(6, 3x3, pad=1) -> dropout(0.5) conv(7, 3x3, stride=2) dense(3)",
     "input(5x5x9) conv(9, 3x3, pad=1, groups=9) -> batchnorm -> swish conv(15, 2x2, groups=3) -> softplus avgpool(global) -> dense(4)",
     "input(5x5x3) conv(10, 1x1) conv(10, 3x3, groups=5) -> gelu -> prelu -> batchnorm -> lrn(5, alpha=0.3) -> maxpool(global) -> dense(4)",
