@@ -59,10 +59,10 @@ network work {
 }
 END
 refused work trainer <<'END'
-work.net:1:9: error: network 'work' needs 4831838208 values of workspace in training: emitted C can count 2147483647
+work.net:1:9: error: network 'work' needs 4916981760 values of workspace in training: emitted C can count 2147483647
     1 | network work {
       |         ^~~~
-  note: the largest belongs to a: 4831838208 values with its padding      work.net:3:8
+  note: the largest belongs to a: 4916981760 values with its padding      work.net:3:8
   help: use fewer units or channels, or smaller windows
 END
 
