@@ -120,6 +120,10 @@ void compile_graphs(Compilation *c)
 
 bool compile_code(Compilation *c)
 {
+    if (c->options->batch) {
+        c->net->config->batch = c->options->batch;
+        c->net->config->batch_plan = (FormValue){0};
+    }
     compile_graphs(c);
     const bool library = strcmp(c->options->kind, "library") == 0;
     const bool fits = emit_fits(c->net, library ? NULL : c->train, library ? NULL : c->probe, c->infer);

@@ -32,12 +32,14 @@ static const Command commands[] = {
      command_explain},
     {"emit", "M.net -o DIR", "write the C sources",
      "  -o DIR         folder for the sources\n  --kind K       trainer (the default) or library\n"
+     "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native (the default: what this machine has), generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
      "  -o EXE         the program; a library: X.a, with its header beside it, or a folder for both\n"
      "  --kind K       trainer (the default) or library\n"
+     "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --weights F    with --kind library: a safetensors file to compile in\n"
      "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",

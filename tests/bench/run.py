@@ -128,16 +128,16 @@ def run(command, environment=None):
     return done.stdout
 
 
-def trainer_of(model, args):
-    """The trainer's path; it is built if there is none, or if netc or the model is newer."""
+def trainer_of(model, args, batch=None):
+    """The trainer's path; it is built, for batches of that size, if there is none, or if netc or the model is newer."""
     if args.trainers.get(model):
         return args.trainers[model]
-    exe, net = os.path.join(args.work, model), net_file(model)
+    exe, net = os.path.join(args.work, f"{model}_b{batch}" if batch else model), net_file(model)
     newest = max(os.path.getmtime(f) for f in (args.netc, net))
     if not os.path.exists(exe) or os.path.getmtime(exe) < newest:
         os.makedirs(args.work, exist_ok=True)
         print(f"building {exe}", file=sys.stderr)
-        run([args.netc, "build", net, "-o", exe])
+        run([args.netc, "build", net, "-o", exe] + (["--batch", str(batch)] if batch else []))
     return exe
 
 
@@ -612,7 +612,7 @@ def measure_cells(results, args, folder):
                 for batch in args.batches.get(what) or (MODELS[model] if what == "training" else INFERENCE_BATCHES):
                     cell = {"model": model, "what": what, "batch": batch, "threads": threads, "flops": None,
                             "images": not model.startswith("mlp"), "peak_gflops": results["peaks"][str(threads)]}
-                    trainer = Trainer(trainer_of(model, args), what, batch, threads) if args.netc else None
+                    trainer = Trainer(trainer_of(model, args, batch if what == "training" else None), what, batch, threads) if args.netc else None
                     measure(cell, trainer, peers, args, folder)
                     results["cells"].append(cell)
                     print_cell(cell)

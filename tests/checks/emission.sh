@@ -48,5 +48,10 @@ for model in *.net; do
         rm -rf "$work/one" "$work/elsewhere"
     done
 done
+"$netc" emit lenet5.net -o "$work/seven" --batch 7
+if ! grep -q '\.batch = 7,' "$work/seven/lenet5.c"; then
+    echo "FAIL --batch 7 is not what is emitted"
+    failed=1
+fi
 [ $compilers -gt 0 ] || { echo "there is neither gcc nor clang"; exit 1; }
 exit $failed
