@@ -277,6 +277,9 @@ static const char *replace_hooks(Emit *e, const char *text)
 {
     Str out = {0};
     for (const char *p = text; *p;) {
+        size_t plain = strcspn(p, "K");
+        str_addn(&out, p, plain);
+        p += plain;
         bool store = strncmp(p, "K_STORE(", 8) == 0, load = strncmp(p, "K_LOAD(", 7) == 0;
         if ((store || load) && (p == text || !word_char(p[-1]))) {
             const char *args[5] = {0};
@@ -293,7 +296,7 @@ static const char *replace_hooks(Emit *e, const char *text)
             }
             str_add(&out, hook_text(e, args, load, indent));
             p = end;
-        } else {
+        } else if (*p) {
             str_addc(&out, *p++);
         }
     }
@@ -329,7 +332,13 @@ static const char *replace_names(Emit *e, const char *text, const Helpers *helpe
 {
     Str out = {0};
     for (const char *p = text; *p;) {
-        if (!word_char(*p) || (p > text && word_char(p[-1]))) {
+        size_t plain = strcspn(p, "Kk");
+        str_addn(&out, p, plain);
+        p += plain;
+        if (*p == '\0') {
+            break;
+        }
+        if (p[1] != '_' || (p > text && word_char(p[-1]))) {
             str_addc(&out, *p++);
             continue;
         }
@@ -343,7 +352,7 @@ static const char *replace_names(Emit *e, const char *text, const Helpers *helpe
                 out.data[--out.len] = '\0';
             }
             str_add(&out, args ? pointer_declarations(e) : pointer_names(e));
-        } else if (strncmp(p, "K_", 2) == 0) {
+        } else if (*p == 'K') {
             const Constant *c = find_constant(e, p + 2, len - 2);
             if (!c) {
                 die("internal error: kernel %s wants %.*s", e->kernel, (int)len, p);
@@ -353,11 +362,9 @@ static const char *replace_names(Emit *e, const char *text, const Helpers *helpe
             } else {
                 str_printf(&out, "^%s", c->name);
             }
-        } else if (strncmp(p, "k_", 2) == 0) {
+        } else {
             const char *helper = find_helper(helpers, p, len);
             str_add(&out, helper ? helper : "@");
-        } else {
-            str_addn(&out, p, len);
         }
         p += len;
     }

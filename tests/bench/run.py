@@ -480,12 +480,11 @@ def timed(command, environment=None):
 
 
 def cold_of(model, batch, args):
-    """Seconds from the .net file, or from starting Python, to the end of the first training step."""
+    """Seconds from the .net file, with nothing in the cache, or from starting Python, to the end of the first training step."""
     row = {"model": model, "batch": batch}
     with tempfile.TemporaryDirectory() as folder:
-        exe = os.path.join(folder, model)
-        row["build"] = timed([args.netc, "build", net_file(model), "-o", exe])
-        row["step"] = timed([exe, "bench", "--only", "training", "--batch", str(batch), "--steps", "1", "--seconds", "1e-9"])
+        row["build"] = timed([args.netc, "train", net_file(model), "--help"], os.environ | {"XDG_CACHE_HOME": folder})
+        row["step"] = timed([trainer_of(model, args), "bench", "--only", "training", "--batch", str(batch), "--steps", "1", "--seconds", "1e-9"])
     for mode in ("eager", "compile") if "torch" in args.peers else ():
         with tempfile.TemporaryDirectory() as cache:
             start = time.perf_counter()
@@ -498,7 +497,7 @@ def cold_of(model, batch, args):
 
 def print_cold(rows):
     print("\nfrom the .net file to the first step, seconds; PyTorch's from the start of Python to the third step")
-    print(f"{'':15} {'b':>3} {'netc build':>10} {'first step':>10} {'together':>9} {'eager':>7} {'compile':>8}")
+    print(f"{'':15} {'b':>3} {'netc train':>10} {'first step':>10} {'together':>9} {'eager':>7} {'compile':>8}")
     for row in rows:
         both, mark = row["build"] + row["step"], COLD.get(row["model"])
         print(f"{row['model']:15} {row['batch']:3} {row['build']:10.2f} {row['step']:10.2f} {both:9.2f} "
