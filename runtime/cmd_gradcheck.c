@@ -49,10 +49,10 @@ static const double rounding_slack = 4;
 enum { INPUTS = NT_KEY_USER, LABELS, TARGETS, JITTER, DIRECTIONS, SHAKING };
 
 typedef struct options {
-    const char *weights;
+    const char *weights, *set;
     int64_t batch, directions, threads;
     uint64_t seed;
-    double tolerance;
+    double tolerance, noise;
     bool seed_given;
 } options;
 
@@ -91,6 +91,10 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of values, inputs and directions", 0, &o->seed_given},
         {"--tolerance", NT_OPTION_NUMBER, &o->tolerance, "X", "largest relative error that passes (2e-5)", 0, NULL},
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, not at random ones", 0, NULL},
+        {"--set", NT_OPTION_TEXT, &o->set, "NAME=X", "parameters of that name, or ending in .NAME, start from X", 0,
+         NULL},
+        {"--noise", NT_OPTION_NUMBER, &o->noise, "X", "standard deviation of what is added to constants (0.1)", 0,
+         NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
     const nt_usage usage = {
@@ -127,6 +131,30 @@ static void random_batch(checker *c)
     engine->pass.targets = classes ? NULL : engine->targets;
 }
 
+/* --set NAME=X. */
+static bool set_constants(const checker *c, real *params, nt_error *error)
+{
+    const char *equals = strchr(c->o->set, '=');
+    size_t length = equals ? (size_t)(equals - c->o->set) : 0;
+    char *end = NULL;
+    double value = equals ? strtod(equals + 1, &end) : NAN;
+    int found = 0;
+    if (length == 0 || end == equals + 1 || *end != '\0' || !isfinite(value))
+        return nt_fail(error, "--set %s: this is no NAME=NUMBER", c->o->set);
+    for (int p = 0; p < c->model->n_params; p++) {
+        const nt_param *param = &c->model->params[p];
+        size_t n = strlen(param->name), count = nt_param_count(param);
+        if (n < length || (n > length && param->name[n - length - 1] != '.') ||
+            memcmp(param->name + n - length, c->o->set, length) != 0)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            params[param->offset + nt_param_index(param, i)] = (real)value;
+        found++;
+    }
+    return found > 0 ||
+           nt_fail(error, "--set %s: no parameter has this name, or ends in a dot and this name", c->o->set);
+}
+
 /* Constant initial values are special places (all biases 0: symmetric units, activations at their kinks); a little
  * noise makes them general. */
 static void jitter_constants(const checker *c, real *params)
@@ -138,7 +166,7 @@ static void jitter_constants(const checker *c, real *params)
         uint64_t key = nt_key(nt_key(c->seed, JITTER), (uint64_t)p);
         size_t count = nt_param_count(param);
         for (size_t i = 0; i < count; i++)
-            params[param->offset + nt_param_index(param, i)] += (float)(0.1 * nt_random_normal(key, i));
+            params[param->offset + nt_param_index(param, i)] += (float)(c->o->noise * nt_random_normal(key, i));
     }
 }
 
@@ -182,6 +210,8 @@ static bool set_up(checker *c, const nt_model *model_double, nt_error *error)
     if (!nt_engine_init(&c->engine, model, n, NT_FOR_GRADIENT, threads, error) || !allocate(c, error))
         return false;
     if (!nt_params_initialise(model, c->seed, c->engine.memory.params, error))
+        return false;
+    if (c->o->set && !set_constants(c, c->engine.memory.params, error))
         return false;
     jitter_constants(c, c->engine.memory.params);
     if (c->o->weights) {
@@ -532,7 +562,7 @@ static int run(checker *c)
 
 int nt_cmd_gradcheck(const nt_context *context, int argc, char **argv)
 {
-    options o = {.batch = 4, .directions = 3, .tolerance = 2e-5};
+    options o = {.batch = 4, .directions = 3, .tolerance = 2e-5, .noise = 0.1};
     nt_parsed parsed = parse(context, &o, argc, argv);
     if (parsed != NT_PARSED)
         return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
