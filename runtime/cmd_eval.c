@@ -32,7 +32,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--format", NT_OPTION_TEXT, &o->format, "text|json", "of the result", 0, NULL},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of the validation split, if the training run had its own", 0, NULL},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples at a time", 1, NULL},
-        {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
+        {"--threads", NT_OPTION_COUNT, &o->threads, "N",
+         "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
     };
     const nt_usage usage = {
         context->exe, "eval", NULL, "Loss and metrics on the test set.", list, sizeof list / sizeof *list,
@@ -214,9 +215,13 @@ int nt_cmd_eval(const nt_context *context, int argc, char **argv)
         status = nt_report(&error, NT_FAILED);
     else if (!nt_engine_init(&engine, model, nt_batch(model, o.batch), NT_FOR_INFERENCE, threads, &error))
         status = nt_report(&error, NT_ENVIRONMENT);
-    else if (!nt_load_for_use(model, o.weights, o.data, &engine, &data, &weights, &error) ||
-             !run(model, &o, &engine, &data, &weights, &error))
-        status = nt_report(&error, NT_FAILED);
+    else {
+        if (o.threads == 0)
+            nt_engine_adapt(&engine);
+        if (!nt_load_for_use(model, o.weights, o.data, &engine, &data, &weights, &error) ||
+            !run(model, &o, &engine, &data, &weights, &error))
+            status = nt_report(&error, NT_FAILED);
+    }
     nt_weights_free(&weights);
     nt_engine_free(&engine);
     nt_data_free(&data);

@@ -28,7 +28,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--epochs", NT_OPTION_COUNT, &o->epochs, "N", "passes over the samples before giving up (1000)", 1, NULL},
         {"--lr", NT_OPTION_NUMBER, &o->lr, "X", "learning rate", 0, &o->lr_given},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of the initial values and the choice of samples", 0, &o->seed_given},
-        {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
+        {"--threads", NT_OPTION_COUNT, &o->threads, "N",
+         "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
     const nt_usage usage = {
@@ -164,6 +165,8 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
         nt_split split = {.count = n, .index = chosen, .part = data.train.part};
         data.augmenter.n = 0;
         int layers, samples;
+        if (o.threads == 0)
+            nt_engine_adapt(&engine);
         nt_engine_use_data(&engine, &data);
         if (!nt_params_initialise(model, seed, engine.memory.params, &error) ||
             !nt_lsuv(&engine, &data, &split, seed, &layers, &samples, &error))

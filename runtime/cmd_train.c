@@ -99,7 +99,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, &o->batch_given},
         {"--lr", NT_OPTION_NUMBER, &o->lr, "X", "learning rate, which the schedule starts from", 0, &o->lr_given},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of every random choice", 0, &o->seed_given},
-        {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
+        {"--threads", NT_OPTION_COUNT, &o->threads, "N",
+         "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "DIR", "where checkpoints go (runs/NAME)", 0, NULL},
         {"--resume", NT_OPTION_FLAG, &o->resume, NULL, "go on where the run in DIR stopped", 0, NULL},
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from the weights in F", 0, NULL},
@@ -749,6 +750,8 @@ static int train(const nt_context *context, const options *asked, fold_result *f
     else if (!make_folder(t.o.out, &error) || !open_log(&t, &error))
         status = nt_report(&error, NT_ENVIRONMENT);
     else {
+        if (t.o.threads == 0)
+            nt_engine_adapt(&t.engine);
         nt_engine_use_data(&t.engine, &t.data);
         print_header(&t);
         catch_signals();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
 #include "rng.h"
 
 /* Gradients are summed in chunks of so many elements: a fixed size, so that the sum does not depend on the threads. */
@@ -33,7 +34,14 @@ static int inference_room(const nt_model *model, const nt_memory *memory, int ba
 bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
                     nt_error *error)
 {
-    *engine = (nt_engine){.model = model, .threads = threads, .batch = batch, .outputs = head_size(&model->heads[0])};
+    *engine = (nt_engine){
+        .model = model,
+        .threads = threads,
+        .training = nt_pace_begin(threads, true),
+        .inference = nt_pace_begin(threads, true),
+        .batch = batch,
+        .outputs = head_size(&model->heads[0]),
+    };
     if (!nt_memory_init(&engine->memory, model, batch, purpose, error))
         return false;
 
@@ -79,6 +87,12 @@ void nt_engine_free(nt_engine *engine)
     free(engine->chunk_sums);
     free(engine->pass.loss_sample);
     *engine = (nt_engine){0};
+}
+
+void nt_engine_adapt(nt_engine *engine)
+{
+    engine->training = nt_pace_begin(engine->threads, false);
+    engine->inference = nt_pace_begin(engine->threads, false);
 }
 
 /* -- Data -------------------------------------------------------------------------------------------------------- */
@@ -349,7 +363,8 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
     engine->pass.n = n;
     if (disturb)
         engine->pass.labels = engine->taught;
-#pragma omp parallel num_threads(engine->threads)
+    double start = nt_seconds();
+#pragma omp parallel num_threads(nt_pace_threads(&engine->training))
     {
         load_batch(engine, epoch, first, n);
         if (disturb)
@@ -357,6 +372,7 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
         step_in_team(engine, &shared);
         rank_batch(engine, engine->model->heads[0].offset);
     }
+    nt_pace_note(&engine->training, nt_seconds() - start, n);
     if (disturb)
         engine->pass.labels = engine->labels;
     if (shared.outcome == NT_STEP_DONE) {
@@ -372,7 +388,8 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
 {
     engine->pass.n = n;
     bool judged = engine->pass.labels || engine->pass.targets;
-#pragma omp parallel num_threads(engine->threads)
+    double start = nt_seconds();
+#pragma omp parallel num_threads(nt_pace_threads(&engine->inference))
     {
         load_batch(engine, epoch, first, n);
         engine->model->infer(&engine->pass);
@@ -381,6 +398,7 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
         for (int i = 0; i < n; i++)
             engine->sample_loss[i] = judged ? inference_loss(engine, i) : 0;
     }
+    nt_pace_note(&engine->inference, nt_seconds() - start, n);
     for (int i = 0; i < n; i++)
         score->loss += engine->sample_loss[i];
     score->samples += n;

@@ -7,11 +7,13 @@
 #include "data.h"
 #include "error.h"
 #include "model.h"
+#include "pace.h"
 #include "params.h"
 
 typedef struct nt_engine {
     const nt_model *model;
     int threads;
+    nt_pace training, inference; /* threads of batches: `threads`, unless nt_engine_adapt was called */
     nt_memory memory;
     int batch, infer_batch; /* samples a training pass and an inference pass have room for */
     int outputs;            /* of the main head: h*w*c */
@@ -42,6 +44,10 @@ double nt_score_accuracy(const nt_score *score);
 bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
                     nt_error *error);
 void nt_engine_free(nt_engine *engine);
+
+/* From now on nt_engine_train_batch and nt_engine_infer_batch use as many threads as they measure to be fastest, up to
+ * engine->threads. Results stay the same. */
+void nt_engine_adapt(nt_engine *engine);
 
 /* Whether the model's outputs are classes of which one is right: some loss is cross entropy. */
 bool nt_model_classifies(const nt_model *model);
