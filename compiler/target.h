@@ -50,11 +50,13 @@ typedef struct WinogradTile {
 } WinogradTile;
 WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles);
 
-/* Constants of winograd_dw.k.c (see there) for `in` and `out` (padded) channels and `tiles` of a likely batch. */
+/* Constants of winograd_dw.k.c (see there) for transforms of so many positions, `in` and `out` (padded) channels and `tiles` of a likely
+ * batch. */
 typedef struct WinogradGradientTile {
     int mr, nr, tb, tg;
+    int chunks; /* 0: all threads work on one block */
 } WinogradGradientTile;
-WinogradGradientTile target_winograd_gradient(const Target *t, int64_t in, int64_t out, int64_t tiles);
+WinogradGradientTile target_winograd_gradient(const Target *t, int64_t positions, int64_t in, int64_t out, int64_t tiles);
 
 int64_t round_up(int64_t x, int64_t to);
 

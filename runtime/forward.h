@@ -51,6 +51,16 @@ static inline void nt_clear_padding(int n, real *x, ptrdiff_t sample, ptrdiff_t 
     }
 }
 
+/* The number of the calling thread in its team, from 0: for scratch memory of its own. */
+static inline int nt_worker(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
 /* How many threads so many operations are worth: below a million each, waiting for one another costs more than they share. Never
  * more than OpenMP is set to use. */
 static inline int nt_team(double operations)

@@ -117,9 +117,15 @@ const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool
 
 /* ---- gradient of the weights ---- */
 
+static int64_t gradient_positions(const Geometry *g)
+{
+    return (int64_t)(g->winograd_dw + 2) * (g->winograd_dw + 2);
+}
+
 static WinogradGradientTile gradient_tile(const Geometry *g, const Target *t)
 {
-    return target_winograd_gradient(t, g->in_c, round_up(g->out_c, t->vl), g->winograd_samples * tiles_of(g, g->winograd_dw));
+    return target_winograd_gradient(t, gradient_positions(g), g->in_c, round_up(g->out_c, t->vl),
+                                    g->winograd_samples * tiles_of(g, g->winograd_dw));
 }
 
 int64_t winograd_dw_work(const Geometry *g, const Target *t)
@@ -127,8 +133,8 @@ int64_t winograd_dw_work(const Geometry *g, const Target *t)
     enum { LINE = 16 }; /* the kernel's pitch is an odd number of cache lines, in float or in double */
     WinogradGradientTile tile = gradient_tile(g, t);
     int64_t out = round_up(g->out_c, t->vl), pitches = round_up(g->in_c, LINE) + round_up(out, LINE) + 2 * LINE;
-    int64_t positions = (int64_t)(g->winograd_dw + 2) * (g->winograd_dw + 2);
-    return positions * (tile.tb * pitches + g->in_c * out) + (tile.tb + tile.tg - 1) / tile.tg * out;
+    int64_t block = gradient_positions(g) * (tile.tb * pitches + g->in_c * out);
+    return tile.chunks ? tile.chunks * (block + out) : block + (tile.tb + tile.tg - 1) / tile.tg * out;
 }
 
 void winograd_dw_emit(Emit *e, Node *n)
@@ -151,7 +157,11 @@ void winograd_dw_emit(Emit *e, Node *n)
     emit_panels(e, n->out[0]->param->out_padded, tile.nr);
     emit_int(e, "MR", tile.mr);
     emit_int(e, "TB", tile.tb);
-    emit_int(e, "TG", tile.tg);
+    if (tile.chunks) {
+        emit_int(e, "CHUNKS", tile.chunks);
+    } else {
+        emit_int(e, "TG", tile.tg);
+    }
     emit_int(e, "BIAS", n->n_out > 1);
     emit_arg(e, n->in[0], -(in->row + in->pixel));
     emit_arg(e, n->in[1], 0);
@@ -168,6 +178,7 @@ void winograd_dw_emit(Emit *e, Node *n)
 const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t)
 {
     WinogradGradientTile tile = gradient_tile(g, t);
-    return arena_printf(a, "Winograd F(%dx%d, 3x3) transposed, blocks of %d tiles, register tile %dx%d", g->winograd_dw, g->winograd_dw,
-                        tile.tb, tile.mr, tile.nr);
+    const char *chunks = tile.chunks ? arena_printf(a, "%d chunks in ", tile.chunks) : "";
+    return arena_printf(a, "Winograd F(%dx%d, 3x3) transposed, %sblocks of %d tiles, register tile %dx%d", g->winograd_dw, g->winograd_dw,
+                        chunks, tile.tb, tile.mr, tile.nr);
 }

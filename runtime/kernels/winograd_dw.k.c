@@ -13,14 +13,19 @@
  *   dw    is written (not added to) in the panels of w: [panel of K_NR co][tap][ci < K_CI][width]
  *   db    the sum of dy over the pixels, if K_BIAS
  *   work  (K_T + 2)^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + (K_TB/K_TG rounded up) * K_CO elements,
- *         where a pitch is an odd number of cache lines, fewer than 2*NT_LINE elements more than the channels
+ *         where a pitch is an odd number of cache lines, fewer than 2*NT_LINE elements more than the channels; with
+ *         K_CHUNKS that many times (K_T + 2)^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + K_CO
  *
  * Tiles are numbered flat over (sample, row, column) and come in blocks of at most K_TB. Of a block all threads make V
  * and M, [position][tile][channel], in groups of K_TG tiles; then they add each position's product to
  * U, [position][panel][ci][channel of the panel]. A position of V and of a panel of M should have room in the
  * second-level cache. After the last block dg comes from U.
- * Every element is summed in the order of the tiles, in blocks that depend on n and the constants only. */
-#include "../simd.h"
+ *
+ * Where channels are few the threads would meet after every few microseconds. With K_CHUNKS the tiles are cut into that
+ * many chunks, each with blocks and with a U of its own, which one thread works on alone; the chunks' U are added in the end.
+ *
+ * Every element is summed in the order of the tiles, in blocks and chunks that depend on n and the constants only. */
+#include "../forward.h"
 #ifndef K_T
 #define K_T 4       /* output pixels of a tile's side, 2 or 4 */
 #define K_OUT_H 8   /* output rows */
@@ -285,6 +290,23 @@ static void k_panel_of_last(int channels, int count, int first, const real *rest
 }
 #endif
 
+/* One position's product for the panel that begins at an output channel. */
+NT_INLINE void k_panel_at(int position, int channel, int count, int first, const real *restrict v,
+                          const real *restrict m, real *restrict u)
+{
+    v += (ptrdiff_t)position * K_TB * k_pitch(K_CI);
+    m += (ptrdiff_t)position * K_TB * k_pitch(K_CO) + channel;
+    u += (ptrdiff_t)position * K_CI * K_CO + channel * K_CI;
+#ifdef K_LAST
+    if (channel + K_NR > K_CO)
+        k_panel_of_last(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+    else
+        k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+#else
+    k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+#endif
+}
+
 /* The gradient of all taps for one input channel and one vector of output channels. */
 static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict dw, ptrdiff_t tap)
 {
@@ -303,18 +325,55 @@ static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict 
     }
 }
 
+#ifdef K_CHUNKS
+/* U of the tiles begin..end-1, and the sums of their dy; v and m are the thread's own. */
+static void k_chunk(int begin, int end, const real *restrict x, const real *restrict dy, real *restrict v,
+                    real *restrict m, real *restrict u, real *restrict sums)
+{
+    const int positions = (K_T + 2) * (K_T + 2), blocks = end > begin ? (end - begin + K_TB - 1) / K_TB : 1;
+    for (int block = 0; block < blocks; block++) {
+        int from = begin + (int)((int64_t)(end - begin) * block / blocks);
+        int to = begin + (int)((int64_t)(end - begin) * (block + 1) / blocks);
+        k_group_x(from, to, 0, x, v);
+        k_group_dy(from, to, 0, block == 0, dy, m, sums);
+        for (int position = 0; position < positions; position++)
+            for (int channel = 0; channel < K_CO; channel += K_NR)
+                k_panel_at(position, channel, to - from, block == 0, v, m, u);
+    }
+}
+#endif
+
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     const int positions = (K_T + 2) * (K_T + 2), panels = (K_CO + K_NR - 1) / K_NR;
-    const int groups = (K_TB + K_TG - 1) / K_TG;
-    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T), blocks = (tiles + K_TB - 1) / K_TB;
-    real *v = work, *m = v + (ptrdiff_t)positions * K_TB * k_pitch(K_CI);
-    real *u = m + (ptrdiff_t)positions * K_TB * k_pitch(K_CO), *sums = u + (ptrdiff_t)positions * K_CI * K_CO;
+    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T);
+    const ptrdiff_t size_v = (ptrdiff_t)positions * K_TB * k_pitch(K_CI), size_m = (ptrdiff_t)positions * K_TB * k_pitch(K_CO);
+    const ptrdiff_t size_u = (ptrdiff_t)positions * K_CI * K_CO;
+#ifdef K_CHUNKS
+    const int parts = K_CHUNKS;
+    real *u = work, *sums = u + K_CHUNKS * size_u;
+#pragma omp for schedule(static)
+    for (int chunk = 0; chunk < K_CHUNKS; chunk++) {
+        real *v = sums + K_CHUNKS * K_CO + nt_worker() * (size_v + size_m);
+        k_chunk((int)((int64_t)tiles * chunk / K_CHUNKS), (int)((int64_t)tiles * (chunk + 1) / K_CHUNKS), x, dy, v,
+                v + size_v, u + chunk * size_u, sums + chunk * K_CO);
+    }
+#pragma omp for schedule(static)
+    for (int position = 0; position < positions; position++) {
+        for (int chunk = 1; chunk < K_CHUNKS; chunk++) {
+            real *to = u + position * K_CI * K_CO;
+            for (int i = 0; i < K_CI * K_CO; i += VL)
+                v_store(to + i, v_add(v_load(to + i), v_load(to + chunk * size_u + i)));
+        }
+    }
+#else
+    const int parts = (K_TB + K_TG - 1) / K_TG, blocks = (tiles + K_TB - 1) / K_TB;
+    real *v = work, *m = v + size_v, *u = m + size_m, *sums = u + size_u;
     for (int block = 0; block < blocks; block++) {
         int begin = (int)((int64_t)tiles * block / blocks), end = (int)((int64_t)tiles * (block + 1) / blocks);
 #pragma omp for schedule(static)
-        for (int item = 0; item < 2 * groups; item++) {
+        for (int item = 0; item < 2 * parts; item++) {
             int at = item / 2 * K_TG, from = begin + at < end ? begin + at : end, to = end - from < K_TG ? end : from + K_TG;
             if (item % 2 == 0)
                 k_group_x(from, to, at, x, v);
@@ -322,31 +381,20 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 k_group_dy(from, to, at, block == 0, dy, m, sums + item / 2 * K_CO);
         }
 #pragma omp for schedule(static)
-        for (int item = 0; item < positions * panels; item++) {
-            int position = item / panels, channel = item % panels * K_NR;
-            const real *from_v = v + (ptrdiff_t)position * K_TB * k_pitch(K_CI);
-            const real *from_m = m + (ptrdiff_t)position * K_TB * k_pitch(K_CO) + channel;
-            real *to = u + (ptrdiff_t)position * K_CI * K_CO + channel * K_CI;
-#ifdef K_LAST
-            if (channel + K_NR > K_CO)
-                k_panel_of_last(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
-            else
-                k_panel_of(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
-#else
-            k_panel_of(K_CI, end - begin, block == 0, from_v, k_pitch(K_CI), from_m, k_pitch(K_CO), to);
-#endif
-        }
+        for (int item = 0; item < positions * panels; item++)
+            k_panel_at(item / panels, item % panels * K_NR, end - begin, block == 0, v, m, u);
     }
+#endif
 #pragma omp for schedule(static)
     for (int item = 0; item < panels * K_CI; item++) {
         int channel = item / K_CI * K_NR, ci = item % K_CI, width = K_CO - channel < K_NR ? K_CO - channel : K_NR;
         for (int c = 0; c < width; c += VL)
-            k_finish(u + channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * K_CO,
+            k_finish(u + channel * K_CI + ci * width + c, size_u / positions,
                      dw + (ptrdiff_t)9 * channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * width);
         for (int c = 0; K_BIAS && ci == 0 && c < width; c += VL) {
             vf sum = v_zero();
-            for (int group = 0; group < groups; group++)
-                sum = v_add(sum, v_load(sums + group * K_CO + channel + c));
+            for (int part = 0; part < parts; part++)
+                sum = v_add(sum, v_load(sums + part * K_CO + channel + c));
             v_store(db + channel + c, sum);
         }
     }

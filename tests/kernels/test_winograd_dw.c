@@ -1,4 +1,5 @@
-/* test_winograd_dw.c - runtime/kernels/winograd_dw.k.c against naive loops. The kernel's constants are variables here. */
+/* test_winograd_dw.c - runtime/kernels/winograd_dw.k.c against naive loops. The kernel's constants are variables here.
+ * test_winograd_dw_chunks.c includes this with K_CHUNKS defined. */
 #include "igemm_shapes.h"
 
 #include <float.h>
@@ -79,6 +80,9 @@ static job new_job(layer l, int t)
     K_TB = random_int(1, 50);
     K_TG = random_int(1, 9);
     K_BIAS = random_int(0, 1);
+#ifdef K_CHUNKS
+    K_CHUNKS = random_int(1, 20);
+#endif
     j.n_w = (size_t)(9 * l.ci * l.co_padded);
     j.w = allocate(j.n_w * sizeof(real));
     j.b = allocate((size_t)l.co_padded * sizeof(real));
@@ -89,7 +93,13 @@ static job new_job(layer l, int t)
 static void run(job *j, int threads)
 {
     size_t positions = (size_t)((K_T + 2) * (K_T + 2)), groups = (size_t)((K_TB + K_TG - 1) / K_TG);
-    size_t size = positions * (size_t)(K_TB * (k_pitch(K_CI) + k_pitch(K_CO)) + K_CI * K_CO) + groups * (size_t)K_CO;
+    size_t size = positions * (size_t)(K_TB * (k_pitch(K_CI) + k_pitch(K_CO)) + K_CI * K_CO);
+#ifdef K_CHUNKS
+    size = K_CHUNKS * (size + (size_t)K_CO);
+    (void)groups;
+#else
+    size += groups * (size_t)K_CO;
+#endif
     real *work = allocate(size * sizeof(real));
     for (size_t i = 0; i < size; i++)
         work[i] = (real)NAN;
