@@ -111,7 +111,7 @@ COMPILER_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard $(addprefix tests/,fronte
 PROGRAMS := $(KERNEL_TESTS) $(RUNTIME_TESTS) $(COMPILER_TESTS)
 HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
 
-CHECKS := $(wildcard $(addprefix tests/,checks/*.sh library/check.sh report/run.sh report/memory.sh docs/check.sh))
+CHECKS := $(wildcard $(addprefix tests/,checks/*.sh library/check.sh report/run.sh report/memory.sh report/roofline.sh docs/check.sh))
 GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
 TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
 EXAMPLES := $(wildcard examples/*.net)
@@ -176,6 +176,7 @@ asan:
 bless: test-programs
 	@BLESS=1 BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(GOLDENS)
 	@tests/report/run.sh $(BUILD)/netc --bless
+	@tests/report/roofline.sh $(BUILD)/netc --bless
 
 # ---- fuzzing: needs clang ----
 

@@ -372,6 +372,80 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     return OK;
 }
 
+/* ---- a program of netc's own ---- */
+
+/* What a program prints, its first `size` - 1 bytes; false if it cannot be started or fails. */
+static bool read_output(char *const argv[], char *text, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    fflush(NULL);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        if (dup2(ends[1], STDOUT_FILENO) >= 0) {
+            execvp(argv[0], argv);
+        }
+        _exit(127);
+    }
+    close(ends[1]);
+    size_t len = 0;
+    for (ssize_t n = 1; pid > 0 && n > 0 && len + 1 < size; len += n > 0 ? (size_t)n : 0) {
+        n = read(ends[0], text + len, size - 1 - len);
+    }
+    text[len] = '\0';
+    close(ends[0]);
+    return wait_for(pid) && len > 0;
+}
+
+/* The emitted trainers' own measure of a peak, compiled as they are. */
+static const char machine_source[] = "#include \"runtime/emitted.h\"\n#include \"runtime/machine.h\"\n\n"
+                                     "int main(int argc, char **argv)\n{\n    return nt_machine_main(argc, argv, nt_fma);\n}\n";
+
+static bool ask_machine(Compilation *c, const char *folder, int threads, char *text, size_t size)
+{
+    Arena *a = &c->arena;
+    const Output out = {.files = &(OutputFile){"machine.c", machine_source, sizeof machine_source - 1}, .n = 1};
+    const char *runtime = find_runtime(a);
+    if (!runtime || write_files(c, folder, &out, trainer_includes) != OK ||
+        !wait_for(start_compile(c, folder, "machine.c", "machine.o", arena_printf(a, "-O3 %s", target_flags(c))))) {
+        return false;
+    }
+    char *exe = arena_printf(a, "%s/machine", folder);
+    Words link = {0};
+    add_words(a, &link, c_compiler());
+    add_words(a, &link, own_flags());
+    add_words(a, &link, "-fopenmp -o");
+    link.items[link.n++] = exe;
+    link.items[link.n++] = arena_printf(a, "%s/machine.o", folder);
+    link.items[link.n++] = (char *)(uintptr_t)runtime;
+    add_words(a, &link, "-lm");
+    char *const asking[] = {exe, arena_printf(a, "%d", threads), NULL};
+    return run(link.items) == 0 && read_output(asking, text, size);
+}
+
+bool measure_machine(Compilation *c, int threads, Machine *m)
+{
+    char text[256] = "";
+    const char *tmp = getenv("TMPDIR");
+    char *folder = arena_printf(&c->arena, "%s/netc.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!have_compiler(&c->arena) || !mkdtemp(folder)) {
+        fprintf(stderr, "netc: cannot measure what this machine gives: --machine peak=GFLOP/s,bandwidth=GB/s says it\n");
+        return false;
+    }
+    catch_interrupts();
+    bool ok = ask_machine(c, folder, threads, text, sizeof text);
+    Words w = {.items = {"rm", "-rf", folder}, .n = 3};
+    run(w.items);
+    text[strcspn(text, "\n")] = '\0';
+    ok = ok && !machine_parse(&c->arena, text, m);
+    if (!ok && !interrupted) {
+        fprintf(stderr, "netc: the program that measures what this machine gives failed: --machine peak=GFLOP/s,bandwidth=GB/s says it\n");
+    }
+    return ok;
+}
+
 /* Where a library goes: X.a and NAME.h beside it, or libNAME.a and NAME.h in the folder X. */
 static void library_places(Compilation *c, const char **folder, const char **archive)
 {

@@ -118,13 +118,18 @@ void compile_graphs(Compilation *c)
     c->probe = net_has_lsuv(c->net) ? plan_graph(c, graph_build_probe(c->net)) : NULL;
 }
 
-bool compile_code(Compilation *c)
+void compile_for_batch(Compilation *c)
 {
     if (c->options->batch) {
         c->net->config->batch = c->options->batch;
         c->net->config->batch_plan = (FormValue){0};
     }
     compile_graphs(c);
+}
+
+bool compile_code(Compilation *c)
+{
+    compile_for_batch(c);
     const bool library = strcmp(c->options->kind, "library") == 0;
     const bool fits = emit_fits(c->net, library ? NULL : c->train, library ? NULL : c->probe, c->infer);
     print_diagnostics(c);

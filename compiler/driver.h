@@ -2,6 +2,7 @@
 #ifndef NETC_DRIVER_H
 #define NETC_DRIVER_H
 
+#include "machine.h"
 #include "passes/passes.h"
 #include "sema/sema.h"
 
@@ -14,8 +15,9 @@ typedef struct Options {
     int n_defines;
     const char *target, *output, *format, *kind, *weights;
     const char *dump; /* the stage whose result is printed, or NULL */
-    int64_t batch;
-    bool effective, check;
+    const char *machine, *measured; /* of explain --roofline */
+    int64_t batch, threads;
+    bool effective, check, roofline;
     char **args; /* of train: what follows the model, for the program */
     int n_args;
 } Options;
@@ -38,9 +40,15 @@ bool compile_front(Compilation *c, const Options *o);
 bool is_stage(const char *name);
 /* Builds and plans both graphs for the target. Pre: compile_front succeeded. */
 void compile_graphs(Compilation *c);
+/* The same for the batch of the options, if they have one: which algorithms are chosen depends on it. */
+void compile_for_batch(Compilation *c);
 /* The same for commands that emit. False: the network is too large for emitted C, and diagnostics were printed (exit status 1). */
 bool compile_code(Compilation *c);
 void compilation_free(Compilation *c);
+
+/* Measures what this machine gives so many threads of code for the target: compiles a program and runs it, for about a second. False: a
+ * message was printed. */
+bool measure_machine(Compilation *c, int threads, Machine *m);
 
 /* The commands; each returns the exit status. */
 int command_emit(const Options *o);
@@ -48,6 +56,7 @@ int command_build(const Options *o);
 int command_train(const Options *o);
 int command_report(const Options *o);
 int command_explain(const Options *o);
+int explain_roofline(const Options *o);
 int command_graph(const Options *o);
 /* Writes a file of lang/ that is made from the tables of the compiler; o->file says which. */
 int command_doc(const Options *o);

@@ -330,12 +330,19 @@ static void explain_graph(Explain *x, Graph *g, const char *title)
 
 int command_explain(const Options *o)
 {
+    if (o->roofline) {
+        return explain_roofline(o);
+    }
+    if (o->format || o->machine || o->measured || o->threads) {
+        fprintf(stderr, "netc: explain takes --format, --machine, --measured and --threads with --roofline only\n");
+        return 2;
+    }
     Compilation c = {0};
     if (!compile_front(&c, o)) {
         compilation_free(&c);
         return 1;
     }
-    compile_graphs(&c);
+    compile_for_batch(&c);
     Str out = {0};
     Explain x = {
         .arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};

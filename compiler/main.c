@@ -27,7 +27,14 @@ static const Command commands[] = {
      "  -D name=value  set a let constant\n",
      command_report},
     {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
-     "  --batch N      samples that memory is planned for\n  --target T     native (the default: what this machine has), generic, avx2\n"
+     "  --batch N      as build --batch N would make it (the train section's batch)\n"
+     "  --target T     native (the default: what this machine has), generic, avx2\n"
+     "  --roofline     instead: what each step takes at least on a machine, and where time is lost\n"
+     "  --machine M    of --roofline: peak=GFLOP/s,bandwidth=GB/s and, for what stays in caches, SIZE=GB/s, as in\n"
+     "                 peak=118,bandwidth=21,1M=99,16M=62 (measured if not given; a --measured file has its own)\n"
+     "  --measured F   of --roofline: times beside the predictions, from EXE bench --per-layer --format json\n"
+     "  --threads N    of --roofline: threads that the machine is measured with (1)\n"
+     "  --format F     of --roofline: text (the default) or json\n"
      "  -D name=value  set a let constant\n",
      command_explain},
     {"emit", "M.net -o DIR", "write the C sources",
@@ -110,9 +117,17 @@ static bool takes(const Command *c, const char *option)
     return at && (at[strlen(option)] == ' ');
 }
 
+static bool take_count(const char *text, int64_t most, int64_t *to)
+{
+    char *end = NULL;
+    *to = strtoll(text, &end, 10);
+    return *text != '\0' && *end == '\0' && *to >= 1 && *to <= most;
+}
+
 static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
-    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--weights", "--dump", "-o", "-D"};
+    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--weights", "--dump", "--machine", "--measured",
+                                         "--threads", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
         const char *a = argv[i];
         if (a[0] != '-' && !o->file) {
@@ -126,6 +141,10 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         }
         if (strcmp(a, "--effective") == 0 && takes(c, a)) {
             o->effective = true;
+            continue;
+        }
+        if (strcmp(a, "--roofline") == 0 && takes(c, a)) {
+            o->roofline = true;
             continue;
         }
         if (strcmp(a, "--check") == 0 && takes(c, a)) {
@@ -149,11 +168,17 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
             return 2;
         }
         if (strcmp(name, "--batch") == 0) {
-            char *end = NULL;
-            o->batch = strtoll(value, &end, 10);
-            if (*value == '\0' || *end != '\0' || o->batch < 1 || o->batch > 1 << 24) {
+            if (!take_count(value, 1 << 24, &o->batch)) {
                 return bad_usage("--batch %s: give a whole number from 1 on", value);
             }
+        } else if (strcmp(name, "--threads") == 0) {
+            if (!take_count(value, 1024, &o->threads)) {
+                return bad_usage("--threads %s: give a whole number from 1 to 1024", value);
+            }
+        } else if (strcmp(name, "--machine") == 0) {
+            o->machine = value;
+        } else if (strcmp(name, "--measured") == 0) {
+            o->measured = value;
         } else if (strcmp(name, "--format") == 0) {
             o->format = value;
         } else if (strcmp(name, "--target") == 0) {

@@ -89,6 +89,14 @@ typedef struct EltDef {
     bool random;        /* its code uses the pass, for the keys of random streams */
 } EltDef;
 
+/* What a kernel executes, its tail apart: multiply-adds, and operations that take the place of one in the vector unit. Lanes that pad
+ * channels count. `products` are those whose number the operator's `macs` gives for the direct sum; `others` is what an algorithm adds. */
+typedef struct Arithmetic {
+    const char *algorithm;  /* in a word or two, for tables: "direct", "Winograd 4x4" */
+    double products, others; /* a sample */
+    double fixed;            /* others, for a batch of any size */
+} Arithmetic;
+
 typedef struct Emit Emit;   /* emit/rules.h */
 typedef struct Eval Eval;   /* interp.h: naive evaluation */
 
@@ -137,6 +145,8 @@ struct OpDef {
     bool (*dense_pixels)(const Node *n, int input); /* true: reads that input with an unpadded pixel stride as well */
     int64_t (*work)(const Node *n, const Target *t); /* elements of workspace the kernel wants; NULL: none */
     double (*macs)(const Node *n); /* of a product: multiply-adds a sample, those with padding's zeros included; else NULL */
+    /* what is executed of that; NULL: an operation for each element of its largest tensor */
+    Arithmetic (*arithmetic)(const Node *n, const Target *t);
     void (*emit)(Emit *e, Node *n);   /* names kernels and their constants: emit/rules.h */
     void (*eval)(Eval *ev, const Node *n);
     const char *algorithm; /* for explain: "implicit GEMM, direct" */

@@ -12,51 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine.h"
 #include "progress.h"
-
-/* Runs of which the fastest counts: other load on the machine only slows. */
-enum { PEAK_RUNS = 30, COPY_RUNS = 12, FMA_ROUNDS = 400000 };
-
-static const size_t least_area = 1 << 18, most_area = 1 << 28; /* bytes that are copied within */
 
 /* What the machine gives with the bench's threads, a second. */
 typedef struct machine {
     double flops, bytes;
 } machine;
-
-static double measure_flops(const nt_engine *engine)
-{
-    double best = 0;
-    for (int i = 0; i < PEAK_RUNS; i++) {
-        double began = nt_seconds(), done = 0;
-#pragma omp parallel num_threads(engine->threads) reduction(+ : done)
-        done += engine->model->fma(FMA_ROUNDS);
-        best = fmax(best, done / (nt_seconds() - began));
-    }
-    return best;
-}
-
-/* Half of the area is copied to the other half, each thread its part: a byte is read and a byte written. 0 without memory. */
-static double measure_bytes(const nt_engine *engine, size_t area)
-{
-    size_t part = (area < least_area ? least_area : area > most_area ? most_area : area) / 2 / (size_t)engine->threads;
-    size_t half = part * (size_t)engine->threads;
-    char *from = calloc(2, half);
-    double best = 0;
-    for (int i = 0; i < COPY_RUNS && from; i++) {
-        double began = nt_seconds();
-        int repeat = 1 + (int)((1 << 24) / half);
-#pragma omp parallel for schedule(static) num_threads(engine->threads)
-        for (int t = 0; t < engine->threads; t++)
-            for (int k = 0; k < repeat; k++) {
-                memcpy(from + half + (size_t)t * part, from + (size_t)t * part, part);
-                from[(size_t)t * part] = from[half + (size_t)t * part + (size_t)k % part]; /* so that no copy is removed */
-            }
-        best = fmax(best, 2.0 * (double)half * repeat / (nt_seconds() - began));
-    }
-    free(from);
-    return best;
-}
 
 /* A row a step, a column a repetition. */
 typedef struct table {
@@ -206,6 +168,19 @@ static void print_json(const nt_model *model, const figures *all, bool training,
     }
 }
 
+/* What was measured of what, and on what: `netc explain --measured` asks whether it is the same program. */
+static void start_json(const nt_bench *bench, const machine *machine)
+{
+    const nt_engine *engine = bench->engine;
+    const nt_model *model = engine->model;
+    char text[NT_MACHINE_TEXT];
+    nt_machine_text(engine->threads, model->fma, text);
+    printf("{\"network\":\"%s\",\"target\":\"%s\",\"built_for\":%d,\"batch\":%d,\"threads\":%d,\"machine\":\"%s\","
+           "\"peak_gflops\":%.6g,\"copy_gb_s\":%.6g,\"steps\":[",
+           model->name, model->target, model->train_config->batch, engine->pass.n, engine->threads, text, machine->flops * 1e-9,
+           machine->bytes * 1e-9);
+}
+
 /* ---- the command ---- */
 
 static void measure(const nt_bench *bench, bool training, table *t, const machine *machine, figures *all)
@@ -232,11 +207,11 @@ bool nt_bench_layers(const nt_bench *bench, bool json, nt_error *error)
     bool ok = t.seconds && t.lap && all;
     if (ok) {
         nt_laps laps = {.seconds = t.lap};
-        machine machine = {measure_flops(engine), measure_bytes(engine, nt_memory_bytes(&engine->memory))};
+        machine machine = {nt_machine_flops(engine->threads, model->fma),
+                           nt_machine_copy(engine->threads, nt_memory_bytes(&engine->memory))};
         engine->pass.laps = &laps;
         if (json)
-            printf("{\"batch\":%d,\"threads\":%d,\"peak_gflops\":%.6g,\"copy_gb_s\":%.6g,\"steps\":[", engine->pass.n,
-                   engine->threads, machine.flops * 1e-9, machine.bytes * 1e-9);
+            start_json(bench, &machine);
         else
             printf("%s, batch %d, %d thread%s: at most %.1f GFLOP/s in registers, %.1f GB/s copied in as much memory\n",
                    model->name, engine->pass.n, engine->threads, engine->threads > 1 ? "s" : "", machine.flops * 1e-9,

@@ -3,6 +3,7 @@
 
 #include "../config.h"
 #include "../op.h"
+#include "../steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,45 +151,6 @@ static void clear_before(Emit *e, int step)
     }
 }
 
-/* Groups whose results serve the input's gradient only: gradient() runs them, train() does not. */
-static bool *input_gradient_only(Emit *e)
-{
-    Graph *g = e->graph;
-    bool *needed = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *needed);
-    bool *group_needed = arena_array(e->arena, (size_t)g->n_groups + 1, sizeof *group_needed);
-    for (int i = 0; i < g->n_values; i++) {
-        const Value *v = g->values[i];
-        needed[i] = v->kind == VALUE_GRAD || (v->keep && v != g->d_input);
-    }
-    for (int i = g->n_nodes - 1; i >= 0; i--) {
-        const Node *n = g->nodes[i];
-        bool wanted = !n->dead && (n->op->traits & OP_SIDE_EFFECT);
-        for (int k = 0; k < n->n_out; k++) {
-            wanted |= needed[n->out[k]->id];
-        }
-        if (n->dead || !wanted) {
-            continue;
-        }
-        group_needed[n->group] = true;
-        for (int k = 0; k < n->n_in; k++) {
-            needed[n->in[k]->id] = true;
-            if (n->in[k]->base) {
-                needed[n->in[k]->base->id] = true;
-            }
-        }
-    }
-    for (int i = 0; i < g->n_groups; i++) {
-        group_needed[i] = !group_needed[i];
-    }
-    return group_needed;
-}
-
-/* What a step costs: the fields of nt_cost. */
-typedef struct Cost {
-    const char *phase, *layer, *what, *shape, *how;
-    double macs, bytes_sample, bytes_fixed;
-} Cost;
-
 static void cost_number(Emit *e, const char *name, double x)
 {
     if (x != 0) {
@@ -197,54 +159,24 @@ static void cost_number(Emit *e, const char *name, double x)
 }
 
 /* Adds a step, which ends behind the calls so far, to the table, and its lap to the calls. */
-static void end_step(Emit *e, Cost c)
+static void end_step(Emit *e, Step s)
 {
+    static const char *const phases[] = {
+        [STEP_FORWARD] = "NT_FORWARD", [STEP_LOSS] = "NT_LOSS", [STEP_BACKWARD] = "NT_BACKWARD",
+        [STEP_INPUT_GRADIENT] = "NT_INPUT_GRADIENT", [STEP_UPDATE] = "NT_UPDATE", [STEP_INFERENCE] = "NT_INFERENCE",
+    };
     if (!e->costs) {
         return;
     }
     Arena *a = e->arena;
     ct_line(e->calls, "nt_lap(p, %d);", e->n_costs++);
-    ct_line(e->costs, "{.phase = %s, .layer = %s, .what = %s, .shape = %s,", c.phase, c_string(a, c.layer), c_string(a, c.what),
-            c_string(a, c.shape ? c.shape : ""));
-    ct_line(e->costs, " .how = %s,", c_string(a, c.how ? c.how : ""));
-    cost_number(e, "macs", c.macs);
-    cost_number(e, "bytes_sample", c.bytes_sample);
-    cost_number(e, "bytes_fixed", c.bytes_fixed);
+    ct_line(e->costs, "{.phase = %s, .layer = %s, .what = %s, .shape = %s,", phases[s.phase], c_string(a, s.layer), c_string(a, s.what),
+            c_string(a, s.shape));
+    ct_line(e->costs, " .how = %s,", c_string(a, s.how));
+    cost_number(e, "macs", s.macs);
+    cost_number(e, "bytes_sample", s.bytes_sample);
+    cost_number(e, "bytes_fixed", s.bytes_fixed);
     ct_line(e->costs, "},");
-}
-
-static const char *phase_of(const Emit *e, const Node *n, bool input_gradient)
-{
-    switch (n->phase) {
-    case PHASE_FORWARD:
-        return e->graph->training ? "NT_FORWARD" : "NT_INFERENCE";
-    case PHASE_LOSS:
-        return "NT_LOSS";
-    case PHASE_BACKWARD:
-        break;
-    }
-    return input_gradient ? "NT_INPUT_GRADIENT" : "NT_BACKWARD";
-}
-
-static void end_group(Emit *e, const Group *g, bool input_gradient)
-{
-    Arena *a = e->arena;
-    const Node *n = g->anchor ? g->anchor : g->tail[0];
-    const Layer *l = n->layer;
-    const char *what = n->op->name;
-    for (int i = g->anchor ? 0 : 1; i < g->n_tail; i++) {
-        what = arena_printf(a, "%s + %s", what, g->tail[i]->op->name);
-    }
-    end_step(e, (Cost){
-        .phase = phase_of(e, n, input_gradient),
-        .layer = l ? l->name : e->net->name,
-        .what = what,
-        .shape = l ? arena_printf(a, "%s -> %s", shape_text(a, l->in), shape_text(a, l->out)) : NULL,
-        .how = g->anchor && n->op->describe ? n->op->describe(a, n, e->target) : NULL,
-        .macs = n->op->macs ? n->op->macs(n) : 0,
-        .bytes_sample = group_traffic(g),
-        .bytes_fixed = group_parameter_traffic(g),
-    });
 }
 
 static void emit_group(Emit *e, Group *group)
@@ -278,13 +210,7 @@ static void emit_load_input(Emit *e)
     emit_arg_text(e, "p->input");
     emit_arg(e, x, 0);
     emit_end(e);
-    end_step(e, (Cost){
-        .phase = e->graph->training ? "NT_FORWARD" : "NT_INFERENCE",
-        .layer = "input",
-        .what = "load",
-        .shape = shape_text(e->arena, x->shape),
-        .bytes_sample = 8.0 * (double)shape_size(x->shape),
-    });
+    end_step(e, step_load(e->arena, e->graph));
 }
 
 /* The calls of groups from..to-1: those that `skip` does not name, or, inverted, those that it does. NULL names none. */
@@ -295,7 +221,7 @@ Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
     for (int i = from; i < to; i++) {
         if ((skip && skip[i]) == invert) {
             emit_group(e, e->graph->groups[i]);
-            end_group(e, e->graph->groups[i], invert);
+            end_step(e, step_of_group(e->arena, e->graph, e->graph->groups[i], e->target, invert));
         }
     }
     return calls;
@@ -408,7 +334,7 @@ void parameter_map(Emit *e, Ct *out, bool training)
 /* ---- the optimizer's step ---- */
 
 /* One call of the optimizer's kernel, over a range of the parameters. */
-static void emit_step(Emit *e, int64_t from, int64_t to, int64_t trainable, bool decays)
+static void emit_step(Emit *e, Step step, int64_t trainable, bool decays)
 {
     const Config *c = e->net->config;
     const OptimizerDef *o = c->optimizer;
@@ -430,18 +356,12 @@ static void emit_step(Emit *e, int64_t from, int64_t to, int64_t trainable, bool
     emit_real(e, "CLIP_VALUE", clip == CLIP_VALUE ? limits->limit : 0);
     emit_real(e, "CLIP_SIGN", clip == CLIP_SIGN ? limits->size : 0);
     emit_arg_text(e, "p");
-    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)from));
-    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)to));
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.from));
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.to));
     emit_arg_text(e, decays ? c_real(e->arena, c->opt.weight_decay) : "0");
     emit_arg_text(e, decays ? c_real(e->arena, c->opt.l1) : "0");
     emit_end(e);
-    end_step(e, (Cost){
-        .phase = "NT_UPDATE",
-        .layer = decays ? "parameters that decay" : "other parameters",
-        .what = o->name,
-        /* parameters are read and written, and so is the state; gradients are read */
-        .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * o->state_slots),
-    });
+    end_step(e, step);
 }
 
 /* What decays comes first among the parameters, then what does not. */
@@ -451,20 +371,12 @@ static Ct *update_body(Emit *e)
     e->calls = calls;
     e->group = NULL;
     e->part = 0;
-    int64_t decay_end = 0, end = 0;
-    for (int i = 0; i < e->net->n_params; i++) {
-        const NetParam *p = e->net->params[i];
-        int64_t stop = p->offset + p->elements;
-        if (p->role != PARAM_STAT) {
-            end = stop > end ? stop : end;
-            decay_end = p->decays && stop > decay_end ? stop : decay_end;
-        }
+    const Step decaying = step_update(e->net, true), others = step_update(e->net, false);
+    if (decaying.to > decaying.from) {
+        emit_step(e, decaying, others.to, true);
     }
-    if (decay_end > 0) {
-        emit_step(e, 0, decay_end, end, true);
-    }
-    if (end > decay_end) {
-        emit_step(e, decay_end, end, end, false);
+    if (others.to > others.from) {
+        emit_step(e, others, others.to, false);
     }
     return calls;
 }
@@ -925,11 +837,8 @@ static Ct *load_body(Emit *e)
 
 static void training_passes(Emit *e, Graph *g, Ct *passes)
 {
-    int losses = g->forward_groups, backward = losses;
-    while (backward < g->n_groups && g->groups[backward]->anchor && g->groups[backward]->anchor->phase == PHASE_LOSS) {
-        backward++;
-    }
-    const bool *skip = input_gradient_only(e);
+    const int losses = g->forward_groups, backward = graph_backward_begin(g);
+    const bool *skip = graph_input_gradient_only(g);
     Ct *forward = ct_new(e->arena);
     ct_line(forward, "(void)update_statistics;");
     ct_append(forward, load_body(e));

@@ -329,6 +329,18 @@ static const char *conv_describe(Arena *a, const Node *n, const Target *t)
     return describe_product(a, &p, t);
 }
 
+static const char direct[] = "direct";
+
+static Arithmetic conv_arithmetic(const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    if (g->winograd) {
+        return winograd_arithmetic(g, t, false);
+    }
+    const ProductShape p = forward_product_shape(g, n->in[1]->param);
+    return (Arithmetic){.algorithm = direct, .products = (double)(p.pixels * p.groups) * (double)(p.k * p.out)};
+}
+
 /* ---- gradient of weights ---- */
 
 static ProductShape dw_shape(const Node *n)
@@ -359,6 +371,22 @@ static const char *conv_dw_describe(Arena *a, const Node *n, const Target *t)
     ProductShape p = dw_shape(n);
     GradientTile tile = target_gradient(t, &p);
     return arena_printf(a, "implicit GEMM, tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
+}
+
+static Arithmetic conv_dw_arithmetic(const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    if (g->winograd_dw) {
+        return winograd_dw_arithmetic(g, t);
+    }
+    const ProductShape p = dw_shape(n);
+    const GradientTile tile = target_gradient(t, &p);
+    const double copy = (double)(p.groups * p.k * p.out);
+    return (Arithmetic){
+        .algorithm = direct,
+        .products = (double)p.pixels * copy,
+        .fixed = tile.chunks > 1 ? tile.chunks * copy : 0,
+    };
 }
 
 static void conv_dw_emit(Emit *e, Node *n)
@@ -572,6 +600,31 @@ static void conv_dx_emit(Emit *e, Node *n)
     }
 }
 
+static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
+{
+    const Geometry *g = n->attrs;
+    if (is_dense(g)) {
+        const ProductShape p = dense_dx_shape(g, t);
+        return (Arithmetic){.algorithm = direct, .products = (double)(g->in_h * g->in_w) * (double)(p.k * p.out)};
+    }
+    if (g->winograd) {
+        return winograd_arithmetic(g, t, true);
+    }
+    Arithmetic sum = {.algorithm = direct, .fixed = (double)conv_dx_work(n, t)}; /* weights are turned, element by element */
+    for (int64_t a = 0; a < g->stride_h; a++) {
+        for (int64_t b = 0; b < g->stride_w; b++) {
+            int64_t taps = 0;
+            for (int64_t i = 0; i < g->kh * g->kw; i++) {
+                taps += tap_in_phase(a, g->pad_top, i / g->kw, g->dilation_h, g->stride_h) &&
+                        tap_in_phase(b, g->pad_left, i % g->kw, g->dilation_w, g->stride_w);
+            }
+            const ProductShape p = conv_dx_shape(g, t, taps, a, b);
+            sum.products += (double)(p.pixels * p.groups) * (double)(p.k * p.out);
+        }
+    }
+    return sum;
+}
+
 static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
@@ -686,6 +739,7 @@ const OpDef op_conv = {
     .dense_pixels = reads_any_pixels,
     .work = conv_work,
     .macs = product_macs,
+    .arithmetic = conv_arithmetic,
     .emit = conv_emit,
     .eval = conv_eval,
     .algorithm = "product",
@@ -698,6 +752,7 @@ const OpDef op_conv_dx = {
     .halo = conv_dx_halo,
     .work = conv_dx_work,
     .macs = product_macs,
+    .arithmetic = conv_dx_arithmetic,
     .emit = conv_dx_emit,
     .eval = conv_dx_eval,
     .algorithm = "product over the output's gradient",
@@ -711,6 +766,7 @@ const OpDef op_conv_dw = {
     .dense_pixels = reads_any_pixels,
     .work = conv_dw_work,
     .macs = product_macs,
+    .arithmetic = conv_dw_arithmetic,
     .emit = conv_dw_emit,
     .eval = conv_dw_eval,
     .algorithm = "product of the input and the output's gradient",

@@ -145,10 +145,17 @@ static double dropconnect_macs(const Node *n)
     return (double)n->layer->macs;
 }
 
+static Arithmetic dropconnect_arithmetic(const Node *n, const Target *t)
+{
+    (void)t;
+    return (Arithmetic){.algorithm = "direct", .products = dropconnect_macs(n)};
+}
+
 const OpDef op_dropconnect_dx = {
     .name = "dropconnect_dx",
     .traits = OP_EPILOGUE,
     .macs = dropconnect_macs,
+    .arithmetic = dropconnect_arithmetic,
     .emit = dropconnect_dx_emit,
     .eval = dropconnect_dx_eval,
     .algorithm = "rows of the weights, masked again on the way",
@@ -158,6 +165,7 @@ const OpDef op_dropconnect_dw = {
     .name = "dropconnect_dw",
     .dense_pixels = reads_any_pixels,
     .macs = dropconnect_macs,
+    .arithmetic = dropconnect_arithmetic,
     .emit = dropconnect_dw_emit,
     .eval = dropconnect_dw_eval,
     .algorithm = "samples in order, masked again on the way",
@@ -169,6 +177,7 @@ const OpDef op_dropconnect = {
     .gradient = dropconnect_gradient,
     .dense_pixels = reads_any_pixels,
     .macs = dropconnect_macs,
+    .arithmetic = dropconnect_arithmetic,
     .emit = dropconnect_emit,
     .eval = dropconnect_eval,
     .algorithm = "a sample at a time, weights masked on the way",

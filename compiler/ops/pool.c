@@ -91,6 +91,14 @@ static void emit_pool(Emit *e, const Node *n, const Value *in, const Value *out)
     emit_int(e, "PL", a->pad_left);
 }
 
+/* An operation for each place of each window, forward and backward. */
+static Arithmetic pool_arithmetic(const Node *n, const Target *t)
+{
+    const PoolAttrs *a = n->attrs;
+    const int64_t channels = round_up(n->out[0]->shape.c, t->vl);
+    return (Arithmetic){.others = (double)(a->out_h * a->out_w * channels) * (double)(a->size.h * a->size.w)};
+}
+
 /* Calls visit for every window and every pixel of the image in it. */
 typedef void Visit(Eval *ev, const Node *n, int i, int64_t oh, int64_t ow, int64_t c, int64_t h, int64_t w, int64_t position);
 
@@ -201,6 +209,7 @@ const OpDef op_maxpool_dx = {
     .name = "maxpool_dx",
     .traits = OP_EPILOGUE,
     .attrs = pool_attrs,
+    .arithmetic = pool_arithmetic,
     .emit = maxpool_dx_emit,
     .eval = maxpool_dx_eval,
     .algorithm = "gathered from the windows over each pixel",
@@ -221,6 +230,7 @@ const OpDef op_maxpool = {
     .build = maxpool_build,
     .why = pool_why,
     .gradient = maxpool_gradient,
+    .arithmetic = pool_arithmetic,
     .emit = maxpool_emit,
     .eval = maxpool_eval,
     .algorithm = "direct; remembers the position of each maximum in a byte",
@@ -313,6 +323,7 @@ const OpDef op_avgpool_dx = {
     .name = "avgpool_dx",
     .traits = OP_EPILOGUE,
     .attrs = pool_attrs,
+    .arithmetic = pool_arithmetic,
     .emit = avgpool_dx_emit,
     .eval = avgpool_dx_eval,
     .algorithm = "gathered from the windows over each pixel",
@@ -332,6 +343,7 @@ const OpDef op_avgpool = {
     .build = pool_build,
     .why = pool_why,
     .gradient = avgpool_gradient,
+    .arithmetic = pool_arithmetic,
     .emit = avgpool_emit,
     .eval = avgpool_eval,
     .algorithm = "direct",
@@ -402,6 +414,7 @@ const OpDef op_l2pool_dx = {
     .name = "l2pool_dx",
     .traits = OP_EPILOGUE,
     .attrs = pool_attrs,
+    .arithmetic = pool_arithmetic,
     .emit = l2pool_dx_emit,
     .eval = l2pool_dx_eval,
     .algorithm = "gathered from the windows over each pixel",
@@ -422,6 +435,7 @@ const OpDef op_l2pool = {
     .build = pool_build,
     .why = pool_why,
     .gradient = l2pool_gradient,
+    .arithmetic = pool_arithmetic,
     .emit = l2pool_emit,
     .eval = l2pool_eval,
     .algorithm = "direct",

@@ -115,6 +115,40 @@ const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool
                         tile.pg, tile.kb);
 }
 
+/* Operations of the kernels' transforms of a line, for sides 2 and 4: the two-dimensional ones take lines both ways. */
+typedef struct LineOperations {
+    int input, gradient, weights, back, back_weights; /* k_forth; k_output; k_line; k_back; k_weights */
+} LineOperations;
+
+static LineOperations line_operations(int side)
+{
+    return side == 2 ? (LineOperations){.input = 4, .gradient = 2, .weights = 5, .back = 4, .back_weights = 5}
+                     : (LineOperations){.input = 12, .gradient = 10, .weights = 11, .back = 12, .back_weights = 11};
+}
+
+static const char *algorithm_name(int side)
+{
+    return side == 2 ? "Winograd 2x2" : "Winograd 4x4";
+}
+
+Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward)
+{
+    const int side = g->winograd, positions = (side + 2) * (side + 2);
+    const LineOperations line = line_operations(side);
+    const Sides s = sides_of(g, t, backward);
+    const double tiles = (double)tiles_of(g, side), rows = (double)round_up(s.rows, t->vl), channels = (double)s.channels;
+    const WinogradTile tile = target_winograd(t, side, s.channels, s.rows, g->winograd_samples * tiles_of(g, side));
+    /* where the input's channels come in parts, each group of panels transforms them anew */
+    const int64_t group = (int64_t)tile.pg * target_panel(t, s.channels);
+    const double repeats = s.rows > tile.kb ? (double)((s.channels + group - 1) / group) : 1;
+    return (Arithmetic){
+        .algorithm = algorithm_name(side),
+        .products = positions * tiles * (double)s.rows * channels,
+        .others = tiles * (2 * (side + 2) * line.input * rows * repeats + (2 * side + 2) * line.back * channels),
+        .fixed = (side + 5) * line.weights * rows * channels,
+    };
+}
+
 /* ---- gradient of the weights ---- */
 
 static int64_t gradient_positions(const Geometry *g)
@@ -173,6 +207,20 @@ void winograd_dw_emit(Emit *e, Node *n)
     }
     emit_arg(e, n->work, 0);
     emit_end(e);
+}
+
+Arithmetic winograd_dw_arithmetic(const Geometry *g, const Target *t)
+{
+    const int side = g->winograd_dw, positions = (side + 2) * (side + 2);
+    const LineOperations line = line_operations(side);
+    const double tiles = (double)tiles_of(g, side), in = (double)round_up(g->in_c, t->vl), out = (double)round_up(g->out_c, t->vl);
+    return (Arithmetic){
+        .algorithm = algorithm_name(side),
+        .products = positions * tiles * (double)g->in_c * out,
+        /* with the bias's sum, an operation for each pixel */
+        .others = tiles * (2 * (side + 2) * line.input * in + ((2 * side + 2) * line.gradient + side * side) * out),
+        .fixed = (side + 5) * line.back_weights * (double)g->in_c * out,
+    };
 }
 
 const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t)

@@ -21,10 +21,12 @@ int64_t winograd_work(const Geometry *g, const Target *t, bool backward);
 void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward);
 
 const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool backward);
+Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward);
 
-/* The gradient of the weights, and of the bias if n has that too: elements of work, emission, and a line for `netc explain`. */
+/* The gradient of the weights, and of the bias if n has that too: elements of work, emission, and two figures for `netc explain`. */
 int64_t winograd_dw_work(const Geometry *g, const Target *t);
 void winograd_dw_emit(Emit *e, Node *n);
 const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t);
+Arithmetic winograd_dw_arithmetic(const Geometry *g, const Target *t);
 
 #endif

@@ -1,0 +1,117 @@
+/* steps.c - see steps.h. */
+#include "steps.h"
+
+#include "config.h"
+
+int graph_backward_begin(const Graph *g)
+{
+    int i = g->forward_groups;
+    while (i < g->n_groups && g->groups[i]->anchor && g->groups[i]->anchor->phase == PHASE_LOSS) {
+        i++;
+    }
+    return i;
+}
+
+const bool *graph_input_gradient_only(const Graph *g)
+{
+    bool *needed = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *needed);
+    bool *only = arena_array(g->arena, (size_t)g->n_groups + 1, sizeof *only);
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        needed[i] = v->kind == VALUE_GRAD || (v->keep && v != g->d_input);
+    }
+    for (int i = 0; i < g->n_groups; i++) {
+        only[i] = true;
+    }
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const Node *n = g->nodes[i];
+        bool wanted = !n->dead && (n->op->traits & OP_SIDE_EFFECT);
+        for (int k = 0; k < n->n_out; k++) {
+            wanted |= needed[n->out[k]->id];
+        }
+        if (n->dead || !wanted) {
+            continue;
+        }
+        only[n->group] = false;
+        for (int k = 0; k < n->n_in; k++) {
+            needed[n->in[k]->id] = true;
+            if (n->in[k]->base) {
+                needed[n->in[k]->base->id] = true;
+            }
+        }
+    }
+    return only;
+}
+
+Step step_load(Arena *a, const Graph *g)
+{
+    const Value *x = g->input;
+    return (Step){
+        .phase = g->training ? STEP_FORWARD : STEP_INFERENCE,
+        .layer = "input",
+        .what = "load",
+        .shape = shape_text(a, x->shape),
+        .how = "",
+        .bytes_sample = 8.0 * (double)shape_size(x->shape),
+    };
+}
+
+static StepPhase phase_of(const Graph *g, const Node *n, bool input_gradient)
+{
+    switch (n->phase) {
+    case PHASE_FORWARD:
+        return g->training ? STEP_FORWARD : STEP_INFERENCE;
+    case PHASE_LOSS:
+        return STEP_LOSS;
+    case PHASE_BACKWARD:
+        break;
+    }
+    return input_gradient ? STEP_INPUT_GRADIENT : STEP_BACKWARD;
+}
+
+Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient)
+{
+    const Node *n = group->anchor ? group->anchor : group->tail[0];
+    const Layer *l = n->layer;
+    const char *what = n->op->name;
+    for (int i = group->anchor ? 0 : 1; i < group->n_tail; i++) {
+        what = arena_printf(a, "%s + %s", what, group->tail[i]->op->name);
+    }
+    const bool described = group->anchor && n->op->describe;
+    return (Step){
+        .phase = phase_of(g, n, input_gradient),
+        .group = group,
+        .layer = l ? l->name : g->net->name,
+        .what = what,
+        .shape = l ? arena_printf(a, "%s -> %s", shape_text(a, l->in), shape_text(a, l->out)) : "",
+        .how = described ? n->op->describe(a, n, t) : "",
+        .macs = n->op->macs ? n->op->macs(n) : 0,
+        .bytes_sample = group_traffic(group),
+        .bytes_fixed = group_parameter_traffic(group),
+    };
+}
+
+Step step_update(const Net *net, bool decays)
+{
+    int64_t decay_end = 0, end = 0;
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        const int64_t stop = p->offset + p->elements;
+        if (p->role != PARAM_STAT) {
+            end = stop > end ? stop : end;
+            decay_end = p->decays && stop > decay_end ? stop : decay_end;
+        }
+    }
+    const int64_t from = decays ? 0 : decay_end, to = decays ? decay_end : end;
+    return (Step){
+        .phase = STEP_UPDATE,
+        .from = from,
+        .to = to,
+        .layer = decays ? "parameters that decay" : "other parameters",
+        .what = net->config->optimizer->name,
+        .shape = "",
+        .how = "",
+        /* parameters are read and written, and so is the state; gradients are read */
+        .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * net->config->optimizer->state_slots),
+    };
+}

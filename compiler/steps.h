@@ -1,0 +1,45 @@
+/* steps.h - the steps of a trainer's passes: the functions that emitted code calls one after another, each with what
+ * it costs. One list for the emitted table that `EXE bench --per-layer` reads and for `netc explain --roofline`, so
+ * that the two name the same things. */
+#ifndef NETC_STEPS_H
+#define NETC_STEPS_H
+
+#include "op.h"
+
+typedef enum StepPhase {
+    STEP_FORWARD,
+    STEP_LOSS,
+    STEP_BACKWARD,
+    STEP_INPUT_GRADIENT,
+    STEP_UPDATE,
+    STEP_INFERENCE
+} StepPhase;
+
+typedef struct Step {
+    StepPhase phase;
+    const Group *group;  /* NULL: the input is loaded, or parameters are updated */
+    int64_t from, to;    /* of an update: the range of the parameter block */
+    const char *layer;   /* "conv1"; of an update what its parameters have in common */
+    const char *what;    /* "conv + bias + relu" */
+    const char *shape;   /* "32x32x3 -> 32x32x16", or "" */
+    const char *how;     /* what the operator's `describe` says, or "" */
+    double macs;         /* a sample, in the direct sum; 0 where the step is no product */
+    double bytes_sample; /* of tensors, each once and without padding: a sample */
+    double bytes_fixed;  /* of parameters, their gradients and the optimizer's state */
+} Step;
+
+/* Of a planned graph: what copies the input into it, and one of its groups, which `input_gradient` says is of the
+ * pass that only the input's gradient needs. */
+Step step_load(Arena *a, const Graph *g);
+Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient);
+
+/* The optimizer's step: two ranges of the trainable parameters, those that decay first. */
+Step step_update(const Net *net, bool decays);
+
+/* The first group behind the losses. */
+int graph_backward_begin(const Graph *g);
+/* For each group of a training graph, whether it serves nothing but the gradient of the input: training leaves it
+ * out. */
+const bool *graph_input_gradient_only(const Graph *g);
+
+#endif
