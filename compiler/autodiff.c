@@ -1,7 +1,7 @@
 /* autodiff.c - derives the backward pass: a walk over the forward nodes in reverse, each node's own rule building the
  * nodes of its gradient. No operator is a special case here.
  *
- * Pre: the forward part and the loss nodes are built. Post: every parameter that the losses depend on has its gradient
+ * Pre: the forward part and the loss nodes are built. Post: every trained parameter that the losses depend on has its gradient
  * in graph->param_grads, computed by nodes of PHASE_BACKWARD. */
 #include "op.h"
 
@@ -11,7 +11,7 @@ struct Autodiff {
     Graph *g;
     Value **grad; /* by value id: the sum of the contributions so far */
     int n;        /* values when the walk began */
-    bool *wanted; /* by value id: depends on a parameter (or is the input whose gradient is asked for) */
+    bool *wanted; /* by value id: depends on a trained parameter (or is the input whose gradient is asked for) */
 };
 
 extern const OpDef op_add;
@@ -45,13 +45,14 @@ void grad_add(Autodiff *ad, Value *v, Value *contribution)
     ad->grad[v->id] = graph_apply(ad->g, &op_add, NULL, in, 2, v->shape, arena_printf(ad->g->arena, "d_%s", v->name));
 }
 
-/* A value depends on a parameter if its node reads one or reads a value that does. */
+/* A value depends on a parameter if its node reads one that is trained, or reads a value that does. What does not gets no gradient: so
+ * the backward pass ends where the lowest of the trained parameters is. */
 static void find_wanted(Autodiff *ad)
 {
     Graph *g = ad->g;
     for (int i = 0; i < ad->n; i++) {
         const Value *v = g->values[i];
-        if (v->kind == VALUE_PARAM && v->param->role != PARAM_STAT) {
+        if (v->kind == VALUE_PARAM && param_is_trained(v->param)) {
             ad->wanted[i] = true;
         }
     }

@@ -45,6 +45,7 @@ typedef enum NoiseKind { NOISE_NONE, NOISE_ANNEALED } NoiseKind;
 typedef enum StopKind {
     STOP_NONE, STOP_PATIENCE, STOP_ERROR_CHANGE, STOP_WEIGHT_CHANGE, STOP_GRADIENT_NORM, STOP_KINDS
 } StopKind;
+typedef enum WeightsKind { WEIGHTS_NONE, WEIGHTS_FILE } WeightsKind;
 typedef enum DecayKind { DECAY_WEIGHTS, DECAY_ALL } DecayKind;
 
 enum { BATCH_MAX = 1000000, WINDOW_MAX = 100 /* NT_HISTORY of the runtime holds one more */ };
@@ -72,6 +73,16 @@ typedef struct StopArgs {
     double min_delta, rho, below, factor;
     bool relative;
 } StopArgs;
+
+typedef struct WeightsArgs {
+    const char *path;
+    Names except;
+    bool partial;
+} WeightsArgs;
+typedef struct GroupArgs {
+    Names names;
+    double lr_scale, decay_scale;
+} GroupArgs;
 
 /* A form as it was chosen, with its arguments (the struct that its attrs describe). */
 typedef struct FormDef FormDef;
@@ -135,6 +146,11 @@ typedef struct Config {
     FormValue decay;             /* form NULL: what decay_labels name */
     const char **decay_labels;
     int n_decay_labels;
+    FormValue weights;           /* what it starts from */
+    Names freeze, trainable;     /* of the two, the one that is given */
+    bool trainable_given;
+    FormValue *groups;           /* parameters with a rate and decay of their own: GroupArgs; a parameter is in one at most */
+    int n_groups;
     double disturb_label;        /* share of the training samples that get a random label */
     int64_t seed;
     bool metric_accuracy;

@@ -42,6 +42,7 @@ static const char *type_text(const AttrDef *a)
         [ATTR_STRING] = "text in quotes",
         [ATTR_COLUMN] = "name, text or number from 0",
         [ATTR_REALS] = "list of numbers",
+        [ATTR_NAMES] = "list of names",
         [ATTR_LEARNT] = "number or `learn`",
     };
     return text[a->type];

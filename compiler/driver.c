@@ -113,8 +113,8 @@ void compile_graphs(Compilation *c)
 {
     c->target = target_find(c->options->target);
     layout_params(c->net, c->target);
-    c->train = plan_graph(c, graph_build(c->net, true, true));
-    c->infer = plan_graph(c, graph_build(c->net, false, false));
+    c->train = plan_graph(c, graph_build(c->net, true));
+    c->infer = plan_graph(c, graph_build(c->net, false));
     c->probe = net_has_lsuv(c->net) ? plan_graph(c, graph_build_probe(c->net)) : NULL;
 }
 

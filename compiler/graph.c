@@ -185,6 +185,33 @@ static Graph *build_layers(Net *net, bool training)
     return g;
 }
 
+bool param_is_trained(const NetParam *p)
+{
+    return p->role != PARAM_STAT && !p->frozen;
+}
+
+bool net_has_frozen(const Net *net)
+{
+    for (int i = 0; i < net->n_params; i++) {
+        if (net->params[i]->frozen) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t net_trained_elements(const Net *net)
+{
+    int64_t end = 0;
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        if (param_is_trained(p) && p->offset + p->elements > end) {
+            end = p->offset + p->elements;
+        }
+    }
+    return end;
+}
+
 bool net_has_lsuv(const Net *net)
 {
     for (int i = 0; i < net->n_params; i++) {
@@ -209,10 +236,32 @@ Graph *graph_build_probe(Net *net)
     return g;
 }
 
-Graph *graph_build(Net *net, bool training, bool input_gradient)
+/* Whether a node with frozen parameters lies below everything that is trained: nothing but the input's gradient would go back through it. */
+static bool frozen_below(const Graph *g)
+{
+    bool *trained = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *trained);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        bool above = false, frozen = false;
+        for (int k = 0; k < n->n_in; k++) {
+            const Value *v = n->in[k];
+            above |= trained[v->id] || (v->kind == VALUE_PARAM && param_is_trained(v->param));
+            frozen |= v->kind == VALUE_PARAM && v->param->frozen;
+        }
+        if (frozen && !above) {
+            return true;
+        }
+        for (int k = 0; k < n->n_out; k++) {
+            trained[n->out[k]->id] = above;
+        }
+    }
+    return false;
+}
+
+Graph *graph_build(Net *net, bool training)
 {
     Graph *g = build_layers(net, training);
-    g->input_gradient = input_gradient;
+    g->input_gradient = training && !frozen_below(g);
     int n_heads = training ? net->n_outputs : 1; /* auxiliary heads serve training only */
     for (int i = 0; i < n_heads; i++) {
         Layer *l = net->outputs[i];

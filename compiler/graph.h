@@ -53,6 +53,8 @@ typedef struct NetParam {
     double law_value;
     Value *probed;         /* of INIT_LSUV: the result of its layer, in the probing graph */
     bool decays;
+    bool frozen;           /* keeps the value that it starts with; of a statistic: all parameters of its operator do */
+    int group;             /* 1 + index into the config's groups; 0: the optimizer's own rate and decay */
     int index;             /* in net->params */
     /* set by the layout pass, the same for every graph of a net and target */
     int panel;             /* panel width */
@@ -60,6 +62,13 @@ typedef struct NetParam {
     int64_t elements;      /* stored */
     int64_t offset;        /* in the parameter block */
 } NetParam;
+
+/* Whether training changes it by its gradient: it is neither frozen nor a statistic. */
+bool param_is_trained(const NetParam *p);
+struct Net;
+bool net_has_frozen(const struct Net *net);
+/* Elements of the parameter block that are trained: its first ones. Pre: layout_params. */
+int64_t net_trained_elements(const struct Net *net);
 
 /* ---- the expanded network ---- */
 
@@ -199,7 +208,7 @@ typedef struct Graph {
     Net *net;
     bool training;
     bool probe;            /* the forward pass of training alone, as far as lsuv measures */
-    bool input_gradient;
+    bool input_gradient;   /* is wanted */
     Value **values;
     int n_values, cap_values;
     Node **nodes;
@@ -238,8 +247,10 @@ const char *graph_purpose(const Graph *g);
 /* Counts the readers of each value among nodes that are not dead. */
 void graph_count_uses(Graph *g);
 
-/* The graph of a checked network: forward; with `training` also losses and backward. */
-Graph *graph_build(Net *net, bool training, bool input_gradient);
+/* The graph of a checked network: forward; with `training` also losses, backward and the gradient of the input. That one is left out
+ * where frozen parameters lie between the input and what is trained: only for it would the backward pass go through them, and what they
+ * need for it would be kept. */
+Graph *graph_build(Net *net, bool training);
 /* Whether a parameter's initial values depend on data (INIT_LSUV); and, if so, the graph that measures for it: the forward part as in
  * training, with the results of such layers kept to the end. It must be the last graph that is built. */
 bool net_has_lsuv(const Net *net);

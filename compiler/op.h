@@ -23,6 +23,7 @@ typedef enum AttrType {
     ATTR_STRING, /* const char *: a string */
     ATTR_COLUMN, /* const char *: a name, a string, or a number from 0 (kept as text) */
     ATTR_REALS,  /* Reals: a list of numbers */
+    ATTR_NAMES,  /* Names: a list of labels, and of patterns in quotes */
     ATTR_LEARNT  /* Learnt: a number, or `learn` */
 } AttrType;
 
@@ -42,6 +43,13 @@ typedef struct Reals {
     double *items;
     int n;
 } Reals;
+
+/* What parameters are chosen by: labels, and patterns of them. */
+typedef struct Names {
+    const char **items;
+    Loc *locs;
+    int n;
+} Names;
 
 typedef struct Learnt {
     double value; /* unless learnt */

@@ -294,17 +294,17 @@ static int64_t float_bytes(int64_t elements)
 
 Memory report_memory(const Compilation *c, int64_t batch)
 {
-    int64_t trainable = 0, all = 0;
+    const int64_t trained = net_trained_elements(c->net);
+    int64_t all = 0;
     for (int i = 0; i < c->net->n_params; i++) {
         const NetParam *p = c->net->params[i];
         int64_t end = p->offset + p->elements;
         all = end > all ? end : all;
-        trainable = p->role != PARAM_STAT && end > trainable ? end : trainable;
     }
     Memory m = {
         .parameters = float_bytes(all),
-        .gradients = float_bytes(trainable),
-        .optimizer = float_bytes(times(trainable, config_state_slots(c->net->config))),
+        .gradients = float_bytes(trained),
+        .optimizer = float_bytes(times(trained, config_state_slots(c->net->config))),
         .activations = float_bytes(times(c->train->sample_elements, batch)),
         .workspace = float_bytes(c->train->fixed_elements),
     };

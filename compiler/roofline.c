@@ -342,7 +342,7 @@ Roofline roofline_make(Arena *a, Graph *train, Graph *infer, const Target *targe
                        int64_t threads)
 {
     Roofline r = {.arena = a, .net = train->net, .target = target, .machine = *m, .batch = batch, .threads = threads};
-    r.steps = arena_array(a, (size_t)(train->n_groups + infer->n_groups) + 4, sizeof *r.steps);
+    r.steps = arena_array(a, (size_t)(train->n_groups + infer->n_groups + step_update_ranges(train->net)) + 2, sizeof *r.steps);
     const bool *skip = graph_input_gradient_only(train);
     const int backward = graph_backward_begin(train);
     add_step(&r, step_load(a, train));
@@ -351,8 +351,8 @@ Roofline roofline_make(Arena *a, Graph *train, Graph *infer, const Target *targe
             add_step(&r, step_of_group(a, train, train->groups[i], target, false));
         }
     }
-    for (int decays = 1; decays >= 0; decays--) {
-        const Step s = step_update(train->net, decays);
+    for (int i = 0; i < step_update_ranges(train->net); i++) {
+        const Step s = step_update(a, train->net, i);
         if (s.to > s.from) {
             add_step(&r, s);
         }

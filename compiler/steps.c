@@ -91,23 +91,39 @@ Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t
     };
 }
 
-Step step_update(const Net *net, bool decays)
+int step_update_ranges(const Net *net)
 {
-    int64_t decay_end = 0, end = 0;
+    return 2 * (net->config->n_groups + 1);
+}
+
+/* What the parameters of a range have in common. */
+static const char *range_text(Arena *a, const Net *net, int range)
+{
+    const char *what = range % 2 == 0 ? "parameters that decay" : "other parameters";
+    const int group = range / 2;
+    if (group == 0) {
+        return what;
+    }
+    const GroupArgs *args = net->config->groups[group - 1].args;
+    return arena_printf(a, "%s of group %d, lr * %.4g", what, group, args->lr_scale);
+}
+
+Step step_update(Arena *a, const Net *net, int range)
+{
+    int64_t from = 0, to = 0;
     for (int i = 0; i < net->n_params; i++) {
         const NetParam *p = net->params[i];
         const int64_t stop = p->offset + p->elements;
-        if (p->role != PARAM_STAT) {
-            end = stop > end ? stop : end;
-            decay_end = p->decays && stop > decay_end ? stop : decay_end;
+        if (param_is_trained(p) && range == 2 * p->group + !p->decays) {
+            from = to == 0 || p->offset < from ? p->offset : from;
+            to = stop > to ? stop : to;
         }
     }
-    const int64_t from = decays ? 0 : decay_end, to = decays ? decay_end : end;
     return (Step){
         .phase = STEP_UPDATE,
         .from = from,
         .to = to,
-        .layer = decays ? "parameters that decay" : "other parameters",
+        .layer = range_text(a, net, range),
         .what = net->config->optimizer->name,
         .shape = "",
         .how = "",

@@ -33,8 +33,10 @@ typedef struct Step {
 Step step_load(Arena *a, const Graph *g);
 Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient);
 
-/* The optimizer's step: two ranges of the trainable parameters, those that decay first. */
-Step step_update(const Net *net, bool decays);
+/* The optimizer's step, range by range of the trained parameters: of each group, the one of those in none first, those that
+ * decay and those that do not. A range that nothing is in ends where it begins. */
+int step_update_ranges(const Net *net);
+Step step_update(Arena *a, const Net *net, int range);
 
 /* The first group behind the losses. */
 int graph_backward_begin(const Graph *g);

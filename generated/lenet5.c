@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* Parameters, packed: offsets in elements. Those that decay come first, statistics last. */
+/* Parameters, packed: offsets in elements. What is trained comes first, ranges of one rate and decay each in one
+ * piece; then what is frozen, then statistics. */
 enum {
     P_C1_WEIGHT = 0,
     P_C1_BIAS = 62512,
@@ -2238,11 +2239,13 @@ static inline vf momentum_clipped(vf g)
 }
 
 /* nesterov: one step over a range of the parameters */
-static void momentum(const nt_pass *p, size_t begin, size_t end, double decay, double l1)
+static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
 {
     enum { COUPLED = 1, NOISE = 0 };
     enum { CHUNK = 4096 };
-    nt_rates rates = momentum_rates(p);
+    nt_pass own = *p;
+    own.lr *= lr_scale;
+    nt_rates rates = momentum_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
     const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
     const uint64_t key = nt_noise_key(p);
@@ -2395,9 +2398,9 @@ static void infer(nt_pass *p)
 /* One step of the optimizer. */
 static void update(nt_pass *p)
 {
-    momentum(p, 0, 62512, 0.0, 0.0);
+    momentum(p, 0, 62512, 1.0, 0.0, 0.0);
     nt_lap(p, 29);
-    momentum(p, 62512, 62784, 0, 0);
+    momentum(p, 62512, 62784, 1.0, 0.0, 0.0);
     nt_lap(p, 30);
 }
 
@@ -2595,34 +2598,44 @@ static const nt_cost costs[] = {
 static const nt_param params[] = {
     {.name = "c1.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {6, 1, 5, 5}, .n_disk_dims = 4,
      .out = 6, .in = 1, .kh = 5, .kw = 5, .groups = 1, .panel = 8, .out_padded = 8,
-     .offset = P_C1_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 0.2, .init_stream = 0, .decay = 1},
+     .offset = P_C1_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 0.2, .init_stream = 0,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "c1.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {6}, .n_disk_dims = 1,
      .out = 6, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 8,
-     .offset = P_C1_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1, .decay = 0},
+     .offset = P_C1_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "c3.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {16, 6, 5, 5}, .n_disk_dims = 4,
      .out = 16, .in = 6, .kh = 5, .kw = 5, .groups = 1, .panel = 16, .out_padded = 16,
-     .offset = P_C3_WEIGHT, .elements = 2400, .init = NT_INIT_NORMAL, .init_a = 0.08164965809277261, .init_stream = 2, .decay = 1},
+     .offset = P_C3_WEIGHT, .elements = 2400, .init = NT_INIT_NORMAL, .init_a = 0.08164965809277261, .init_stream = 2,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "c3.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {16}, .n_disk_dims = 1,
      .out = 16, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 16,
-     .offset = P_C3_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3, .decay = 0},
+     .offset = P_C3_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "c5.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {120, 16, 5, 5}, .n_disk_dims = 4,
      .out = 120, .in = 16, .kh = 5, .kw = 5, .groups = 1, .panel = 16, .out_padded = 120,
-     .offset = P_C5_WEIGHT, .elements = 48000, .init = NT_INIT_NORMAL, .init_a = 0.05, .init_stream = 4, .decay = 1},
+     .offset = P_C5_WEIGHT, .elements = 48000, .init = NT_INIT_NORMAL, .init_a = 0.05, .init_stream = 4,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "c5.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {120}, .n_disk_dims = 1,
      .out = 120, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 120,
-     .offset = P_C5_BIAS, .elements = 128, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 5, .decay = 0},
+     .offset = P_C5_BIAS, .elements = 128, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 5,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "f6.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {84, 120}, .n_disk_dims = 2,
      .out = 84, .in = 120, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 88,
-     .offset = P_F6_WEIGHT, .elements = 10560, .init = NT_INIT_NORMAL, .init_a = 0.09128709291752768, .init_stream = 6, .decay = 1},
+     .offset = P_F6_WEIGHT, .elements = 10560, .init = NT_INIT_NORMAL, .init_a = 0.09128709291752768, .init_stream = 6,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "f6.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {84}, .n_disk_dims = 1,
      .out = 84, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 88,
-     .offset = P_F6_BIAS, .elements = 96, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 7, .decay = 0},
+     .offset = P_F6_BIAS, .elements = 96, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 7,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "out.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {10, 84}, .n_disk_dims = 2,
      .out = 10, .in = 84, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 16,
-     .offset = P_OUT_WEIGHT, .elements = 1344, .init = NT_INIT_NORMAL, .init_a = 0.10910894511799618, .init_stream = 8, .decay = 1},
+     .offset = P_OUT_WEIGHT, .elements = 1344, .init = NT_INIT_NORMAL, .init_a = 0.10910894511799618, .init_stream = 8,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "out.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {10}, .n_disk_dims = 1,
      .out = 10, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 16,
-     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 9, .decay = 0},
+     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 9,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
 };
 
 static const nt_head heads[] = {

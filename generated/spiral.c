@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* Parameters, packed: offsets in elements. Those that decay come first, statistics last. */
+/* Parameters, packed: offsets in elements. What is trained comes first, ranges of one rate and decay each in one
+ * piece; then what is frozen, then statistics. */
 enum {
     P_HIDDEN_WEIGHT = 0,
     P_HIDDEN_BIAS = 1008,
@@ -1066,11 +1067,13 @@ static inline vf momentum_clipped(vf g)
 }
 
 /* momentum: one step over a range of the parameters */
-static void momentum(const nt_pass *p, size_t begin, size_t end, double decay, double l1)
+static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
 {
     enum { COUPLED = 1, NOISE = 0 };
     enum { CHUNK = 4096 };
-    nt_rates rates = momentum_rates(p);
+    nt_pass own = *p;
+    own.lr *= lr_scale;
+    nt_rates rates = momentum_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
     const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
     const uint64_t key = nt_noise_key(p);
@@ -1181,9 +1184,9 @@ static void infer(nt_pass *p)
 /* One step of the optimizer. */
 static void update(nt_pass *p)
 {
-    momentum(p, 0, 1008, 0.0001, 0.0);
+    momentum(p, 0, 1008, 1.0, 0.0001, 0.0);
     nt_lap(p, 11);
-    momentum(p, 1008, 1136, 0, 0);
+    momentum(p, 1008, 1136, 1.0, 0.0, 0.0);
     nt_lap(p, 12);
 }
 
@@ -1285,16 +1288,20 @@ static const nt_cost costs[] = {
 static const nt_param params[] = {
     {.name = "hidden.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {100, 2}, .n_disk_dims = 2,
      .out = 100, .in = 2, .kh = 1, .kw = 1, .groups = 1, .panel = 16, .out_padded = 104,
-     .offset = P_HIDDEN_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 1.0, .init_stream = 0, .decay = 1},
+     .offset = P_HIDDEN_WEIGHT, .elements = 208, .init = NT_INIT_NORMAL, .init_a = 1.0, .init_stream = 0,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "hidden.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {100}, .n_disk_dims = 1,
      .out = 100, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 104,
-     .offset = P_HIDDEN_BIAS, .elements = 112, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1, .decay = 0},
+     .offset = P_HIDDEN_BIAS, .elements = 112, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 1,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "out.weight", .role = NT_WEIGHT, .layout = NT_PANELS, .disk_dims = {3, 100}, .n_disk_dims = 2,
      .out = 3, .in = 100, .kh = 1, .kw = 1, .groups = 1, .panel = 8, .out_padded = 8,
-     .offset = P_OUT_WEIGHT, .elements = 800, .init = NT_INIT_NORMAL, .init_a = 0.1414213562373095, .init_stream = 2, .decay = 1},
+     .offset = P_OUT_WEIGHT, .elements = 800, .init = NT_INIT_NORMAL, .init_a = 0.1414213562373095, .init_stream = 2,
+     .decay = 1.0, .lr_scale = 1.0, .frozen = 0},
     {.name = "out.bias", .role = NT_BIAS, .layout = NT_VECTOR, .disk_dims = {3}, .n_disk_dims = 1,
      .out = 3, .in = 1, .kh = 1, .kw = 1, .groups = 1, .panel = 1, .out_padded = 8,
-     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3, .decay = 0},
+     .offset = P_OUT_BIAS, .elements = 16, .init = NT_INIT_CONSTANT, .init_a = 0.0, .init_stream = 3,
+     .decay = 0.0, .lr_scale = 1.0, .frozen = 0},
 };
 
 static const nt_head heads[] = {

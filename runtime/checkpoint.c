@@ -131,7 +131,7 @@ static bool list_items(state_items *s, const nt_model *model, const nt_memory *m
     for (size_t slot = 0; slot < slots; slot++)
         for (size_t i = 0; i < n; i++) {
             const nt_param *param = &model->params[i];
-            if (param->role == NT_STAT)
+            if (!nt_param_is_trained(param))
                 continue;
             size_t length = strlen(param->name) + 48;
             char *name = malloc(length);
@@ -154,12 +154,25 @@ static bool list_items(state_items *s, const nt_model *model, const nt_memory *m
     return true;
 }
 
+/* What a run's parameters are that have a state: a hash of their names (FNV-1a, 64 bits). */
+static const char *trained_text(const nt_model *model, char text[24])
+{
+    uint64_t hash = 14695981039346656037u;
+    for (int i = 0; i < model->n_params; i++)
+        for (const char *p = model->params[i].name; nt_param_is_trained(&model->params[i]) && p; p = *p ? p + 1 : NULL)
+            hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    snprintf(text, 24, "%016llx", (unsigned long long)hash);
+    return text;
+}
+
 /* -- Save and load ----------------------------------------------------------------------------------------------- */
 
 bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory *memory, const nt_recall *recall,
                         const nt_run *run, nt_durability durability, nt_error *error)
 {
-    json_t *metadata = json_pack("{s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash);
+    char trained[24];
+    json_t *metadata = json_pack("{s:s, s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash, "netc.trained",
+                                 trained_text(model, trained));
     int failed = metadata ? 0 : -1;
     for (int i = 0; i < N_FIELDS; i++)
         failed |= json_object_set_new(metadata, run_fields[i].name, field_text(run, &run_fields[i]));
@@ -190,6 +203,13 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
                        "%s: the run was of another model (%s, this is %s): train anew into another folder with --out, "
                        "or go back to the model it began with",
                        tensors->path, hash, model->hash);
+    char own[24];
+    const char *trained = nt_tensors_metadata(tensors, "netc.trained");
+    if (trained && strcmp(trained, trained_text(model, own)) != 0)
+        return nt_fail(error,
+                       "%s: the run had other parameters frozen: train anew from its last.safetensors with --weights, into "
+                       "another folder with --out, or go back to the model it began with",
+                       tensors->path);
     for (int i = 0; i < N_FIELDS; i++) {
         const char *text = nt_tensors_metadata(tensors, run_fields[i].name);
         if (!text || !read_field(run, &run_fields[i], text))

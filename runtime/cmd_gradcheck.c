@@ -172,7 +172,7 @@ static void jitter_constants(const checker *c, real *params)
 
 static bool is_checked(const checker *c, int tensor)
 {
-    return tensor == NT_D_INPUT ? c->model->input_grad != SIZE_MAX : c->model->params[tensor].role != NT_STAT;
+    return tensor == NT_D_INPUT ? c->model->input_grad != SIZE_MAX : nt_param_is_trained(&c->model->params[tensor]);
 }
 
 /* Tensors are gone through from the input, which is NT_D_INPUT. */

@@ -210,7 +210,7 @@ static bool write_results(const nt_engine *engine, const char *path, nt_error *e
                                       .dims = {engine->pass.n, head->c, head->h, head->w}};
         for (int i = 0; i < model->n_params; i++) {
             const nt_param *param = &model->params[i];
-            if (param->role == NT_STAT)
+            if (!nt_param_is_trained(param))
                 continue;
             params[n] = param;
             out[n].name = param->name;

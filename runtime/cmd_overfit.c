@@ -9,6 +9,7 @@
 #include "lsuv.h"
 #include "progress.h"
 #include "rng.h"
+#include "start.h"
 
 /* Without classes: the loss has to fall to this share of where it began. */
 static const double small_share = 1e-3;
@@ -68,6 +69,20 @@ static int64_t *choose(const nt_split *train, int64_t n, uint64_t seed)
         order[i] = train->index ? train->index[order[i]] : order[i];
     qsort(order, (size_t)n, sizeof *order, by_place);
     return order;
+}
+
+/* What training would start from. */
+static bool begin_parameters(nt_engine *engine, const nt_data *data, const nt_split *split, uint64_t seed, nt_error *error)
+{
+    const nt_model *model = engine->model;
+    int layers, samples;
+    nt_origin *origins = calloc((size_t)model->n_params + 1, sizeof *origins);
+    bool good = origins ? nt_params_initialise(model, seed, engine->memory.params, error)
+                        : nt_fail_memory(error, "the list of parameters", (double)model->n_params * sizeof *origins);
+    good = good && nt_start_load(&model->train_config->start, model, engine->memory.params, origins, NULL, error) &&
+           nt_lsuv(engine, data, split, origins, seed, &layers, &samples, error);
+    free(origins);
+    return good;
 }
 
 static int give_up(const options *o, const nt_score *score, bool classes, double lr)
@@ -164,12 +179,10 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
     else {
         nt_split split = {.count = n, .index = chosen, .part = data.train.part};
         data.augmenter.n = 0;
-        int layers, samples;
         if (o.threads == 0)
             nt_engine_adapt(&engine);
         nt_engine_use_data(&engine, &data);
-        if (!nt_params_initialise(model, seed, engine.memory.params, &error) ||
-            !nt_lsuv(&engine, &data, &split, seed, &layers, &samples, &error))
+        if (!begin_parameters(&engine, &data, &split, seed, &error))
             status = nt_report(&error, NT_FAILED);
         else
             status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,

@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "rng.h"
 #include "schedule.h"
+#include "start.h"
 
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
 enum { NORM_EVERY = 16 };
@@ -25,11 +26,11 @@ enum { NORM_EVERY = 16 };
 static const double sync_pause = 1;
 
 typedef struct options {
-    const char *data, *out, *weights, *log;
+    const char *data, *out, *weights, *except, *log;
     int64_t epochs, batch, threads;
     uint64_t seed;
     double lr;
-    bool resume, plain;
+    bool resume, plain, partial;
     int64_t fold; /* of k_fold, from 1; 0: all, one after the other */
     bool epochs_given, batch_given, seed_given, lr_given, data_given;
 } options;
@@ -50,6 +51,7 @@ typedef struct trainer {
     json_t *metadata;
     FILE *log;
     char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX];
+    nt_start start;        /* the model's, or --weights */
     nt_batch_plan plan;    /* of the batches: the model's, or --batch */
     uint64_t steps;        /* of all epochs */
     double lr;             /* of the last step */
@@ -103,7 +105,9 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
          "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "DIR", "where checkpoints go (runs/NAME)", 0, NULL},
         {"--resume", NT_OPTION_FLAG, &o->resume, NULL, "go on where the run in DIR stopped", 0, NULL},
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from the weights in F", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from the weights in F, whatever the model says", 0, NULL},
+        {"--except", NT_OPTION_TEXT, &o->except, "A,B", "names of what starts as without the file: a new head", 0, NULL},
+        {"--partial", NT_OPTION_FLAG, &o->partial, NULL, "of the file take what fits and leave the rest", 0, NULL},
         {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
         {"--fold", NT_OPTION_COUNT, &o->fold, "N", "with validation = k_fold(k): only fold N, of 1 to k", 1, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
@@ -113,9 +117,9 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
-    if (parsed == NT_PARSED && o->resume && o->weights) {
-        fprintf(stderr,
-                "error: --resume goes on from the saved state, --weights starts from a file: give one of them\n");
+    if (parsed == NT_PARSED && o->resume && (o->weights || o->except || o->partial)) {
+        fprintf(stderr, "error: --resume goes on from the saved state, %s starts from a file: give one of them\n",
+                o->weights ? "--weights" : o->except ? "--except" : "--partial");
         return NT_PARSED_WRONG;
     }
     int folds = context->model->data->folds;
@@ -292,11 +296,28 @@ static void put_weights_aside(trainer *t)
         memcpy(t->earlier, t->engine.memory.params, t->model->trainable_elements * sizeof *t->earlier);
 }
 
-/* Initial values, weights from a file, or the saved state. */
+/* Initial values, and over them weights from a file. */
+static bool begin_parameters(trainer *t, nt_error *error)
+{
+    nt_engine *engine = &t->engine;
+    int layers, samples;
+    nt_origin *origins = calloc((size_t)t->model->n_params + 1, sizeof *origins);
+    if (!origins)
+        return nt_fail_memory(error, "the list of parameters", (double)t->model->n_params * sizeof *origins);
+    bool good = nt_params_initialise(t->model, t->run.seed, engine->memory.params, error) &&
+                nt_start_load(&t->start, t->model, engine->memory.params, origins, stderr, error) &&
+                nt_lsuv(engine, &t->data, &t->data.train, origins, t->run.seed, &layers, &samples, error);
+    free(origins);
+    if (good && layers > 0)
+        fprintf(stderr, "lsuv: %d layer%s scaled to unit variance over %d samples\n", layers, layers == 1 ? "" : "s",
+                samples);
+    return good;
+}
+
+/* Those of a new run, or the saved state. */
 static bool set_parameters(trainer *t, nt_error *error)
 {
     nt_engine *engine = &t->engine;
-    nt_weights weights;
     engine->pass.seed = t->run.seed;
     engine->disturb = t->model->train_config->disturb_label;
     if (nt_weight_rule(t->model->train_config))
@@ -306,19 +327,8 @@ static bool set_parameters(trainer *t, nt_error *error)
         return nt_checkpoint_load(t->state_path, t->model, &engine->memory, &t->data.recall, &saved, error) &&
                nt_data_recalled(&t->data, error);
     }
-    if (!nt_params_initialise(t->model, t->run.seed, engine->memory.params, error))
+    if (!begin_parameters(t, error))
         return false;
-    if (!t->o.weights && t->model->n_probes > 0) {
-        int layers, samples;
-        if (!nt_lsuv(engine, &t->data, &t->data.train, t->run.seed, &layers, &samples, error))
-            return false;
-        fprintf(stderr, "lsuv: %d layer%s scaled to unit variance over %d samples\n", layers, layers == 1 ? "" : "s",
-                samples);
-    }
-    if (t->o.weights && !nt_weights_load(&weights, t->model, t->o.weights, engine->memory.params, error))
-        return false;
-    if (t->o.weights)
-        nt_weights_free(&weights);
     put_weights_aside(t);
     return true;
 }
@@ -426,7 +436,7 @@ static void compare_first_loss(trainer *t, double loss)
             return;
         expected += t->model->losses[i].weight * log(t->model->heads[t->model->losses[i].head].c);
     }
-    if (t->run.step > 0 || t->o.weights || !(expected > 0) || (loss < 2 * expected && loss > expected / 2))
+    if (t->run.step > 0 || t->start.path || !(expected > 0) || (loss < 2 * expected && loss > expected / 2))
         return;
     nt_progress_clear(&t->progress);
     fprintf(stderr,
@@ -577,7 +587,7 @@ static void compare_weights(trainer *t, nt_result *result)
     double change = 0, square = 0;
     for (int i = 0; i < t->model->n_params; i++) {
         const nt_param *param = &t->model->params[i];
-        if (param->role == NT_STAT)
+        if (!nt_param_is_trained(param))
             continue;
         const real *now = t->engine.memory.params + param->offset, *earlier = t->earlier + param->offset;
         size_t count = nt_param_count(param);
@@ -740,7 +750,9 @@ static int train(const nt_context *context, const options *asked, fold_result *f
     if (!t.run.batch_given)
         t.plan = t.model->train_config->batch_plan;
     nt_progress_init(&t.progress, stderr, t.o.plain);
-    if (!load_data(&t, &error))
+    if (!nt_start_choose(&t.start, &t.model->train_config->start, asked->weights, asked->except, asked->partial, &error))
+        status = nt_report(&error, NT_USAGE);
+    else if (!load_data(&t, &error))
         status = nt_report(&error, NT_FAILED);
     else if (!nt_engine_init(&t.engine, t.model, largest_batch(&t), NT_FOR_TRAINING,
                              nt_threads(t.model, t.o.threads, largest_batch(&t)), &error))
@@ -760,6 +772,7 @@ static int train(const nt_context *context, const options *asked, fold_result *f
     if (t.log && fclose(t.log) != 0)
         fprintf(stderr, "warning: cannot write the log: %s\n", strerror(errno));
     json_decref(t.metadata);
+    nt_start_free(&t.start);
     nt_engine_free(&t.engine);
     nt_data_free(&t.data);
     return status;

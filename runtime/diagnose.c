@@ -19,7 +19,7 @@ static const nt_param *bad_param(const nt_model *model, const real *block, bool 
     const nt_param *found = NULL;
     for (int i = 0; i < model->n_params; i++) {
         const nt_param *param = &model->params[i];
-        if (gradients && param->role == NT_STAT)
+        if (gradients && !nt_param_is_trained(param))
             continue;
         if (first_bad(block + param->offset, param->elements) < param->elements) {
             found = param;

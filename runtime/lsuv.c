@@ -51,8 +51,13 @@ static bool scale_layer(nt_engine *engine, nt_pass *pass, const nt_probe *probe,
     return true;
 }
 
-bool nt_lsuv(nt_engine *engine, const nt_data *data, const nt_split *split, uint64_t seed, int *layers, int *samples,
-             nt_error *error)
+static bool is_scaled(const nt_probe *probe, const nt_origin *origins)
+{
+    return origins[probe->param] != NT_LOADED;
+}
+
+bool nt_lsuv(nt_engine *engine, const nt_data *data, const nt_split *split, const nt_origin *origins, uint64_t seed,
+             int *layers, int *samples, nt_error *error)
 {
     const nt_model *model = engine->model;
     size_t values = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
@@ -60,9 +65,11 @@ bool nt_lsuv(nt_engine *engine, const nt_data *data, const nt_split *split, uint
                   (double)(model->probe_sample > 0 ? model->probe_sample : 1);
     int64_t n = room < 1 ? 1 : room < MOST_SAMPLES ? (int64_t)room : MOST_SAMPLES;
     n = n < split->count ? n : split->count;
-    *layers = model->n_probes;
+    *layers = 0;
     *samples = (int)n;
-    if (model->n_probes == 0)
+    for (int i = 0; i < model->n_probes; i++)
+        *layers += is_scaled(&model->probes[i], origins);
+    if (*layers == 0)
         return true;
 
     nt_epoch epoch = {0};
@@ -83,7 +90,7 @@ bool nt_lsuv(nt_engine *engine, const nt_data *data, const nt_split *split, uint
         pass.random = 0;
     }
     for (int i = 0; i < model->n_probes && good; i++)
-        good = scale_layer(engine, &pass, &model->probes[i], error);
+        good = !is_scaled(&model->probes[i], origins) || scale_layer(engine, &pass, &model->probes[i], error);
     nt_epoch_end(&epoch);
     free(input);
     free(arena);

@@ -1,9 +1,9 @@
 /* model.h - the contract between an emitted model and the runtime: what a model.c says of itself.
  *
  * Layout. Every tensor of the model lives in one of four blocks that the runtime allocates (64-byte aligned):
- *   params   packed parameters, then statistics (batchnorm's running mean and variance)
- *   grads    gradients, packed exactly like the parameters (statistics have none)
- *   state    what the optimizer keeps: `state_slots` copies the size of the trainable parameters
+ *   params   packed parameters: those that are trained, then frozen ones, then statistics (batchnorm's running mean and variance)
+ *   grads    gradients, packed exactly like the parameters that are trained (the others have none)
+ *   state    what the optimizer keeps: `state_slots` copies the size of the gradients
  *   arena    activations and their gradients: `arena_sample` elements for each sample of the batch, then
  *            `arena_fixed` elements of workspace. A tensor of the plan at offset `o` begins at arena + o*n for a batch of n.
  * Sizes and offsets count elements of `real`, which is float; the gradient check compiles the same file with double. */
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NT_ABI = 2 };
+enum { NT_ABI = 3 };
 
 /* How a parameter is stored in memory.
  *   NT_VECTOR  `out` values, in order (bias, batchnorm's vectors, prelu's slopes).
@@ -44,12 +44,14 @@ typedef struct nt_param {
     int n_disk_dims;
     int out, in, kh, kw;  /* PANELS: out channels (of all groups), in channels of a group, window; VECTOR: out = length, the rest 1 */
     int groups, panel, out_padded; /* PANELS; VECTOR: 1, -, - */
-    size_t offset;        /* first element in params (and, unless a statistic, in grads) */
+    size_t offset;        /* first element in params (and, if it is trained, in grads) */
     size_t elements;      /* as stored, padding included */
     nt_init_kind init;
     double init_a;        /* see nt_init_kind; already worked out from fan_in and fan_out by the compiler */
     int init_stream;      /* number of the parameter's own random stream */
-    float decay;          /* factor on weight_decay: 1, or 0 for what does not decay */
+    double decay;         /* factor on weight_decay and l1: 1 unless its group has another, 0 for what does not decay */
+    double lr_scale;      /* factor on the rate: 1 unless its group has another */
+    int frozen;           /* 1: keeps the value it starts with; of a statistic: is used in training as well, and stays */
 } nt_param;
 
 typedef enum nt_output { NT_OUTPUT_VALUES, NT_OUTPUT_SOFTMAX, NT_OUTPUT_SIGMOID } nt_output;
@@ -200,6 +202,14 @@ typedef struct nt_probe {
     int stride_sample, stride_row, stride_pixel;
 } nt_probe;
 
+/* What training starts from: nothing where path is NULL. The rules are in start.h. */
+typedef struct nt_start {
+    const char *path;
+    const char *const *except; /* names and patterns of what starts as it would without the file */
+    int n_except;
+    int partial;               /* 1: takes what fits and leaves the rest */
+} nt_start;
+
 typedef struct nt_train_config {
     const char *optimizer;   /* for messages: "sgd", "momentum", "nesterov", "adam" ... */
     double lr, momentum;
@@ -212,6 +222,7 @@ typedef struct nt_train_config {
     const nt_stop *stops;    /* early stopping: the first that strikes counts */
     int n_stops;
     double disturb_label;    /* share of the training samples that get a random label */
+    nt_start start;
     uint64_t seed;
     int metric_accuracy, top_k; /* top_k 0: not asked for */
 } nt_train_config;
@@ -267,7 +278,7 @@ typedef struct nt_model {
     int input_h, input_w, input_c; /* a vector is 1x1xc */
     const nt_param *params;
     int n_params;
-    size_t trainable_elements; /* of params that are not statistics: they come first */
+    size_t trainable_elements; /* of params that are trained: they come first */
     size_t params_elements;    /* with statistics */
     int state_slots;           /* the optimizer's, and with the stopping rule weight_change a last one, for the weights it compares with */
     size_t arena_sample, arena_fixed; /* training */

@@ -40,6 +40,12 @@ bool nt_memory_init(nt_memory *memory, const nt_model *model, int batch, nt_purp
 void nt_memory_free(nt_memory *memory);
 size_t nt_memory_bytes(const nt_memory *memory);
 
+/* Whether training changes it by its gradient: the others have neither a gradient nor a state. */
+static inline bool nt_param_is_trained(const nt_param *param)
+{
+    return param->role != NT_STAT && !param->frozen;
+}
+
 /* Values of a parameter on disk: the product of its disk_dims. */
 size_t nt_param_count(const nt_param *param);
 

@@ -53,14 +53,14 @@ bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *me
     return good;
 }
 
-static bool passed_over(const char *name)
+bool nt_tensor_is_passed_over(const nt_tensor *tensor)
 {
     static const char suffix[] = "num_batches_tracked";
-    size_t length = strlen(name), n = sizeof suffix - 1;
-    return length >= n && strcmp(name + length - n, suffix) == 0;
+    size_t length = strlen(tensor->name), n = sizeof suffix - 1;
+    return length >= n && strcmp(tensor->name + length - n, suffix) == 0;
 }
 
-static bool same_shape(const nt_tensor *tensor, const nt_param *param)
+bool nt_tensor_fits(const nt_tensor *tensor, const nt_param *param)
 {
     if (tensor->n_dims != param->n_disk_dims)
         return false;
@@ -83,7 +83,7 @@ static size_t find_unexpected(const nt_tensors *tensors, const nt_item *items, s
 {
     size_t found = 0;
     for (size_t i = 0; i < tensors->n; i++)
-        if (!has_item(items, n, tensors->list[i].name) && !passed_over(tensors->list[i].name))
+        if (!has_item(items, n, tensors->list[i].name) && !nt_tensor_is_passed_over(&tensors->list[i]))
             unexpected[found++] = &tensors->list[i];
     return found;
 }
@@ -95,7 +95,7 @@ static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unex
     const nt_tensor *found = NULL;
     size_t same = 0;
     for (size_t i = 0; i < n; i++) {
-        bool fits = same_shape(unexpected[i], item->param);
+        bool fits = nt_tensor_fits(unexpected[i], item->param);
         names[i] = fits ? unexpected[i]->name : NULL;
         found = fits ? unexpected[i] : found;
         same += fits;
@@ -107,8 +107,8 @@ static const nt_tensor *likely(const nt_item *item, const nt_tensor *const *unex
     return same == 1 ? found : NULL;
 }
 
-/* Lists how names and shapes differ; returns in how many places. */
-static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items, size_t n,
+/* Lists how names and shapes differ; returns in how many places. With `more`, what is unexpected is no complaint. */
+static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items, size_t n, bool more,
                        const nt_tensor **unexpected, const char **names, size_t n_unexpected)
 {
     char have[NT_DIMS_TEXT], want[NT_DIMS_TEXT];
@@ -116,7 +116,7 @@ static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items
     size_t complaints = 0;
     for (size_t i = 0; i < n; i++) {
         const nt_tensor *tensor = nt_tensors_find(tensors, items[i].name);
-        if ((tensor && same_shape(tensor, items[i].param)) || complaints++ >= MOST_COMPLAINTS)
+        if ((tensor && nt_tensor_fits(tensor, items[i].param)) || complaints++ >= MOST_COMPLAINTS)
             continue;
         disk_dims(items[i].param, dims);
         nt_dims_text(want, dims, items[i].param->n_disk_dims);
@@ -131,7 +131,7 @@ static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items
             fprintf(to, "; the file has %s %s: did you mean that?", near->name,
                     nt_dims_text(have, near->dims, near->n_dims));
     }
-    for (size_t i = 0; i < n_unexpected; i++)
+    for (size_t i = 0; i < n_unexpected && !more; i++)
         if (complaints++ < MOST_COMPLAINTS)
             fprintf(to, "\n  unexpected  %s %s", unexpected[i]->name,
                     nt_dims_text(have, unexpected[i]->dims, unexpected[i]->n_dims));
@@ -140,7 +140,8 @@ static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items
     return complaints;
 }
 
-static bool check_items(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error)
+bool nt_items_check(const nt_tensors *tensors, const nt_item *items, size_t n, bool more, const char *network,
+                    nt_error *error)
 {
     const nt_tensor **unexpected = calloc(tensors->n + 1, sizeof(*unexpected));
     const char **names = calloc(tensors->n + 1, sizeof(*names));
@@ -150,7 +151,7 @@ static bool check_items(const nt_tensors *tensors, const nt_item *items, size_t 
     bool enough = to != NULL;
     if (enough) {
         size_t n_unexpected = find_unexpected(tensors, items, n, unexpected);
-        complaints = complain(to, tensors, items, n, unexpected, names, n_unexpected);
+        complaints = complain(to, tensors, items, n, more, unexpected, names, n_unexpected);
         enough = fclose(to) == 0;
     }
     if (!enough)
@@ -163,11 +164,8 @@ static bool check_items(const nt_tensors *tensors, const nt_item *items, size_t 
     return enough && complaints == 0;
 }
 
-bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error)
+bool nt_items_fill(const nt_tensors *tensors, const nt_item *items, size_t n, nt_error *error)
 {
-    if (!check_items(tensors, items, n, network, error))
-        return false;
-
     size_t largest = 1;
     for (size_t i = 0; i < n; i++) {
         const nt_tensor *tensor = nt_tensors_find(tensors, items[i].name);
@@ -188,6 +186,11 @@ bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, co
     }
     free(values);
     return true;
+}
+
+bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error)
+{
+    return nt_items_check(tensors, items, n, false, network, error) && nt_items_fill(tensors, items, n, error);
 }
 
 /* -- Weights ----------------------------------------------------------------------------------------------------- */

@@ -22,7 +22,20 @@ typedef struct nt_item {
 bool nt_items_write(const char *path, const nt_item *items, size_t n, json_t *metadata, nt_durability durability,
                     nt_error *error);
 
-/* Fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another
+/* Whether a tensor has a parameter's shape on disk; and whether it is one that PyTorch keeps and netc has no use for:
+ * num_batches_tracked. */
+bool nt_tensor_fits(const nt_tensor *tensor, const nt_param *param);
+bool nt_tensor_is_passed_over(const nt_tensor *tensor);
+
+/* Whether the tensors have all items in their shapes, and, unless `more` says that they may, no others. False with a list
+ * of what is missing, unexpected or of another shape. */
+bool nt_items_check(const nt_tensors *tensors, const nt_item *items, size_t n, bool more, const char *network,
+                    nt_error *error);
+
+/* Fills items that nt_items_check found. False, with nothing changed, where a type cannot be read or memory runs out. */
+bool nt_items_fill(const nt_tensors *tensors, const nt_item *items, size_t n, nt_error *error);
+
+/* Both: fills items from the tensors of the same names. False, with a list of what is missing, unexpected or of another
  * shape, unless names and shapes agree; nothing is changed then. PyTorch's num_batches_tracked is passed over. */
 bool nt_items_read(const nt_tensors *tensors, const nt_item *items, size_t n, const char *network, nt_error *error);
 

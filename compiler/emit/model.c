@@ -312,20 +312,18 @@ void memory_map(Emit *e, Ct *out, const char *what)
 
 void parameter_map(Emit *e, Ct *out, bool training)
 {
-    ct_comment(out, training ? "Parameters, packed: offsets in elements. Those that decay come first, statistics last."
+    ct_comment(out, training ? "Parameters, packed: offsets in elements. What is trained comes first, ranges of one rate and decay each in one piece; then what "
+                               "is frozen, then statistics."
                              : "Parameters, packed: offsets in elements.");
     Ct *table = ct_table(out, "enum");
-    int64_t end = 0, trainable = 0;
+    int64_t end = 0;
     for (int i = 0; i < e->n_params; i++) {
         const NetParam *p = e->params[i];
         ct_line(table, "%s = %lld,", e->param_names[p->index], (long long)p->offset);
         end = p->offset + p->elements > end ? p->offset + p->elements : end;
-        if (p->role != PARAM_STAT && p->offset + p->elements > trainable) {
-            trainable = p->offset + p->elements;
-        }
     }
     if (training) {
-        ct_line(table, "P_TRAINABLE = %lld,", (long long)trainable);
+        ct_line(table, "P_TRAINABLE = %lld,", (long long)net_trained_elements(e->net));
     }
     ct_line(table, "P_ALL = %lld", (long long)end);
     ct_blank(out);
@@ -334,9 +332,13 @@ void parameter_map(Emit *e, Ct *out, bool training)
 /* ---- the optimizer's step ---- */
 
 /* One call of the optimizer's kernel, over a range of the parameters. */
-static void emit_step(Emit *e, Step step, int64_t trainable, bool decays)
+static void emit_step(Emit *e, int range, Step step)
 {
     const Config *c = e->net->config;
+    const int number = range / 2;
+    const bool decays = range % 2 == 0;
+    const GroupArgs *group = number > 0 ? c->groups[number - 1].args : &(GroupArgs){.lr_scale = 1, .decay_scale = 1};
+    const double decay = decays ? group->decay_scale : 0;
     const OptimizerDef *o = c->optimizer;
     e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", o->name);
     emit_kernel(e, o->rule);
@@ -346,7 +348,7 @@ static void emit_step(Emit *e, Step step, int64_t trainable, bool decays)
             emit_real(e, c_upper(e->arena, a->name), *(const double *)((const char *)&c->opt + a->offset));
         }
     }
-    emit_int(e, "SLOT", trainable);
+    emit_int(e, "SLOT", net_trained_elements(e->net));
     emit_int(e, "NESTEROV", o->nesterov);
     emit_int(e, "WITH_MOMENTUM", o->with_momentum);
     emit_int(e, "COUPLED", !o->decoupled);
@@ -358,25 +360,24 @@ static void emit_step(Emit *e, Step step, int64_t trainable, bool decays)
     emit_arg_text(e, "p");
     emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.from));
     emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.to));
-    emit_arg_text(e, decays ? c_real(e->arena, c->opt.weight_decay) : "0");
-    emit_arg_text(e, decays ? c_real(e->arena, c->opt.l1) : "0");
+    emit_arg_text(e, c_real(e->arena, group->lr_scale));
+    emit_arg_text(e, c_real(e->arena, decay * c->opt.weight_decay));
+    emit_arg_text(e, c_real(e->arena, decay * c->opt.l1));
     emit_end(e);
     end_step(e, step);
 }
 
-/* What decays comes first among the parameters, then what does not. */
 static Ct *update_body(Emit *e)
 {
     Ct *calls = ct_new(e->arena);
     e->calls = calls;
     e->group = NULL;
     e->part = 0;
-    const Step decaying = step_update(e->net, true), others = step_update(e->net, false);
-    if (decaying.to > decaying.from) {
-        emit_step(e, decaying, others.to, true);
-    }
-    if (others.to > others.from) {
-        emit_step(e, others, others.to, false);
+    for (int i = 0; i < step_update_ranges(e->net); i++) {
+        const Step step = step_update(e->arena, e->net, i);
+        if (step.to > step.from) {
+            emit_step(e, i, step);
+        }
     }
     return calls;
 }
@@ -432,8 +433,12 @@ static void describe_params(Emit *e, Ct *out)
                 roles[p->role], p->panels ? "NT_PANELS" : "NT_VECTOR", dims, n_dims);
         ct_line(table, " .out = %lld, .in = %lld, .kh = %lld, .kw = %lld, .groups = %d, .panel = %d, .out_padded = %lld,", (long long)p->out,
                 (long long)p->in, (long long)p->kh, (long long)p->kw, p->groups, p->panel, (long long)p->out_padded);
-        ct_line(table, " .offset = %s, .elements = %lld, .init = %s, .init_a = %s, .init_stream = %d, .decay = %d},",
-                e->param_names[p->index], (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i, p->decays);
+        ct_line(table, " .offset = %s, .elements = %lld, .init = %s, .init_a = %s, .init_stream = %d,", e->param_names[p->index],
+                (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i);
+        const GroupArgs *group = p->group ? e->net->config->groups[p->group - 1].args : NULL;
+        const double decay = !p->decays ? 0 : group ? group->decay_scale : 1;
+        ct_line(table, " .decay = %s, .lr_scale = %s, .frozen = %d},", c_real(e->arena, decay), c_real(e->arena, group ? group->lr_scale : 1),
+                p->frozen);
     }
     ct_blank(out);
 }
@@ -599,6 +604,7 @@ static const char *form_initializer(Emit *e, const char *kind, const FormValue *
             break;
         }
         case ATTR_LEARNT:
+        case ATTR_NAMES:
         case ATTR_SIZE2:
         case ATTR_WINDOW:
         case ATTR_PAD:
@@ -622,6 +628,13 @@ static void describe_training(Emit *e, Ct *out)
             ct_line(stops, "%s,", form_initializer(e, "STOP", &c->stops[i]));
         }
     }
+    const WeightsArgs *start = c->weights.form->kind == WEIGHTS_FILE ? c->weights.args : NULL;
+    if (start && start->except.n > 0) {
+        Ct *except = ct_table(out, "static const char *const start_except[] =");
+        for (int i = 0; i < start->except.n; i++) {
+            ct_line(except, "%s,", c_string(a, start->except.items[i]));
+        }
+    }
     Ct *t = ct_table(out, "static const nt_train_config train_config =");
     ct_line(t, ".optimizer = %s, .lr = %s, .momentum = %s,", c_string(a, c->optimizer->name), c_real(a, c->opt.lr),
             c_real(a, c->opt.momentum));
@@ -638,6 +651,10 @@ static void describe_training(Emit *e, Ct *out)
     ct_line(t, ".gradient_noise = %s,", form_initializer(e, "NOISE", &c->gradient_noise));
     if (c->n_stops > 0) {
         ct_line(t, ".stops = stops, .n_stops = %d,", c->n_stops);
+    }
+    if (start) {
+        ct_line(t, ".start = {.path = %s, .except = %s, .n_except = %d, .partial = %d},", c_string(a, start->path),
+                start->except.n > 0 ? "start_except" : "NULL", start->except.n, start->partial);
     }
     ct_line(t, ".disturb_label = %s, .seed = %lldu,", c_real(a, c->disturb_label), (long long)c->seed);
     ct_line(t, ".metric_accuracy = %d, .top_k = %lld,", c->metric_accuracy, (long long)c->top_k);
@@ -721,20 +738,33 @@ static int describe_probes(Emit *e, Ct *out, Graph *probe)
     return n;
 }
 
+/* Multiply-adds of a training step, a sample: forward, and the gradients that are worked out. */
+static double step_macs(Emit *e)
+{
+    const Graph *g = e->graph;
+    const bool *skip = graph_input_gradient_only(g);
+    double macs = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        const bool skipped = n->dead || (n->phase == PHASE_BACKWARD && skip[n->group]);
+        macs += n->op->macs && !skipped ? (double)n->layer->macs : 0;
+    }
+    return macs;
+}
+
 static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_probes)
 {
     const Net *net = e->net;
     Arena *a = e->arena;
-    int64_t parameters = 0, macs = 0, first_macs = 0;
+    int64_t parameters = 0, macs = 0;
     for (int i = 0; i < net->n_params; i++) {
         const NetParam *p = net->params[i];
         parameters += p->role == PARAM_STAT ? 0 : p->out * p->in * p->kh * p->kw;
     }
     for (int i = 0; i < net->n_layers; i++) {
-        const Layer *l = net->layers[i];
-        macs += l->macs;
-        first_macs += l->n_inputs == 1 && l->inputs[0] == net->input ? l->macs : 0;
+        macs += net->layers[i]->macs;
     }
+    e->graph = train;
     const Shape in = net->input->out;
     ct_directive(out, "ifdef NT_DOUBLE");
     ct_directive(out, "define MODEL %s_double_model", c_name(a, net->name));
@@ -752,7 +782,7 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
     ct_line(t, ".heads = heads, .n_heads = %d, .losses = %s, .n_losses = %d,", net->n_outputs, net->n_losses ? "losses" : "NULL",
             net->n_losses);
     ct_line(t, ".parameters = %lld, .macs_forward = %s, .flops_step = %s,", (long long)parameters, c_real(a, (double)macs),
-            c_real(a, 2.0 * (double)(3 * macs - first_macs)));
+            c_real(a, 2 * step_macs(e)));
     const Value *d = train->d_input;
     if (d) {
         e->graph = train;

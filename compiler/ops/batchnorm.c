@@ -1,6 +1,7 @@
 /* batchnorm.c - batch normalisation (Ioffe and Szegedy, 2015), with PyTorch's conventions: biased variance for normalising, unbiased in the
  * running estimate. In training: statistics (a kernel), then normalising, an element-wise node. At inference: a scale and a shift a
- * channel, worked out once a pass (bn_fold) and applied in the tail of the product before. */
+ * channel, worked out once a pass (bn_fold) and applied in the tail of the product before. One whose weight and bias are both frozen does
+ * the same in training, and leaves its running statistics alone: what is frozen gives what it gave where it was trained. */
 #include "../emit/rules.h"
 #include "../interp.h"
 #include "../op.h"
@@ -51,7 +52,7 @@ static void batchnorm_build(Graph *g, Layer *l, Value **in)
     for (int i = 0; i < 4; i++) {
         p[i] = graph_param(g, l->params[i]);
     }
-    if (g->training) {
+    if (g->training && !l->params[MEAN]->frozen) {
         Value *stats_in[3] = {x, p[MEAN], p[VAR]};
         Node *stats = graph_node(g, &op_bn_stats, l->attrs, stats_in, 3);
         Value *mean = channel_value(g, stats, x->shape.c, arena_printf(g->arena, "%s_mean", l->name));
@@ -149,6 +150,18 @@ static double bn_apply_eval(const Node *n, const double *in, int batch)
     return (in[0] - in[1]) * in[2] * in[3] + in[4];
 }
 
+/* A result of bn_sums: the gradient of a parameter, or, where that is frozen, a sum that only the gradient of the input reads. */
+static Value *sum_into(Autodiff *ad, Node *sums, Value *param)
+{
+    Graph *g = grad_graph(ad);
+    if (!grad_wanted(ad, param)) {
+        return channel_value(g, sums, param->shape.c, arena_printf(g->arena, "%s_d%s", g->layer->name, param->param->suffix));
+    }
+    Value *d = graph_param_grad(g, param->param);
+    node_output(g, sums, d);
+    return d;
+}
+
 static void bn_apply_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
@@ -156,9 +169,7 @@ static void bn_apply_gradient(Autodiff *ad, Node *n)
     Value *dy = grad_of(ad, n->out[0]);
     Value *sums_in[4] = {dy, x, mean, rstd};
     Node *sums = graph_node(g, &op_bn_sums, n->attrs, sums_in, 4);
-    Value *d_beta = graph_param_grad(g, beta->param), *d_gamma = graph_param_grad(g, gamma->param);
-    node_output(g, sums, d_beta);
-    node_output(g, sums, d_gamma);
+    Value *d_beta = sum_into(ad, sums, beta), *d_gamma = sum_into(ad, sums, gamma);
     if (grad_wanted(ad, x)) {
         Value *in[7] = {x, dy, mean, rstd, gamma, d_beta, d_gamma};
         grad_add(ad, x, graph_apply(g, &op_bn_dx, n->attrs, in, 7, x->shape, arena_printf(g->arena, "d_%s", x->name)));
@@ -241,7 +252,7 @@ const OpDef op_bn_dx = {
                            .eval = bn_dx_eval},
 };
 
-/* ---- inference ---- */
+/* ---- at inference, and where it is frozen ---- */
 
 static void bn_fold_eval(Eval *ev, const Node *n)
 {
@@ -283,8 +294,29 @@ static double scale_shift_eval(const Node *n, const double *in, int batch)
     return in[0] * in[1] + in[2];
 }
 
+static double scale_eval(const Node *n, const double *in, int batch)
+{
+    (void)n;
+    (void)batch;
+    return in[0] * in[1];
+}
+
+const OpDef op_scale = {
+    .name = "scale",
+    .elt = &(const EltDef){.code = "v_mul($0, $1)", .eval = scale_eval},
+};
+
+/* Scale and shift do not depend on x. */
+static void scale_shift_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *x = n->in[0], *in[2] = {grad_of(ad, n->out[0]), n->in[1]};
+    grad_add(ad, x, graph_apply(g, &op_scale, NULL, in, 2, x->shape, arena_printf(g->arena, "d_%s", x->name)));
+}
+
 const OpDef op_scale_shift = {
     .name = "scale_shift",
+    .gradient = scale_shift_gradient,
     .elt = &(const EltDef){.code = "v_fma($0, $1, $2)", .eval = scale_shift_eval},
 };
 

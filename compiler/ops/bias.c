@@ -24,7 +24,9 @@ void channel_param_gradient(Autodiff *ad, Node *n, const OpDef *dx, const OpDef 
     Graph *g = grad_graph(ad);
     Value *x = n->in[0], *in[3] = {x, n->in[1], grad_of(ad, n->out[0])};
     NetParam *p = n->in[1]->param;
-    channel_sum_into(g, graph_apply(g, dp, n->attrs, in, 3, x->shape, arena_printf(g->arena, "%s_d%s", n->layer->name, p->suffix)), p);
+    if (grad_wanted(ad, n->in[1])) {
+        channel_sum_into(g, graph_apply(g, dp, n->attrs, in, 3, x->shape, arena_printf(g->arena, "%s_d%s", n->layer->name, p->suffix)), p);
+    }
     if (grad_wanted(ad, x)) {
         grad_add(ad, x, graph_apply(g, dx, n->attrs, in, 3, x->shape, arena_printf(g->arena, "d_%s", x->name)));
     }
@@ -33,7 +35,9 @@ void channel_param_gradient(Autodiff *ad, Node *n, const OpDef *dx, const OpDef 
 static void bias_gradient(Autodiff *ad, Node *n)
 {
     Value *g = grad_of(ad, n->out[0]);
-    channel_sum_into(grad_graph(ad), g, n->in[1]->param);
+    if (grad_wanted(ad, n->in[1])) {
+        channel_sum_into(grad_graph(ad), g, n->in[1]->param);
+    }
     grad_add(ad, n->in[0], g);
 }
 

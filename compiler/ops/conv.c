@@ -132,8 +132,10 @@ static void conv_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *x = n->in[0], *w = n->in[1], *dy = grad_of(ad, n->out[0]);
-    Value *dw_in[2] = {x, dy};
-    node_output(g, graph_node(g, &op_conv_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    if (grad_wanted(ad, w)) {
+        Value *dw_in[2] = {x, dy};
+        node_output(g, graph_node(g, &op_conv_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    }
     if (grad_wanted(ad, x)) {
         Value *dx_in[2] = {dy, w};
         grad_add(ad, x, graph_apply(g, &op_conv_dx, n->attrs, dx_in, 2, x->shape, arena_printf(g->arena, "d_%s", x->name)));

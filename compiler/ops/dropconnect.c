@@ -23,8 +23,10 @@ static void dropconnect_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *x = n->in[0], *w = n->in[1], *dy = grad_of(ad, n->out[0]);
-    Value *dw_in[2] = {x, dy};
-    node_output(g, graph_node(g, &op_dropconnect_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    if (grad_wanted(ad, w)) {
+        Value *dw_in[2] = {x, dy};
+        node_output(g, graph_node(g, &op_dropconnect_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    }
     if (grad_wanted(ad, x)) {
         Value *dx_in[2] = {dy, w};
         grad_add(ad, x, graph_apply(g, &op_dropconnect_dx, n->attrs, dx_in, 2, x->shape, arena_printf(g->arena, "d_%s", x->name)));
@@ -202,8 +204,10 @@ static void masked_bias_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *dy = grad_of(ad, n->out[0]);
-    Value *kept = graph_apply(g, &op_dropout, n->attrs, &dy, 1, dy->shape, arena_printf(g->arena, "%s_dbias", n->layer->name));
-    channel_sum_into(g, kept, n->in[1]->param);
+    if (grad_wanted(ad, n->in[1])) {
+        Value *kept = graph_apply(g, &op_dropout, n->attrs, &dy, 1, dy->shape, arena_printf(g->arena, "%s_dbias", n->layer->name));
+        channel_sum_into(g, kept, n->in[1]->param);
+    }
     grad_add(ad, n->in[0], dy);
 }
 

@@ -37,7 +37,7 @@ static void begin_loss(Emit *e, const Node *n, const char *kernel, double weight
     emit_int(e, "C", x->shape.c);
     emit_int(e, "CP", x->layout.channels);
     emit_strides(e, "X", x);
-    emit_int(e, "WITH_GRAD", 1);
+    emit_int(e, "WITH_GRAD", n->n_out > 0);
     emit_real(e, "WEIGHT", weight);
 }
 

@@ -71,7 +71,7 @@ const OpDef op_total = {
     .algorithm = "one thread, in order",
 };
 
-static void prelu_gradient(Autodiff *ad, Node *n)
+static void slope_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *dy = grad_of(ad, n->out[0]), *x = n->in[0];
@@ -85,6 +85,15 @@ static void prelu_gradient(Autodiff *ad, Node *n)
         node_output(g, graph_node(g, &op_total, NULL, &channels, 1), graph_param_grad(g, slope));
     } else {
         channel_sum_into(g, da, slope);
+    }
+}
+
+static void prelu_gradient(Autodiff *ad, Node *n)
+{
+    Graph *g = grad_graph(ad);
+    Value *dy = grad_of(ad, n->out[0]), *x = n->in[0];
+    if (grad_wanted(ad, n->in[1])) {
+        slope_gradient(ad, n);
     }
     if (grad_wanted(ad, x)) {
         Value *in[3] = {x, n->in[1], dy};

@@ -1,6 +1,8 @@
 /* layout.c - how everything lies in memory: padding of channels, zero borders, slices, packing of parameters. */
 #include "passes.h"
 
+#include "../config.h"
+
 #include <string.h>
 
 enum { ALIGN = 16 }; /* elements: 64 bytes of float */
@@ -8,10 +10,11 @@ enum { ALIGN = 16 }; /* elements: 64 bytes of float */
 void layout_params(Net *net, const Target *t)
 {
     int64_t offset = 0;
-    for (int turn = 0; turn < 3; turn++) { /* what decays, what does not, statistics: each in one piece */
+    const int frozen = 2 * (net->config->n_groups + 1), statistics = frozen + 1;
+    for (int turn = 0; turn <= statistics; turn++) { /* of each group what decays and what does not: each in one piece */
         for (int i = 0; i < net->n_params; i++) {
             NetParam *p = net->params[i];
-            if (turn != (p->role == PARAM_STAT ? 2 : p->decays ? 0 : 1)) {
+            if (turn != (p->role == PARAM_STAT ? statistics : p->frozen ? frozen : 2 * p->group + !p->decays)) {
                 continue;
             }
             if (p->panels) {

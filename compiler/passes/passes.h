@@ -10,7 +10,8 @@ void pass_dce(Graph *g, const Target *t);
 /* Gathers nodes into groups that run as one function: element-wise nodes join the group of their latest input where its kernel
  * has an epilogue; sums of gradients join the product that reads them. Post: graph->groups in order of execution. */
 void pass_fuse(Graph *g, const Target *t);
-/* Packing of the parameters: panels, padding, offsets. The same for every graph of a net. */
+/* Packing of the parameters: panels, padding, offsets. First what is trained, ranges of one rate and decay each in one piece, then what is
+ * frozen, then statistics. The same for every graph of a net. */
 void layout_params(Net *net, const Target *t);
 /* Strides, zero borders and padding of every tensor; workspaces; branches of a concat that can be written in place. Pre: fused. */
 void pass_layout(Graph *g, const Target *t);

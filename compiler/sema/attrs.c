@@ -158,6 +158,39 @@ static bool set_reals(Sema *s, const char *owner, const AttrDef *a, void *out, c
     return true;
 }
 
+Names val_names(Arena *a, const Val *list)
+{
+    Names names = {
+        .items = arena_array(a, (size_t)list->n_items + 1, sizeof *names.items),
+        .locs = arena_array(a, (size_t)list->n_items + 1, sizeof *names.locs),
+        .n = list->n_items,
+    };
+    for (int i = 0; i < list->n_items; i++) {
+        names.items[i] = list->items[i].text;
+        names.locs[i] = list->items[i].loc;
+    }
+    return names;
+}
+
+static bool set_names(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    if (v->kind == VAL_NAME || v->kind == VAL_STRING) {
+        Diag *d = diag_error(s->diags, v->loc, "%s of %s is a list", a->name, owner);
+        diag_help(s->diags, d, "write [%s]", val_text(s->arena, v));
+        return false;
+    }
+    if (v->kind != VAL_LIST) {
+        return wrong_type(s, owner, a, v, "a list of names");
+    }
+    for (int i = 0; i < v->n_items; i++) {
+        if (v->items[i].kind != VAL_NAME && v->items[i].kind != VAL_STRING) {
+            return wrong_type(s, owner, a, &v->items[i], "a list of names");
+        }
+    }
+    *(Names *)field(out, a) = val_names(s->arena, v);
+    return true;
+}
+
 static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
 {
     switch (a->type) {
@@ -234,6 +267,7 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         return true;
     case ATTR_REALS: return set_reals(s, owner, a, out, v);
+    case ATTR_NAMES: return set_names(s, owner, a, out, v);
     case ATTR_LEARNT: {
         Learnt *p = field(out, a);
         p->learnt = v->kind == VAL_NAME && strcmp(v->text, "learn") == 0;

@@ -129,7 +129,7 @@ const FormDef *form_read(Sections *cx, const SettingDef *def, const FormDef *for
     if (!named) {
         Diag *d = diag_error(cx->s->diags, v->loc, "this is %s, where the name of %s %s belongs",
                              described(cx->s->arena, v), strchr("aeiou", def->noun[0]) ? "an" : "a", def->noun);
-        diag_help(cx->s->diags, d, "there are %s", form_names(cx->s->arena, forms));
+        diag_help(cx->s->diags, d, "there %s %s", forms[1].name ? "are" : "is", form_names(cx->s->arena, forms));
         return NULL;
     }
     for (const FormDef *f = forms; f->name; f++) {
@@ -147,7 +147,7 @@ const FormDef *form_read(Sections *cx, const SettingDef *def, const FormDef *for
 
 /* Keys of later versions. */
 static const char *const later_data[] = {"split", NULL};
-static const char *const later_train[] = {"freeze", "trainable", "weights", "members", NULL};
+static const char *const later_train[] = {"members", NULL};
 
 static int find_setting(const SettingDef *settings, const char *key)
 {
@@ -174,6 +174,10 @@ static const char *call_with(const char *key)
         {"l1", "optimizer = sgd(lr=0.01, l1=1e-5)"},
         {"warmup", "schedule = [warmup(5), constant]"},
         {"patience", "early_stop = patience(5)"},
+        {"frozen", "freeze = [conv1]"},
+        {"lr_scale", "groups = [group([conv1], lr_scale=0.1)]"},
+        {"decay_scale", "groups = [group([conv1], decay_scale=0)]"},
+        {"pretrained", "weights = \"file.safetensors\""},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (strcmp(calls[i].key, key) == 0) {
@@ -308,6 +312,7 @@ void sema_sections(Sema *s, const Ast *ast, Scope *scope)
         .clip = {.form = &clip_forms[0]},
         .gradient_noise = {.form = &noise_forms[0]},
         .decay = {.form = &decay_forms[0]},
+        .weights = {.form = &weights_forms[0]},
         .seed = 1,
     };
     s->net->config = config;
@@ -324,6 +329,9 @@ void sema_sections(Sema *s, const Ast *ast, Scope *scope)
         .rates_at = nowhere,
         .momenta_at = nowhere,
         .accuracy_at = nowhere,
+        .weights_at = nowhere,
+        .freeze_at = nowhere,
+        .trainable_at = nowhere,
     };
     cx.whole = s->diags->errors == 0 && s->net->input && s->net->n_outputs > 0;
     if (cx.whole) {

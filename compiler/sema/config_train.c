@@ -455,6 +455,35 @@ const SettingDef train_settings[] = {
      .set = set_early_stop,
      .doc = "when to stop before the last epoch: the first rule that strikes. The best weights are kept in any case"},
     {.section = "train",
+     .key = "weights",
+     .noun = "start",
+     .takes = "none, the path of a safetensors file, or file(path, except=[names], partial=yes)",
+     .standard = "none",
+     .forms = weights_forms,
+     .set = set_weights,
+     .doc = "the weights that training starts from, instead of what the init section says; `--weights` of a trainer replaces it"},
+    {.section = "train",
+     .key = "freeze",
+     .noun = "list of names",
+     .takes = "a list of labels, and of patterns in quotes",
+     .standard = "[]",
+     .set = set_freeze,
+     .doc = "parameters that keep the values they start with; a batchnorm of which all is frozen uses its running statistics"},
+    {.section = "train",
+     .key = "trainable",
+     .noun = "list of names",
+     .takes = "a list of labels, and of patterns in quotes",
+     .set = set_trainable,
+     .doc = "instead of `freeze`: the only parameters that are trained; all others are frozen"},
+    {.section = "train",
+     .key = "groups",
+     .noun = "group",
+     .takes = "a group, or a list of groups",
+     .standard = "[]",
+     .forms = group_forms,
+     .set = set_groups,
+     .doc = "parameters with a learning rate and a decay of their own"},
+    {.section = "train",
      .key = "disturb_label",
      .noun = "share",
      .takes = "a share such as 10%",
@@ -488,6 +517,7 @@ void finish_train(Sections *cx)
     if (!cx->whole) {
         return;
     }
+    check_transfer(cx);
     if (!cx->loss_given) {
         default_loss(cx);
     }

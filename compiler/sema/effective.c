@@ -57,6 +57,23 @@ static void add_init(Str *out, const char *key, const InitSpec *init)
     str_addc(out, '\n');
 }
 
+/* layer1.0 as it is, "layer?.*" in quotes. */
+static void add_names(Str *out, const Names *names)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+    str_addc(out, '[');
+    for (int i = 0; i < names->n; i++) {
+        const char *name = names->items[i];
+        str_add(out, i ? ", " : "");
+        if (name[strspn(name, plain)] == '\0') {
+            str_add(out, name);
+        } else {
+            add_string(out, name);
+        }
+    }
+    str_addc(out, ']');
+}
+
 static void add_attr(Str *out, const AttrDef *a, const void *values)
 {
     const void *at = (const char *)values + a->offset;
@@ -83,13 +100,18 @@ static void add_attr(Str *out, const AttrDef *a, const void *values)
     case ATTR_REALS:
         add_numbers(out, ((const Reals *)at)->items, ((const Reals *)at)->n);
         return;
+    case ATTR_NAMES:
+        add_names(out, at);
+        return;
+    case ATTR_STRING:
+        add_string(out, *(const char *const *)at);
+        return;
     case ATTR_LEARNT:
     case ATTR_SIZE2:
     case ATTR_WINDOW:
     case ATTR_PAD:
     case ATTR_SHAPE:
     case ATTR_INIT:
-    case ATTR_STRING:
     case ATTR_COLUMN:
         break;
     }
@@ -306,6 +328,27 @@ static void add_stops(const Config *c, Str *out)
     str_printf(out, "%s\n", close);
 }
 
+/* What the training starts from, and what of it is trained. */
+static void add_transfer(const Config *c, Str *out)
+{
+    if (c->weights.form) {
+        add_setting(out, "weights", &c->weights);
+    }
+    if (c->trainable_given) {
+        str_add(out, "    trainable = ");
+        add_names(out, &c->trainable);
+    } else {
+        str_add(out, "    freeze = ");
+        add_names(out, &c->freeze);
+    }
+    str_add(out, "\n    groups = [");
+    for (int i = 0; i < c->n_groups; i++) {
+        str_add(out, i ? ", " : "");
+        add_form(out, &c->groups[i]);
+    }
+    str_add(out, "]\n");
+}
+
 static void add_train_section(const Net *net, Str *out)
 {
     const Config *c = net->config;
@@ -324,6 +367,7 @@ static void add_train_section(const Net *net, Str *out)
     add_clip(c, out);
     add_setting(out, "gradient_noise", &c->gradient_noise);
     add_decay(c, out);
+    add_transfer(c, out);
     add_stops(c, out);
     str_add(out, "    disturb_label = ");
     add_number(out, c->disturb_label);

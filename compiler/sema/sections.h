@@ -18,6 +18,8 @@ struct Sections {
     Loc lr_at, momentum_at;      /* of the optimizer */
     Loc rates_at, momenta_at;    /* of piecewise schedules */
     Loc accuracy_at;             /* in the list of metrics */
+    Loc weights_at, freeze_at, trainable_at;
+    Loc *groups_at;              /* of config->groups */
 };
 
 /* "none, center_image, scale" of a FormDef table. */
@@ -57,5 +59,13 @@ void set_decay(Sections *cx, const SettingDef *def, const Val *v);
 extern const FormDef schedule_forms[], momentum_forms[], batch_forms[], clip_forms[], noise_forms[], stop_forms[],
     decay_forms[];
 void check_schedules(Sections *cx);
+
+/* Settings of config_transfer.c; check_transfer marks the parameters that they name. */
+void set_weights(Sections *cx, const SettingDef *def, const Val *v);
+void set_freeze(Sections *cx, const SettingDef *def, const Val *v);
+void set_trainable(Sections *cx, const SettingDef *def, const Val *v);
+void set_groups(Sections *cx, const SettingDef *def, const Val *v);
+extern const FormDef weights_forms[], group_forms[];
+void check_transfer(Sections *cx);
 
 #endif

@@ -84,6 +84,8 @@ bool val_is_number(const Val *v); /* an integer, real or percentage */
 const char *val_kind_text(const Val *v);
 /* The value as the user would write it. */
 const char *val_text(Arena *a, const Val *v);
+/* A list of names and texts as Names. */
+Names val_names(Arena *a, const Val *list);
 Binding *scope_find(Scope *scope, const char *name);
 
 /* An error inside a block also shows the calls that led there. */

@@ -6,7 +6,7 @@
  * and sign(0) = 0. A NaN stays a NaN. The noise (K_NOISE) is normal with standard deviation p->noise, a function of the
  * seed, the step and the element's place. With K_COUPLED 0 the decay is left to the rule.
  *
- * begin and end are multiples of VL. decay and l1 are multiplied by p->decay_scale.
+ * begin and end are multiples of VL. The rate is p->lr times lr_scale. decay and l1 are multiplied by p->decay_scale.
  * Ints: K_NOISE K_COUPLED. Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */
 #include "../emitted.h"
 
@@ -29,10 +29,12 @@ static inline vf k_clipped(vf g)
     return g;
 }
 
-static void k_main(const nt_pass *p, size_t begin, size_t end, double decay, double l1)
+static void k_main(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
 {
     enum { CHUNK = 4096 };
-    nt_rates rates = k_rates(p);
+    nt_pass own = *p;
+    own.lr *= lr_scale;
+    nt_rates rates = k_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
     const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
     const uint64_t key = nt_noise_key(p);

@@ -236,7 +236,7 @@ static void make_reference(Reference *r, Net *net, int n)
 {
     const Shape out = net->outputs[0]->out;
     const int64_t inputs = n * shape_size(net->input->out), outputs = n * shape_size(out);
-    *r = (Reference){.train = graph_build(net, true, true), .infer = graph_build(net, false, false), .n = n};
+    *r = (Reference){.train = graph_build(net, true), .infer = graph_build(net, false), .n = n};
     r->in_training = interp_new(r->train, n);
     r->at_inference = interp_new(r->infer, n);
     r->targets = checked(calloc((size_t)outputs, sizeof(double)));
@@ -481,7 +481,7 @@ static void emit_network(const char *text, const char *target)
     Net *net = compile_text(&arena, &diags, text);
     const Target *t = target_find(target);
     Output out = {0};
-    Graph *graphs[2] = {graph_build(net, true, true), graph_build(net, false, false)};
+    Graph *graphs[2] = {graph_build(net, true), graph_build(net, false)};
     layout_params(net, t);
     for (int i = 0; i < 2; i++) {
         pass_dce(graphs[i], t);

@@ -79,7 +79,7 @@ static double *copy(const double *x, int64_t n)
 /* True if every gradient of the network agrees. Targets are class labels, or `dense` vectors of values in 0..1. */
 static bool check(Net *net, const char *name, bool dense)
 {
-    Graph *g = graph_build(net, true, true);
+    Graph *g = graph_build(net, true);
     graph_verify(g, "autodiff");
     Eval *ev = interp_new(g, BATCH);
     int labels[BATCH * 64];

@@ -385,13 +385,13 @@ static nt_pass update_pass(void)
     return (nt_pass){.params = a, .grads = b, .state = c, .lr = 1e-9, .momentum = 0.9, .clip_scale = 1, .update_step = 1};
 }
 
-static void run_sgd_small(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, 65024, 0, 0); }
-static void run_sgd(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, ELEMENTS, 0, 0); }
-static void run_momentum_small(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, 65024, 1e-4, 0); }
-static void run_momentum(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, ELEMENTS, 1e-4, 0); }
-static void run_adagrad(void) { const nt_pass p = update_pass(); adagrad_main(&p, 0, ELEMENTS, 1e-4, 0); }
-static void run_adam_small(void) { const nt_pass p = update_pass(); adam_main(&p, 0, 65024, 0, 0); }
-static void run_adam(void) { const nt_pass p = update_pass(); adam_main(&p, 0, ELEMENTS, 0, 0); }
+static void run_sgd_small(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, 65024, 1, 0, 0); }
+static void run_sgd(void) { const nt_pass p = update_pass(); sgd_main(&p, 0, ELEMENTS, 1, 0, 0); }
+static void run_momentum_small(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, 65024, 1, 1e-4, 0); }
+static void run_momentum(void) { const nt_pass p = update_pass(); momentum_main(&p, 0, ELEMENTS, 1, 1e-4, 0); }
+static void run_adagrad(void) { const nt_pass p = update_pass(); adagrad_main(&p, 0, ELEMENTS, 1, 1e-4, 0); }
+static void run_adam_small(void) { const nt_pass p = update_pass(); adam_main(&p, 0, 65024, 1, 0, 0); }
+static void run_adam(void) { const nt_pass p = update_pass(); adam_main(&p, 0, ELEMENTS, 1, 0, 0); }
 
 #define MAXPOOL_BYTES(n, shape) ((n) * (4.0 * (shape).x_s + 5.0 * (shape).y_s))
 #define POOL_BYTES(n, shape) ((n) * (4.0 * (shape).x_s + 4.0 * (shape).y_s))

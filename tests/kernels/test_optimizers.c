@@ -144,7 +144,7 @@ static void naive_adam(const settings *s, double *w, double g, double *a, double
 }
 
 typedef struct rule {
-    void (*run)(const nt_pass *p, size_t begin, size_t end, double decay, double l1);
+    void (*run)(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1);
     naive *naive;
     int slots;
 } rule;
@@ -209,8 +209,9 @@ static void check_range(int which, size_t count, size_t begin, size_t end, const
         if (step == 2 && begin < end)
             g[begin] = 0;
         for (int t = 0; t < 2; t++) {
-            const nt_pass p = pass_of(s, w[t], g, state[t], step);
-            WITH_TEAM(t + 1, rule->run(&p, begin, end, s->decay, s->l1));
+            nt_pass p = pass_of(s, w[t], g, state[t], step);
+            p.lr *= 4; /* and a range whose rate is a quarter of the others' */
+            WITH_TEAM(t + 1, rule->run(&p, begin, end, 0.25, s->decay, s->l1));
         }
         for (size_t e = begin; e < end; e++)
             rule->naive(s, &wd[e], treated(s, g[e], wd[e]), &ad[e], &bd[e], step);
@@ -268,7 +269,7 @@ static void test_nan_is_seen(void **state)
             o = all[s].options;
             slot = N;
             const nt_pass p = pass_of(&all[s], w, g, kept, 1);
-            rules[which].run(&p, 0, N, 0, all[s].l1);
+            rules[which].run(&p, 0, N, 1, 0, all[s].l1);
             for (int e = 0; e < N; e++)
                 assert_int_equal(isnan(w[e]) != 0, e == 3 || e == N - 1);
         }
@@ -287,10 +288,10 @@ static void test_noise(void **state)
         nt_pass p = pass_of(&s, w[t], g, NULL, t == 2 ? 2 : 1);
         p.noise = 0.5;
         if (t == 1) {
-            WITH_TEAM(2, sgd(&p, N / 2, N, 0, 0));
-            WITH_TEAM(2, sgd(&p, 0, N / 2, 0, 0));
+            WITH_TEAM(2, sgd(&p, N / 2, N, 1, 0, 0));
+            WITH_TEAM(2, sgd(&p, 0, N / 2, 1, 0, 0));
         } else {
-            sgd(&p, 0, N, 0, 0);
+            sgd(&p, 0, N, 1, 0, 0);
         }
     }
     assert_memory_equal(w[0], w[1], N * sizeof *w[0]);
