@@ -9,7 +9,7 @@
  * u^2 |e|^2 on the average; so a few directions measure the error of the whole tensor, not of some places in it. What is
  * printed is sqrt(mean (slope - gradient.d)^2) / (u |gradient|).
  *
- * The step is the narrowest at which rounding of the loss takes a twentieth of the tolerance: kinks (of relu, of a
+ * The step is the narrowest at which rounding of the loss takes an eighth of the tolerance: kinks (of relu, of a
  * maximum) are the fewer the narrower it is. One that lies within the step nevertheless shows, as the slopes of the two
  * sides differ by more than curvature explains; a difference says nothing of the gradient then, and the step is narrowed
  * as far as rounding allows. If there is no step without a kink the direction is left out, counted, and another one
@@ -32,13 +32,16 @@
 #include "rng.h"
 
 /* What rounding leaves in a mean loss near 1. */
-static const double loss_rounding = 1e-15;
+static const double loss_rounding = 4e-16;
+
+/* What of the tolerance may go into rounding. */
+static const double rounding_share = 1.0 / 8;
 
 /* Steps, as a share of a tensor's size: none wider, none narrower. */
 static const double widest = 1e-3, narrowest = 1e-9;
 
 enum {
-    ATTEMPTS = 4, /* directions tried for each that is wanted */
+    ATTEMPTS = 8, /* directions tried for each that is wanted */
     SHAKES = 3    /* points at which the rounding of float is measured */
 };
 
@@ -343,11 +346,11 @@ typedef enum outcome { MEASURED, KINK, LOST } outcome;
 static outcome measure_slope(checker *c, double scale, double *slope)
 {
     double rounding = loss_rounding * fmax(1, fabs(c->base_loss)), tolerance = c->o->tolerance;
-    double h = fmin(widest, fmax(narrowest, 20 * rounding / (tolerance * scale)));
+    double h = fmin(widest, fmax(narrowest, rounding / (rounding_share * tolerance * scale)));
     slopes narrow = slopes_of(c, h);
     if (!isfinite(narrow.mean) || fabs(narrow.mean) > 10 * scale) { /* not as expected: a step for the slope as it is */
         scale = fabs(narrow.mean);
-        h = fmin(widest, fmax(narrowest, 20 * rounding / (tolerance * scale)));
+        h = fmin(widest, fmax(narrowest, rounding / (rounding_share * tolerance * scale)));
         narrow = slopes_of(c, h);
     }
     double allowed = tolerance / 4 * fmax(scale, fabs(narrow.mean));
