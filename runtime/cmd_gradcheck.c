@@ -4,23 +4,25 @@
  * Three things are compared, tensor by tensor: central differences, which need nothing but the forward pass; the
  * backward pass compiled for double; and the backward pass in float, which is what trains.
  *
- * Differences against double. A tensor w moves along a direction d of random signs times the root mean square of w's own
- * values, u. If the gradient has an error e, the slope along d has the error e.d, whose square is
- * u^2 |e|^2 on the average; so a few directions measure the error of the whole tensor, not of some places in it. What is
- * printed is sqrt(mean (slope - gradient.d)^2) / (u |gradient|).
+ * Differences against double. A tensor w moves along a direction d of random signs times the root mean square of w's
+ * own values, u. If the gradient has an error e, the slope along d has the error e.d, whose square is u^2 |e|^2 on the
+ * average; so a few directions measure the error of the whole tensor, not of some places in it. What is printed is
+ * sqrt(mean (slope - gradient.d)^2) / (u |gradient|).
  *
  * The step is the narrowest at which rounding of the loss takes an eighth of the tolerance: kinks (of relu, of a
- * maximum) are the fewer the narrower it is. One that lies within the step nevertheless shows, as the slopes of the two
- * sides differ by more than curvature explains; a difference says nothing of the gradient then, and the step is narrowed
- * as far as rounding allows. If there is no step without a kink the direction is left out, counted, and another one
- * taken. A tensor without any direction left has not been checked, which is a failure.
+ * maximum) are the fewer the narrower it is. One that lies within the step nevertheless shows, as the slope is another
+ * one at half the step, or those of the two sides differ by more than curvature explains. A difference says nothing of
+ * the gradient then, and the step is narrowed as far as rounding allows. If there is no step without a kink the
+ * direction is left out, counted, and another one taken. Whether the slope is the gradient's has no part in that
+ * decision, so a wrong gradient cannot choose its directions. A tensor without any direction left has not been checked,
+ * which is a failure.
  *
  * Float against double. Both have the whole gradient, and all of it is compared. Where the sums of the gradient cancel
  * (batchnorm takes away what the layers before it add) or an activation lies nearer to its kink than float can tell,
  * float cannot be near double however right the code is. How far rounding may take it is measured: all values are moved
- * by a last digit of float, at random, a few times, and float should follow double. By as much as it does not, it may be
- * off; a wrong formula is off by the same everywhere, and finds no excuse in this. What differs between two runs at the
- * same point is no rounding either, and wrong. */
+ * by a last digit of float, at random, a few times, and float should follow double. By as much as it does not, it may
+ * be off; a wrong formula is off by the same everywhere, and finds no excuse in this. What differs between two runs at
+ * the same point is no rounding either, and wrong. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +57,7 @@ typedef struct options {
     const char *weights, *set;
     int64_t batch, directions, threads;
     uint64_t seed;
-    double tolerance, noise;
+    double tolerance, noise, gain;
     bool seed_given;
 } options;
 
@@ -96,6 +98,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, not at random ones", 0, NULL},
         {"--set", NT_OPTION_TEXT, &o->set, "NAME=X", "parameters of that name, or ending in .NAME, start from X", 0,
          NULL},
+        {"--gain", NT_OPTION_NUMBER, &o->gain, "X", "factor on initial values drawn at random (1)", 0, NULL},
         {"--noise", NT_OPTION_NUMBER, &o->noise, "X", "standard deviation of what is added to constants (0.1)", 0,
          NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
@@ -134,7 +137,19 @@ static void random_batch(checker *c)
     engine->pass.targets = classes ? NULL : engine->targets;
 }
 
-/* --set NAME=X. */
+/* --gain X: for weights that begin so small that the loss hardly depends on the first layers. */
+static void scale_random(const checker *c, real *params)
+{
+    for (int p = 0; p < c->model->n_params; p++) {
+        const nt_param *param = &c->model->params[p];
+        if (param->init == NT_INIT_CONSTANT)
+            continue;
+        for (size_t i = 0; i < param->elements; i++)
+            params[param->offset + i] *= (real)c->o->gain;
+    }
+}
+
+/* --set NAME=X: for constants that put the network where rounding grows from layer to layer. */
 static bool set_constants(const checker *c, real *params, nt_error *error)
 {
     const char *equals = strchr(c->o->set, '=');
@@ -214,6 +229,7 @@ static bool set_up(checker *c, const nt_model *model_double, nt_error *error)
         return false;
     if (!nt_params_initialise(model, c->seed, c->engine.memory.params, error))
         return false;
+    scale_random(c, c->engine.memory.params);
     if (c->o->set && !set_constants(c, c->engine.memory.params, error))
         return false;
     jitter_constants(c, c->engine.memory.params);
@@ -244,11 +260,13 @@ static void tear_down(checker *c)
 
 /* -- Float against double ---------------------------------------------------------------------------------------- */
 
-/* A last digit of float more or less; for shake 0, the value itself. */
+/* At all points but 0: a last digit of float more or less. */
 static void shake(const checker *c, int point, int tensor, float *values, size_t n)
 {
     uint64_t key = nt_key(nt_key(nt_key(c->seed, SHAKING), (uint64_t)point), (uint64_t)(tensor - NT_D_INPUT));
-    for (size_t i = 0; point > 0 && i < n; i++)
+    if (point == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
         values[i] = nextafterf(values[i], nt_random(key, i) & 1 ? HUGE_VALF : -HUGE_VALF);
 }
 
@@ -325,6 +343,18 @@ static void compare_precisions(checker *c, int point, bool again)
 
 /* -- Double against differences ---------------------------------------------------------------------------------- */
 
+/* What rounding leaves in the loss, and so, divided by the step, in a slope. */
+static double rounding_of_loss(const checker *c)
+{
+    return loss_rounding * fmax(1, fabs(c->base_loss));
+}
+
+/* The step for slopes of about `scale`. */
+static double step_for(const checker *c, double scale)
+{
+    return fmin(widest, fmax(narrowest, rounding_of_loss(c) / (rounding_share * c->o->tolerance * scale)));
+}
+
 /* The slope over both sides, and how much the right side's exceeds the left side's. */
 typedef struct slopes {
     double mean, bend;
@@ -336,37 +366,43 @@ static slopes slopes_of(checker *c, double h)
     return (slopes){(right - left) / (2 * h), (right - 2 * c->base_loss + left) / h};
 }
 
+/* Whether slopes at a step and at half of it are those of a smooth loss: the mean is the same, and the sides differ by
+ * nothing or by curvature, which is half as much at half the step. A kink at distance s, where the slope jumps by J,
+ * makes the sides differ by J(1 - s/h) and the mean wrong by half of that. Many together may cancel at one step by
+ * chance, but hardly at two. `rounding`: of a slope at the full step; its factors are what adds up in each sum. */
+static bool is_smooth(slopes full, slopes half, double allowed, double rounding)
+{
+    bool level = fabs(full.bend) <= allowed + 4 * rounding;
+    bool curved = fabs(full.bend - 2 * half.bend) <= allowed + 12 * rounding;
+    return (level || curved) && fabs(full.mean - half.mean) <= allowed + 3 * rounding;
+}
+
 typedef enum outcome { MEASURED, KINK, LOST } outcome;
 
-/* The slope along the direction aimed at, of which slopes of about `scale` are expected.
- *
- * Without a kink the sides' slopes differ by curvature, that is by as much as h; with one at distance s, where the slope
- * jumps by J, they differ by J(1 - s/h), and the mean slope is off by half of that. So a small difference, and one that
- * doubles where h does while the mean slope stays, say that all is smooth. */
+/* The slope along the direction aimed at, where slopes of about `scale` are usual. */
 static outcome measure_slope(checker *c, double scale, double *slope)
 {
-    double rounding = loss_rounding * fmax(1, fabs(c->base_loss)), tolerance = c->o->tolerance;
-    double h = fmin(widest, fmax(narrowest, rounding / (rounding_share * tolerance * scale)));
-    slopes narrow = slopes_of(c, h);
-    if (!isfinite(narrow.mean) || fabs(narrow.mean) > 10 * scale) { /* not as expected: a step for the slope as it is */
-        scale = fabs(narrow.mean);
-        h = fmin(widest, fmax(narrowest, rounding / (rounding_share * tolerance * scale)));
-        narrow = slopes_of(c, h);
+    double rounding = rounding_of_loss(c), h = step_for(c, scale);
+    slopes full = slopes_of(c, h);
+    if (fabs(full.mean) > 10 * scale) { /* not as expected: a step for the slope as it is */
+        scale = fabs(full.mean);
+        h = step_for(c, scale);
+        full = slopes_of(c, h);
     }
-    double allowed = tolerance / 4 * fmax(scale, fabs(narrow.mean));
-    *slope = narrow.mean;
-    while (rounding / h <= allowed) {
-        if (fabs(narrow.bend) <= allowed + 4 * rounding / h)
+    double allowed = c->o->tolerance / 4 * fmax(scale, fabs(full.mean));
+    *slope = full.mean;
+    if (!isfinite(full.mean) || !isfinite(allowed))
+        return MEASURED; /* there is no gradient, and judge() will say so */
+    if (rounding / h > allowed)
+        return LOST;
+    for (; rounding / h <= allowed; h /= 2) {
+        slopes half = slopes_of(c, h / 2);
+        if (is_smooth(full, half, allowed, rounding / h))
             return MEASURED;
-        slopes wide = slopes_of(c, 2 * h);
-        if (fabs(wide.mean - narrow.mean) <= allowed + 2 * rounding / h &&
-            fabs(wide.bend - 2 * narrow.bend) <= allowed + 8 * rounding / h)
-            return MEASURED;
-        h /= 2;
-        narrow = slopes_of(c, h);
-        *slope = narrow.mean;
+        full = half;
+        *slope = full.mean;
     }
-    return h == widest ? LOST : KINK;
+    return KINK;
 }
 
 /* A random sign times the root mean square of the tensor's values, for each of them. Returns that. */
@@ -451,7 +487,7 @@ typedef enum verdict {
 
 static verdict judge(const checker *c, const comparison *r)
 {
-    double nothing = 10 * loss_rounding * fmax(1, fabs(c->base_loss)) / widest;
+    double nothing = 10 * rounding_of_loss(c) / widest;
     bool finite = isfinite(r->float_error) && isfinite(r->double_norm) && isfinite(r->difference_error);
     bool zero = r->lost > 0 && r->lost_slope <= nothing && r->size * sqrt(r->double_norm) <= nothing;
     if (!finite || (r->checked > 0 && error_in_double(r) > c->o->tolerance))
@@ -534,7 +570,7 @@ static int conclude(const checker *c, const summary *sum)
         printf("%d gradient%s agree%s%s\n", right, right == 1 ? "" : "s", right == 1 ? "s" : "",
                zero > 0 ? ", those not measured are zero" : "");
     if (unknown > 0)
-        printf("%d could not be checked: try a larger --batch or another --seed\n", unknown);
+        printf("%d could not be checked: try another --seed, a larger --batch or --gain\n", unknown);
     return right > 0 && wrong == 0 && unknown == 0 ? NT_OK : NT_FAILED;
 }
 
@@ -565,7 +601,7 @@ static int run(checker *c)
 
 int nt_cmd_gradcheck(const nt_context *context, int argc, char **argv)
 {
-    options o = {.batch = 4, .directions = 3, .tolerance = 2e-5, .noise = 0.1};
+    options o = {.batch = 4, .directions = 3, .tolerance = 2e-5, .noise = 0.1, .gain = 1};
     nt_parsed parsed = parse(context, &o, argc, argv);
     if (parsed != NT_PARSED)
         return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;

@@ -7,44 +7,40 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# NAME  BATCH  DIRECTIONS  POINT  SETTINGS, of networks that are not checked as they are. Batches give batchnorm's last stage, of 1x1
-# pixels, more than a few values to work on. POINT: where the scales before a residual sum begin. At 1, the branches of fifty random
-# blocks make of a last digit of float a tenth of the gradient; small ones (Goyal et al., 2017, begin at 0) make far less of it.
+# NAME  BATCH  DIRECTIONS  SIZE  OPTIONS of gradcheck, the longest checks first; a network that is not here is checked as it is. Batches
+# give batchnorm's last stage, of 1x1 pixels, more than a few values to work on. The scales before a residual sum are 0.1 instead of 1
+# (Goyal et al., 2017, begin at 0): else the branches of fifty random blocks make of a last digit of float a tenth of the gradient.
+# AlexNet's weights begin so small that its loss hardly depends on the first layers.
 settings() {
     cat <<'EOF'
-resnet152  8  1  bn3.weight=0.1  size=32
-resnet101  8  1  bn3.weight=0.1  size=32
-resnet50   8  2  bn3.weight=0.1  size=32
-resnet34   8  2  bn2.weight=0.1  size=32
-resnet18   8  2  bn2.weight=0.1  size=32
-googlenet  4  2  -  size=65
-vgg_e      4  2  -  size=32
-vgg_d      4  2  -  size=32
-vgg_c      4  2  -  size=32
-vgg_b      4  2  -  size=32
-vgg_a_lrn  4  2  -  size=32
-vgg_a      4  2  -  size=32
-alexnet    4  2  -  size=67
+resnet152  8  1  size=32  --set bn3.weight=0.1 --noise 0.02
+resnet101  8  1  size=32  --set bn3.weight=0.1 --noise 0.02
+resnet50   8  2  size=32  --set bn3.weight=0.1 --noise 0.02
+googlenet  4  2  size=65
+vgg_e      4  2  size=32
+vgg_d      4  2  size=32
+vgg_c      4  2  size=32
+resnet34   8  2  size=32  --set bn2.weight=0.1 --noise 0.02
+alexnet    4  2  size=67  --gain 3
+vgg_b      4  2  size=32
+vgg_a_lrn  4  2  size=32
+vgg_a      4  2  size=32
+resnet18   8  2  size=32  --set bn2.weight=0.1 --noise 0.02
 vgg_cifar  4  3  -
 EOF
 }
 
-# check NAME BATCH DIRECTIONS POINT [SETTING ...]: one row of the table into WORK/NAME.row
+# check NAME BATCH DIRECTIONS SIZE [OPTION ...]: one row of the table into WORK/NAME.row
 check() {
-    name=$1 batch=$2 directions=$3 point=$4
+    name=$1 batch=$2 directions=$3 size=${4#-}
     shift 4
-    settings=$* defines= set=
-    [ "$point" = - ] || { settings="$settings $point" set="--set $point --noise 0.02"; }
-    for setting in "$@"; do
-        defines="$defines -D $setting"
-    done
+    settings="$size${size:+${1:+ }}$*"
     log=$WORK/$name.log
     status=failed
     start=$(date +%s)
-    # shellcheck disable=SC2086 # words of $defines and $set
-    if "$NETC" build $defines "examples/$name.net" -o "$WORK/$name" >"$log" 2>&1; then
+    if "$NETC" build ${size:+-D "$size"} "examples/$name.net" -o "$WORK/$name" >"$log" 2>&1; then
         built=$(date +%s)
-        if "$WORK/$name" gradcheck --batch "$batch" --directions "$directions" --threads 1 $set >"$log" 2>&1; then
+        if "$WORK/$name" gradcheck --batch "$batch" --directions "$directions" --threads 1 "$@" >"$log" 2>&1; then
             status=ok
         fi
     else
@@ -71,18 +67,35 @@ fi
 
 [ $# -gt 0 ] || { echo "usage: scripts/gradcheck.sh NETC [NAME ...]" >&2; exit 2; }
 NETC=$(realpath "$1") NETC_CFLAGS=${NETC_CFLAGS--O1} WORK=$(mktemp -d)
-export NETC NETC_CFLAGS WORK
-trap 'rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+export NETC NETC_CFLAGS WORK TMPDIR="$WORK"
 shift
 [ $# -gt 0 ] || set -- $(ls examples/*.net | sed 's|examples/\(.*\)\.net|\1|')
+
+# The checks are a process group of their own, so that a signal to this script ends all that they have started.
+checks=
+interrupted() {
+    trap '' HUP INT TERM
+    if [ -n "$checks" ]; then
+        kill -s TERM -- "-$checks" 2>/dev/null || kill -s TERM "$checks" # the group is not there yet in the first moment
+        wait "$checks" || true
+    fi
+    exit $((128 + $1))
+}
+trap 'rm -rf "$WORK"' EXIT
+trap 'interrupted 1' HUP
+trap 'interrupted 2' INT
+trap 'interrupted 15' TERM
+
 for name in "$@"; do
     settings | grep "^$name " || echo "$name 8 3 -"
 done >"$WORK/wanted"
+{ settings | grep -Fx -f "$WORK/wanted" || true; settings | grep -Fxv -f - "$WORK/wanted" || true; } >"$WORK/order"
 
 start=$(date +%s) failed=0
-{ settings | grep -Fx -f "$WORK/wanted" || true; settings | grep -Fxv -f - "$WORK/wanted" || true; } |
-    xargs -P "${JOBS:-2}" -L 1 sh scripts/gradcheck.sh --one || failed=1
+setsid xargs -P "${JOBS:-2}" -L 1 sh scripts/gradcheck.sh --one <"$WORK/order" &
+checks=$!
+wait "$checks" || failed=1
+checks=
 cat <<'EOF'
 | network | settings | batch | tensors | of them zero | directions | left out | differences | float | rounded | seconds | |
 |---|---|---|---|---|---|---|---|---|---|---|---|

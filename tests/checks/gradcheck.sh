@@ -1,6 +1,7 @@
 #!/bin/sh
 # gradcheck.sh NETC - the gradient check itself: some examples pass, and a gradient that cancels is no false alarm; a formula that is
-# wrong in float alone is found there too, and a tensor whose every direction meets a kink does not pass for checked.
+# wrong in float alone is found there too, and a tensor whose every direction meets a kink does not pass for checked. The script that
+# checks the examples, interrupted, leaves nothing behind.
 set -eu
 netc=$(realpath "$1")
 cd "$(dirname "$0")/../.."
@@ -14,6 +15,25 @@ fail() {
 }
 
 scripts/gradcheck.sh "$netc" spiral lenet5 >"$work/log" 2>&1 || fail "examples"
+
+# Its processes, by a folder that only they know.
+mkdir "$work/interrupted"
+running() {
+    grep -ls "$work/[i]nterrupted" /proc/[0-9]*/cmdline || true
+}
+TMPDIR=$work/interrupted scripts/gradcheck.sh "$netc" resnet20_cifar vgg_cifar >"$work/log" 2>&1 &
+script=$!
+while [ -z "$(running)" ]; do
+    kill -0 $script 2>/dev/null || fail "it is done before anything of it was seen to run"
+    sleep 0.1
+done
+sleep 1
+kill -TERM $script
+! wait $script || fail "it was interrupted, and says that all is well"
+! grep ': ok$' "$work/log" || fail "it was interrupted, and went on"
+sleep 1
+[ -z "$(running)" ] || fail "it was interrupted, and left processes behind: $(running)"
+[ -z "$(ls "$work/interrupted")" ] || fail "it was interrupted, and left files behind"
 
 # compile OBJECT SOURCE FLAGS ...: of the emitted folder
 compile() {
@@ -48,6 +68,15 @@ link unsteady
 
 "$work/right" gradcheck >"$work/log" 2>&1 || fail "a gradient that cancels"
 grep -q '^m.conv0.bias .*  ok, float as near as its rounding lets it$' "$work/log" || fail "m.conv0.bias does not cancel"
+"$work/right" gradcheck --set b.bias=-9 >"$work/log" 2>&1 || fail "gradients that are zero"
+grep -q '^out.weight .*  zero, by both$' "$work/log" || fail "a layer that relu cuts off is not zero"
+"$work/right" gradcheck --set b.bias=-9 --noise 9 >"$work/log" 2>&1 || fail "noise"
+grep -q '^out.weight .*  ok$' "$work/log" || fail "noise does not reach the constants"
+! "$work/right" gradcheck --gain 1e-9 >"$work/log" 2>&1 || fail "differences that are lost in rounding pass"
+grep -q '^out.weight .*  not checked: differences are too small for double$' "$work/log" || fail "a gain does not reach the weights"
+! "$work/right" gradcheck --gain 1e30 >"$work/log" 2>&1 || fail "a loss that float cannot hold passes"
+! "$work/right" gradcheck --set onv1.bias=1 >"$work/log" 2>&1 || fail "--set of nothing passes"
+grep -q 'no parameter has this name' "$work/log" || fail "--set of nothing is not told"
 ! "$work/wrong" gradcheck >"$work/log" 2>&1 || fail "a slope that is wrong in float passes"
 grep -q '^m.conv1.weight .*  WRONG in float$' "$work/log" || fail "a slope that is wrong in float is taken for something else"
 grep -q '^out.weight .*  ok$' "$work/log" || fail "what the wrong slope does not reach is wrong too"
