@@ -48,6 +48,11 @@ bool checked_add(int64_t a, int64_t b, int64_t *out);
 bool checked_sub(int64_t a, int64_t b, int64_t *out);
 bool checked_mul(int64_t a, int64_t b, int64_t *out);
 
+/* A size of memory with its unit, 2GiB or 1.5MB, in bytes. False: it is none, or does not fit. */
+bool bytes_parse(const char *text, size_t n, int64_t *bytes);
+/* The same size as it would be written: in the largest unit that it is a whole number of; without one, in bytes. */
+const char *bytes_exact(Arena *a, int64_t bytes);
+
 /* A stable 64-bit hash (FNV-1a, Fowler, Noll, Vo): the same on every machine. Start with hash_start(). */
 uint64_t hash_start(void);
 uint64_t hash_bytes(uint64_t h, const void *data, size_t n);

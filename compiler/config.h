@@ -153,6 +153,8 @@ typedef struct Config {
     int n_groups;
     double disturb_label;        /* share of the training samples that get a random label */
     int64_t seed;
+    int64_t memory;              /* bytes that training may take; 0: no limit */
+    Loc memory_at;
     bool metric_accuracy;
     int64_t top_k;               /* 0: not asked for */
 } Config;

@@ -1,5 +1,5 @@
 /* driver.c - the front of every command, and the table of passes. */
-#include "driver.h"
+#include "budget.h"
 
 #include "emit/emit.h"
 
@@ -66,6 +66,11 @@ bool compile_front(Compilation *c, const Options *o)
         str_free(&tree);
     }
     c->net = sema_network(&c->arena, &c->diags, c->ast, defines, o->n_defines);
+    if (c->net && o->memory) {
+        int place = diag_add_source(&c->diags, "--memory", o->memory_text, (uint32_t)strlen(o->memory_text));
+        c->net->config->memory = o->memory;
+        c->net->config->memory_at = (Loc){place, 0, (uint32_t)strlen(o->memory_text)};
+    }
     print_diagnostics(c);
     return c->net != NULL && c->diags.errors == 0;
 }
@@ -74,7 +79,7 @@ bool compile_front(Compilation *c, const Options *o)
 static const struct Pass {
     const char *name;
     void (*run)(Graph *g, const Target *t);
-} passes[] = {{"dce", pass_dce}, {"fuse", pass_fuse}, {"layout", pass_layout}, {"plan", pass_plan}};
+} passes[] = {{"dce", pass_dce}, {"recompute", pass_recompute}, {"fuse", pass_fuse}, {"layout", pass_layout}, {"plan", pass_plan}};
 
 enum { N_PASSES = sizeof passes / sizeof *passes };
 
@@ -85,6 +90,14 @@ bool is_stage(const char *name)
         found |= strcmp(name, passes[i].name) == 0;
     }
     return found;
+}
+
+void run_passes(Graph *g, const Target *t)
+{
+    for (int i = 0; i < N_PASSES; i++) {
+        passes[i].run(g, t);
+        graph_verify(g, passes[i].name);
+    }
 }
 
 /* After each stage: the rules of graphs hold, and it is shown if that was asked for. */
@@ -109,27 +122,67 @@ static Graph *plan_graph(const Compilation *c, Graph *g)
     return g;
 }
 
-void compile_graphs(Compilation *c)
+int64_t planned_batch(const Compilation *c)
+{
+    return c->options->batch ? c->options->batch : c->net->config->batch;
+}
+
+/* Chooses what the backward pass computes again so that training fits into the memory that the model gives it. False: it never fits, as
+ * was reported. */
+static bool fit_memory(Compilation *c)
+{
+    const int64_t limit = c->net->config->memory;
+    if (limit == 0) {
+        return true;
+    }
+    c->front = budget_front(c, planned_batch(c));
+    c->plan = budget_choose(c->front, limit);
+    if (!c->plan) {
+        budget_report(c, c->front);
+        print_diagnostics(c);
+    }
+    return c->plan != NULL;
+}
+
+void compile_target(Compilation *c)
 {
     c->target = target_find(c->options->target);
     layout_params(c->net, c->target);
-    c->train = plan_graph(c, graph_build(c->net, true));
-    c->infer = plan_graph(c, graph_build(c->net, false));
-    c->probe = net_has_lsuv(c->net) ? plan_graph(c, graph_build_probe(c->net)) : NULL;
 }
 
-void compile_for_batch(Compilation *c)
+bool compile_graphs(Compilation *c)
+{
+    compile_target(c);
+    if (!fit_memory(c)) {
+        return false;
+    }
+    Graph *train = graph_build(c->net, true);
+    train->recompute = c->plan ? &c->plan->recompute : NULL;
+    c->train = plan_graph(c, train);
+    c->infer = plan_graph(c, graph_build(c->net, false));
+    c->probe = net_has_lsuv(c->net) ? plan_graph(c, graph_build_probe(c->net)) : NULL;
+    return true;
+}
+
+void take_batch(Compilation *c)
 {
     if (c->options->batch) {
         c->net->config->batch = c->options->batch;
         c->net->config->batch_plan = (FormValue){0};
     }
-    compile_graphs(c);
+}
+
+bool compile_for_batch(Compilation *c)
+{
+    take_batch(c);
+    return compile_graphs(c);
 }
 
 bool compile_code(Compilation *c)
 {
-    compile_for_batch(c);
+    if (!compile_for_batch(c)) {
+        return false;
+    }
     const bool library = strcmp(c->options->kind, "library") == 0;
     const bool fits = emit_fits(c->net, library ? NULL : c->train, library ? NULL : c->probe, c->infer);
     print_diagnostics(c);

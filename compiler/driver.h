@@ -17,10 +17,15 @@ typedef struct Options {
     const char *dump; /* the stage whose result is printed, or NULL */
     const char *machine, *measured; /* of explain --roofline */
     int64_t batch, threads;
-    bool effective, check, roofline;
+    int64_t memory;          /* 0: what the model says */
+    const char *memory_text; /* as it was given */
+    bool effective, check, roofline, pareto;
     char **args; /* of train: what follows the model, for the program */
     int n_args;
 } Options;
+
+typedef struct Front Front;               /* budget.h */
+typedef struct TrainingPlan TrainingPlan;
 
 /* One compilation: everything is freed by compilation_free. */
 typedef struct Compilation {
@@ -31,6 +36,8 @@ typedef struct Compilation {
     Net *net;
     const Target *target;
     Graph *train, *infer;
+    const Front *front;       /* with a limit of memory: what it was chosen among, ... */
+    const TrainingPlan *plan; /* ... and what the training graph follows; else NULL */
     Graph *probe; /* what lsuv measures with; NULL where no weights start that way */
 } Compilation;
 
@@ -38,10 +45,19 @@ typedef struct Compilation {
 bool compile_front(Compilation *c, const Options *o);
 /* Whether --dump can show what this stage leaves: ast, graph, or a pass's name. */
 bool is_stage(const char *name);
-/* Builds and plans both graphs for the target. Pre: compile_front succeeded. */
-void compile_graphs(Compilation *c);
-/* The same for the batch of the options, if they have one: which algorithms are chosen depends on it. */
-void compile_for_batch(Compilation *c);
+/* All passes over a new graph. */
+void run_passes(Graph *g, const Target *t);
+/* Samples that memory is planned for: --batch, or the train section's. */
+int64_t planned_batch(const Compilation *c);
+/* Finds the target and lays out the parameters. Pre: compile_front succeeded. */
+void compile_target(Compilation *c);
+/* Builds and plans both graphs for the target. False: training does not fit into the memory that was asked for, and diagnostics were
+ * printed (exit status 1). Pre: compile_front succeeded. */
+bool compile_graphs(Compilation *c);
+/* The batch of the options, if they have one, becomes the train section's. */
+void take_batch(Compilation *c);
+/* compile_graphs for that batch: which algorithms are chosen depends on it. */
+bool compile_for_batch(Compilation *c);
 /* The same for commands that emit. False: the network is too large for emitted C, and diagnostics were printed (exit status 1). */
 bool compile_code(Compilation *c);
 void compilation_free(Compilation *c);

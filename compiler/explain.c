@@ -1,6 +1,7 @@
 /* explain.c - `netc explain`: what the compiler made of a network. A paragraph a function of the emitted code: its
  * algorithm, what was fused into it, how its results lie in memory; then what could not be fused and why, and the
  * memory plan. */
+#include "budget.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -174,9 +175,9 @@ static void add_group(const Explain *x, const Group *group)
             shapes = arena_printf(x->arena, "%s -> %s", shapes, dims(x, last->out[0]));
         }
     }
-    str_printf(x->out, "%*d  %s: %s  %s\n", NUMBER, group->step + 1,
-               first->layer ? first->layer->name : x->g->net->name, group->anchor ? first->op->name : "element-wise",
-               shapes);
+    str_printf(x->out, "%*d  %s%s: %s  %s\n", NUMBER, group->step + 1,
+               first->layer ? first->layer->name : x->g->net->name, first->again_of ? ", again" : "",
+               group->anchor ? first->op->name : "element-wise", shapes);
     add_by(x, group);
     add_fused(x, group);
     add_results(x, group);
@@ -310,6 +311,24 @@ static void add_memory(const Explain *x)
     }
 }
 
+/* Results that are computed again rather than kept, where they were made and where they are made again. Bytes are what the forward pass
+ * would have had to keep. */
+static void add_again(const Explain *x, const char *sentence)
+{
+    const Graph *g = x->g;
+    str_printf(x->out, "\n%s\n", sentence);
+    for (int i = 0; i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i], *made = n->again_of;
+        for (int k = 0; made && !n->dead && k < n->n_out; k++) {
+            const Value *v = made->out[k];
+            if (per_sample(v) && v->stored) {
+                str_printf(x->out, "%*s%-30s %-16s %10s  steps %d and %d\n", NUMBER + 2, "", v->name, dims(x, v),
+                           bytes_text(x->arena, bytes_of(x, v)), made->group + 1, n->group + 1);
+            }
+        }
+    }
+}
+
 static void explain_graph(Explain *x, Graph *g, const char *title)
 {
     x->g = g;
@@ -338,16 +357,18 @@ int command_explain(const Options *o)
         return 2;
     }
     Compilation c = {0};
-    if (!compile_front(&c, o)) {
+    if (!compile_front(&c, o) || !compile_for_batch(&c)) {
         compilation_free(&c);
         return 1;
     }
-    compile_for_batch(&c);
     Str out = {0};
     Explain x = {
         .arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
     str_printf(&out, "%s for %s, batch %lld\n\n", c.net->name, c.target->name, (long long)x.batch);
     explain_graph(&x, c.train, "A TRAINING STEP");
+    if (c.plan) {
+        add_again(&x, budget_sentence(&c.arena, &c));
+    }
     str_addc(&out, '\n');
     explain_graph(&x, c.infer, "INFERENCE");
     bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;

@@ -292,6 +292,16 @@ Graph *graph_build(Net *net, bool training)
     return g;
 }
 
+bool node_repeatable(const Node *n)
+{
+    bool repeatable = n->phase == PHASE_FORWARD && !(n->op->traits & OP_SIDE_EFFECT);
+    for (int k = 0; k < n->n_out; k++) {
+        const Value *v = n->out[k];
+        repeatable &= (v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX) && !v->keep;
+    }
+    return repeatable;
+}
+
 void graph_dump(const Graph *g, Str *out)
 {
     for (int i = 0; i < g->n_nodes; i++) {

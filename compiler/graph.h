@@ -188,6 +188,8 @@ struct Node {
     bool dead;
     int group;             /* by fuse: index into graph->groups */
     Value *work;           /* its workspace, by layout */
+    const Node *again_of;  /* a copy of a forward node, made by recompute for the backward pass; else NULL */
+    int burst;             /* of a copy: the same number for all that were made for one reader, from 1 on */
     const char *why_alone; /* element-wise and not fused: the reason, for explain */
 };
 
@@ -203,12 +205,20 @@ typedef struct Group {
     int step;              /* position in the schedule */
 } Group;
 
+/* What the backward pass computes again instead of finding it in memory. */
+typedef struct Recompute {
+    const bool *again; /* by id of a forward node: its results are not kept for the backward pass; NULL: all are */
+    int reach;         /* copies with more than so many products between them and what the backward pass reads are not kept either: only
+                          those of products are */
+} Recompute;
+
 typedef struct Graph {
     Arena *arena;
     Net *net;
     bool training;
     bool probe;            /* the forward pass of training alone, as far as lsuv measures */
     bool input_gradient;   /* is wanted */
+    const Recompute *recompute; /* for the pass of that name; NULL: everything is kept */
     Value **values;
     int n_values, cap_values;
     Node **nodes;
@@ -264,6 +274,9 @@ Value *grad_of(Autodiff *ad, Value *v);
 bool grad_wanted(Autodiff *ad, Value *v);
 void grad_add(Autodiff *ad, Value *v, Value *contribution);
 Graph *grad_graph(Autodiff *ad);
+
+/* Whether a node can be computed a second time: it has no side effect, and its results are tensors that nobody wants kept. */
+bool node_repeatable(const Node *n);
 
 /* Bytes that are read and written, a sample, each tensor once and without padding: by an operator run by itself; by a group, whose values
  * in registers cost nothing. And what the group reads of parameters and writes of their gradients, which is for the whole batch. */

@@ -235,6 +235,17 @@ Expr *lex_percent(Parser *p, Loc at)
     return isnan(e->real) ? broken_literal(p, at) : e;
 }
 
+/* 2GiB: an integer, in bytes. */
+Expr *lex_bytes(Parser *p, Loc at)
+{
+    Expr *e = literal(p, EXPR_INT, at);
+    if (!bytes_parse(e->text, (size_t)length(at), &e->integer)) {
+        syntax_error(p, at, "%s is too large: integers go up to %lld bytes", shown(p, at), (long long)INT64_MAX);
+        return broken_literal(p, at);
+    }
+    return e;
+}
+
 Expr *lex_size(Parser *p, Loc at)
 {
     Expr *e = literal(p, EXPR_SIZE, at);
@@ -298,6 +309,8 @@ Expr *lex_wrong_number(Parser *p, Loc at)
         diag_help(p->d, d, "a size is made of numbers, 5x5; with names in it, it is a list: [5, k]");
     } else if (digits < n && (text[digits] == 'e' || text[digits] == 'E')) {
         diag_help(p->d, d, "an exponent needs digits: 1e-4");
+    } else if (digits < n && strchr("kKmMgGtT", text[digits]) && (digits + 1 == n || text[n - 1] == 'B' || text[n - 1] == 'b')) {
+        diag_help(p->d, d, "memory has the units KB, MB, GB, TB and KiB, MiB, GiB, TiB: 2GiB");
     } else if (digits < n && text[digits] == '.') {
         diag_help(p->d, d, "a real number has one point: 0.5");
     } else {

@@ -13,21 +13,24 @@ typedef struct Command {
 static int command_check(const Options *o);
 static int command_fmt(const Options *o);
 
-static const char target_help[] = "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n";
+static const char train_help[] = "  --memory SIZE  what training may take: 2GiB, 500MB\n  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n";
 
 static const Command commands[] = {
     {"check", "M.net", "check a model: silent, or diagnostics and status 1",
-     "  --dump STAGE   print what a stage leaves: ast, graph, dce, fuse, layout, plan\n"
+     "  --dump STAGE   print what a stage leaves: ast, graph, dce, recompute, fuse, layout, plan\n"
      "  -D name=value  set a let constant\n",
      command_check},
     {"report", "M.net", "table of shapes, memory, parameters",
      "  --batch N      samples that memory is planned for (the train section's batch)\n"
+     "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --format F     text, md, csv, json or html\n"
+     "  --pareto       memory against time: what computing results again, instead of keeping them, saves and costs\n"
      "  --effective    every setting, defaults included\n"
      "  -D name=value  set a let constant\n",
      command_report},
     {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
      "  --batch N      as build --batch N would make it (the train section's batch)\n"
+     "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --target T     native (the default: what this machine has), generic, avx2\n"
      "  --roofline     instead: what each step takes at least on a machine, and where time is lost\n"
      "  --machine M    of --roofline: peak=GFLOP/s,bandwidth=GB/s and, for what stays in caches, SIZE=GB/s, as in\n"
@@ -40,6 +43,7 @@ static const Command commands[] = {
     {"emit", "M.net -o DIR", "write the C sources",
      "  -o DIR         folder for the sources\n  --kind K       trainer (the default) or library\n"
      "  --batch N      train in batches of N samples, whatever the train section says\n"
+     "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native (the default: what this machine has), generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_emit},
@@ -47,11 +51,12 @@ static const Command commands[] = {
      "  -o EXE         the program; a library: X.a, with its header beside it, or a folder for both\n"
      "  --kind K       trainer (the default) or library\n"
      "  --batch N      train in batches of N samples, whatever the train section says\n"
+     "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --weights F    with --kind library: a safetensors file to compile in\n"
      "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
      command_build},
-    {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", target_help, command_train},
+    {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", train_help, command_train},
     {"fmt", "M.net", "rewrite in canonical form, comments kept",
      "  --check        status 1 and no change if the file is not in that form\n", command_fmt},
     {"graph", "M.net", "the network as a picture",
@@ -126,8 +131,8 @@ static bool take_count(const char *text, int64_t most, int64_t *to)
 
 static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
-    static const char *const valued[] = {"--batch", "--format", "--target", "--kind", "--weights", "--dump", "--machine", "--measured",
-                                         "--threads", "-o", "-D"};
+    static const char *const valued[] = {"--batch", "--memory", "--format", "--target", "--kind", "--weights", "--dump", "--machine",
+                                         "--measured", "--threads", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
         const char *a = argv[i];
         if (a[0] != '-' && !o->file) {
@@ -145,6 +150,10 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         }
         if (strcmp(a, "--roofline") == 0 && takes(c, a)) {
             o->roofline = true;
+            continue;
+        }
+        if (strcmp(a, "--pareto") == 0 && takes(c, a)) {
+            o->pareto = true;
             continue;
         }
         if (strcmp(a, "--check") == 0 && takes(c, a)) {
@@ -179,6 +188,11 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
             o->machine = value;
         } else if (strcmp(name, "--measured") == 0) {
             o->measured = value;
+        } else if (strcmp(name, "--memory") == 0) {
+            o->memory_text = value;
+            if (!bytes_parse(value, strlen(value), &o->memory) || o->memory < 1) {
+                return bad_usage("--memory %s: give a size with its unit, as 2GiB or 500MB", value);
+            }
         } else if (strcmp(name, "--format") == 0) {
             o->format = value;
         } else if (strcmp(name, "--target") == 0) {
@@ -195,7 +209,7 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         } else if (strcmp(name, "--dump") == 0) {
             o->dump = value;
             if (!is_stage(value)) {
-                return bad_usage("--dump %s: the stages are ast, graph, dce, fuse, layout and plan", value);
+                return bad_usage("--dump %s: the stages are ast, graph, dce, recompute, fuse, layout and plan", value);
             }
         } else if (strcmp(name, "--weights") == 0) {
             o->weights = value;
@@ -215,8 +229,8 @@ static int command_check(const Options *o)
 {
     Compilation c = {0};
     bool ok = compile_front(&c, o);
-    if (ok && o->dump && strcmp(o->dump, "ast") != 0) {
-        compile_graphs(&c);
+    if (ok && ((o->dump && strcmp(o->dump, "ast") != 0) || c.net->config->memory > 0)) {
+        ok = compile_graphs(&c);
     }
     compilation_free(&c);
     return ok ? 0 : 1;

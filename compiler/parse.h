@@ -126,6 +126,7 @@ void lex_wrong_arrow(Parser *p, Loc at);
 Expr *lex_integer(Parser *p, Loc at);
 Expr *lex_real(Parser *p, Loc at);
 Expr *lex_percent(Parser *p, Loc at);
+Expr *lex_bytes(Parser *p, Loc at);
 Expr *lex_size(Parser *p, Loc at);
 Expr *lex_loose_size(Parser *p, Loc at);
 Expr *lex_wrong_number(Parser *p, Loc at);

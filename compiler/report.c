@@ -1,6 +1,8 @@
 /* report.c - the figures of a network, and the command that shows them. */
 #include "report.h"
 
+#include "budget.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,7 +294,7 @@ static int64_t float_bytes(int64_t elements)
     return times(elements, 4);
 }
 
-Memory report_memory(const Compilation *c, int64_t batch)
+Memory report_blocks(const Compilation *c)
 {
     const int64_t trained = net_trained_elements(c->net);
     int64_t all = 0;
@@ -301,26 +303,28 @@ Memory report_memory(const Compilation *c, int64_t batch)
         int64_t end = p->offset + p->elements;
         all = end > all ? end : all;
     }
-    Memory m = {
+    return (Memory){
         .parameters = float_bytes(all),
         .gradients = float_bytes(trained),
         .optimizer = float_bytes(times(trained, config_state_slots(c->net->config))),
-        .activations = float_bytes(times(c->train->sample_elements, batch)),
-        .workspace = float_bytes(c->train->fixed_elements),
     };
+}
+
+Memory report_training(const Compilation *c, const Graph *train, const Graph *infer, int64_t batch)
+{
+    Memory m = report_blocks(c);
+    m.activations = float_bytes(times(train->sample_elements, batch));
+    m.workspace = float_bytes(train->fixed_elements);
     /* validation runs in the training arena, a sample at a time if need be */
-    int64_t one = float_bytes(c->infer->sample_elements + c->infer->fixed_elements),
-            arena = plus(m.activations, m.workspace);
+    int64_t one = float_bytes(infer->sample_elements + infer->fixed_elements), arena = plus(m.activations, m.workspace);
     if (one > arena) {
         m.workspace += one - arena;
         arena = one;
     }
     int64_t blocks = plus(plus(m.parameters, m.gradients), m.optimizer);
     m.training = plus(blocks, arena);
-    m.inference = plus(m.parameters, plus(float_bytes(times(c->infer->sample_elements, batch)),
-                                          float_bytes(c->infer->fixed_elements)));
-    m.unplanned_training = plus(
-        blocks, plus(float_bytes(times(c->train->unplanned_sample, batch)), float_bytes(c->train->unplanned_fixed)));
+    m.inference = plus(m.parameters, plus(float_bytes(times(infer->sample_elements, batch)), float_bytes(infer->fixed_elements)));
+    m.unplanned_training = plus(blocks, plus(float_bytes(times(train->unplanned_sample, batch)), float_bytes(train->unplanned_fixed)));
     return m;
 }
 
@@ -391,10 +395,13 @@ Report *report_make(Compilation *c)
     Report *r = arena_alloc(&c->arena, sizeof *r);
     r->arena = &c->arena;
     r->net = c->net;
-    r->batch = c->options->batch ? c->options->batch : c->net->config->batch;
+    r->batch = planned_batch(c);
     make_rows(r);
     add_totals(r);
-    r->memory = report_memory(c, r->batch);
+    r->memory = report_training(c, c->train, c->infer, r->batch);
+    r->front = c->front;
+    r->plan = c->plan;
+    r->limit = c->plan ? budget_sentence(&c->arena, c) : NULL;
     return r;
 }
 
@@ -406,6 +413,20 @@ typedef struct Format {
 static void write_text(const Report *r, Str *out)
 {
     report_text(r, out, terminal_width(), terminal_color());
+}
+
+/* Without a limit, memory for any batch is a product of the one plan. With one, plans and algorithms are those of the batch. */
+static bool compile_report(Compilation *c)
+{
+    if (c->options->effective) {
+        return true;
+    }
+    if (c->options->pareto) {
+        take_batch(c);
+        compile_target(c);
+        return true;
+    }
+    return c->net->config->memory > 0 ? compile_for_batch(c) : compile_graphs(c);
 }
 
 int command_report(const Options *o)
@@ -425,24 +446,29 @@ int command_report(const Options *o)
             break;
         }
     }
-    Compilation c = {0};
-    bool ok = compile_front(&c, o);
-    if (ok) {
-        Str out = {0};
-        if (o->effective) {
-            config_effective(c.net, &out);
-        } else {
-            compile_graphs(&c);
-            format->write(report_make(&c), &out);
-        }
-        ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
-        if (!ok) {
-            fprintf(stderr, "netc: cannot write the report\n");
-        }
-        str_free(&out);
-        compilation_free(&c);
-        return ok ? 0 : 3;
+    if (o->pareto && format->write != write_text && format->write != report_json) {
+        fprintf(stderr, "netc: --pareto is written as text or json\n");
+        return 2;
     }
+    Compilation c = {0};
+    if (!compile_front(&c, o) || !compile_report(&c)) {
+        compilation_free(&c);
+        return 1;
+    }
+    Str out = {0};
+    if (o->effective) {
+        config_effective(c.net, &out);
+    } else if (o->pareto) {
+        const Front *front = budget_front(&c, planned_batch(&c));
+        (format->write == report_json ? report_front_json : report_front_text)(&c, front, &out);
+    } else {
+        format->write(report_make(&c), &out);
+    }
+    const bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    if (!ok) {
+        fprintf(stderr, "netc: cannot write the report\n");
+    }
+    str_free(&out);
     compilation_free(&c);
-    return 1;
+    return ok ? 0 : 3;
 }

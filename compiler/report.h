@@ -36,18 +36,27 @@ typedef struct Report {
     int n_rows, cap_rows;
     Totals totals;
     Memory memory;
+    const Front *front;       /* with a limit of memory; else NULL */
+    const TrainingPlan *plan;
+    const char *limit;        /* what is done for it, in words */
 } Report;
 
 /* Pre: compile_graphs was called. Everything is in the compilation's arena. */
 Report *report_make(Compilation *c);
-/* The plan's memory for a batch; also used by explain. */
-Memory report_memory(const Compilation *c, int64_t batch);
+/* Parameters, gradients and the optimizer's state: what does not depend on the plan. */
+Memory report_blocks(const Compilation *c);
+/* And what training with this planned graph takes, beside the one for inference, which validates. */
+Memory report_training(const Compilation *c, const Graph *train, const Graph *infer, int64_t batch);
 
 void report_text(const Report *r, Str *out, int width, bool color);
 void report_markdown(const Report *r, Str *out);
 void report_csv(const Report *r, Str *out);
 void report_json(const Report *r, Str *out);
 void report_html(const Report *r, Str *out);
+
+/* Memory against time: the plans of a front. */
+void report_front_text(const Compilation *c, const Front *f, Str *out);
+void report_front_json(const Compilation *c, const Front *f, Str *out);
 
 /* ---- shared by the formats ---- */
 

@@ -1,4 +1,5 @@
 /* report_data.c - the report for other programs and for documents: csv, json, Markdown. */
+#include "budget.h"
 #include "report.h"
 
 #include <jansson.h>
@@ -139,6 +140,19 @@ static json_t *memory_json(const Memory *m)
     return object;
 }
 
+/* A plan of training: what it takes, and what its time is spent on. */
+static json_t *plan_json(const Front *f, const TrainingPlan *p)
+{
+    json_t *object = made(json_object());
+    set_number(object, "training", p->memory);
+    set_number(object, "activations", p->activations);
+    set_number(object, "workspace", p->workspace);
+    set_number(object, "computed_again", p->copies);
+    set_number(object, "macs_again", (int64_t)p->macs);
+    set(object, "extra_time", json_real(budget_extra_time(f, p)));
+    return object;
+}
+
 /* An object whose parts stand on a line each; of a list, each element does. */
 static void add_json(Str *out, const char *key, const json_t *value, bool last)
 {
@@ -159,6 +173,17 @@ static void add_json(Str *out, const char *key, const json_t *value, bool last)
     str_add(out, last ? "\n" : ",\n");
 }
 
+/* An object a line each, and frees it. */
+static void write_json(json_t *root, Str *out)
+{
+    str_add(out, "{\n");
+    for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
+        add_json(out, json_object_iter_key(at), json_object_iter_value(at), !json_object_iter_next(root, at));
+    }
+    str_add(out, "}\n");
+    json_decref(root);
+}
+
 void report_json(const Report *r, Str *out)
 {
     json_t *root = made(json_object()), *layers = made(json_array()), *totals = made(json_object());
@@ -172,12 +197,23 @@ void report_json(const Report *r, Str *out)
     set(root, "layers", layers);
     set(root, "totals", totals);
     set(root, "memory", memory_json(&r->memory));
-    str_add(out, "{\n");
-    for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
-        add_json(out, json_object_iter_key(at), json_object_iter_value(at), !json_object_iter_next(root, at));
+    if (r->plan) {
+        set_number(root, "limit", r->net->config->memory);
+        set(root, "plan", plan_json(r->front, r->plan));
     }
-    str_add(out, "}\n");
-    json_decref(root);
+    write_json(root, out);
+}
+
+void report_front_json(const Compilation *c, const Front *f, Str *out)
+{
+    json_t *root = made(json_object()), *plans = made(json_array());
+    for (int i = 0; i < f->n; i++) {
+        append(plans, plan_json(f, &f->plans[i]));
+    }
+    set(root, "network", json_string(c->net->name));
+    set_number(root, "batch", f->batch);
+    set(root, "plans", plans);
+    write_json(root, out);
 }
 
 /* ---- Markdown ---- */
@@ -226,4 +262,7 @@ void report_markdown(const Report *r, Str *out)
                (long long)r->batch, bytes_text(a, m->inference), bytes_text(a, m->training),
                bytes_text(a, m->parameters), bytes_text(a, m->gradients), bytes_text(a, m->optimizer),
                bytes_text(a, m->activations), bytes_text(a, m->workspace), bytes_text(a, m->unplanned_training));
+    if (r->limit) {
+        str_printf(out, "\nMemory is limited to %s.\n", r->limit);
+    }
 }

@@ -118,6 +118,9 @@ static void add_training(const Report *r, Str *out)
         str_printf(out, "<i class=p%d></i>%s %s", i, parts[i].name, bytes_text(a, parts[i].bytes));
     }
     str_add(out, "</p>\n");
+    if (r->limit) {
+        str_printf(out, "<p>Memory is limited to %s</p>\n", r->limit);
+    }
 }
 
 static void add_most(const Report *r, Str *out)

@@ -1,6 +1,7 @@
 /* report_text.c - the report as a lecturer would put it on a slide: aligned columns, the arithmetic behind each figure,
  * bars of its share, layers of a block under its name and its sums. What does not fit the width goes in the order of
  * `levels`. */
+#include "budget.h"
 #include "report.h"
 
 #include <string.h>
@@ -475,6 +476,21 @@ static void put_most(const Report *r, Line *l, int width)
     }
 }
 
+/* A sentence, wrapped between its words. */
+static void put_words(const Report *r, Line *l, const char *text, int width)
+{
+    enum { WORDS = 64 };
+    const char *words[WORDS];
+    int n = 0;
+    while (*text && n < WORDS) {
+        const size_t length = n + 1 < WORDS ? strcspn(text, " ") : strlen(text);
+        words[n++] = arena_strndup(r->arena, text, length);
+        text += length + (text[length] == ' ');
+    }
+    move_to(l, INDENT);
+    put_wrapped(l, words, n, " ", 2 * INDENT, width);
+}
+
 static void put_memory(const Report *r, Line *l, int width)
 {
     const Memory *m = &r->memory;
@@ -497,6 +513,9 @@ static void put_memory(const Report *r, Line *l, int width)
     move_to(l, INDENT);
     put(l, "training ", NULL);
     put_wrapped(l, parts, sizeof parts / sizeof *parts, " ", l->at, width);
+    if (r->limit) {
+        put_words(r, l, r->limit, width);
+    }
 }
 
 static void choose_macs_unit(Table *t)
@@ -532,4 +551,40 @@ void report_text(const Report *r, Str *out, int width, bool color)
     put_total(&t, &line);
     put_most(r, &line, width);
     put_memory(r, &line, width);
+}
+
+/* ---- memory against time ---- */
+
+static const char *again_text(Arena *a, const TrainingPlan *p)
+{
+    if (p->copies == 0) {
+        return "nothing";
+    }
+    const char *products = p->macs > 0 ? arena_printf(a, ", %s a sample", three_digits(a, p->macs, "MAC")) : "";
+    return arena_printf(a, "%d operator%s%s", p->copies, p->copies == 1 ? "" : "s", products);
+}
+
+/* One line for plans that lie close together: the JSON form has them all. */
+void report_front_text(const Compilation *c, const Front *f, Str *out)
+{
+    Arena *a = c->net->arena;
+    enum { CLOSE = 50 }; /* a 50th of all memory that can be saved */
+    const int64_t step = (f->plans[0].memory - f->plans[f->n - 1].memory) / CLOSE, limit = c->net->config->memory;
+    const TrainingPlan *chosen = limit ? budget_choose(f, limit) : NULL;
+    str_printf(out, "%s, training in batches of %lld: memory against time\n", c->net->name, (long long)f->batch);
+    str_printf(out, "(%s of each are parameters, gradients and the optimizer's state; times are predicted)\n\n",
+               bytes_text(a, f->plans[0].memory - f->plans[0].activations - f->plans[0].workspace));
+    str_printf(out, "%12s %12s %12s %8s   %s\n", "memory", "activations", "workspace", "time", "computed again");
+    for (int i = 0, shown = 0; i < f->n; i++) {
+        const TrainingPlan *p = &f->plans[i];
+        if (i > 0 && i + 1 < f->n && p != chosen && f->plans[shown].memory - p->memory < step) {
+            continue;
+        }
+        shown = i;
+        str_printf(out, "%12s %12s %12s %+7.1f%%   %s%s\n", bytes_text(a, p->memory), bytes_text(a, p->activations), bytes_text(a, p->workspace),
+                   100 * budget_extra_time(f, p), again_text(a, p), p == chosen ? " <- the model's limit" : "");
+    }
+    if (limit && !chosen) {
+        str_printf(out, "\nnone fits into the model's limit of %s\n", bytes_text(a, limit));
+    }
 }

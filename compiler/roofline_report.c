@@ -352,7 +352,9 @@ static int explain(Compilation *c, const Options *o, const Measured *file, int64
     if (!compile_front(c, o)) {
         return 1;
     }
-    compile_for_batch(c);
+    if (!compile_for_batch(c)) {
+        return 1;
+    }
     const int status = find_machine(c, file, &machine);
     if (status != 0) {
         return status;

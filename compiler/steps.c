@@ -73,7 +73,7 @@ Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t
 {
     const Node *n = group->anchor ? group->anchor : group->tail[0];
     const Layer *l = n->layer;
-    const char *what = n->op->name;
+    const char *what = n->again_of ? arena_printf(a, "again: %s", n->op->name) : n->op->name;
     for (int i = group->anchor ? 0 : 1; i < group->n_tail; i++) {
         what = arena_printf(a, "%s + %s", what, group->tail[i]->op->name);
     }

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,22 @@ static int inference_room(const nt_model *model, const nt_memory *memory, int ba
     return room < (size_t)batch ? (int)room : batch;
 }
 
+/* Whether training in such batches keeps to the memory that the model was built for. */
+static bool keeps_limit(const nt_model *model, int batch, nt_error *error)
+{
+    const int64_t limit = model->train_config->memory;
+    const size_t blocks = model->params_elements + model->trainable_elements * (1 + (size_t)model->state_slots) + model->arena_fixed;
+    const double wanted = ((double)blocks + (double)model->arena_sample * batch) * sizeof(float);
+    if (limit == 0 || wanted <= (double)limit)
+        return true;
+    const double most = ((double)limit / sizeof(float) - (double)blocks) / (double)model->arena_sample;
+    char have[32], want[32], fits[64] = "";
+    if (most >= 1)
+        snprintf(fits, sizeof fits, "take batches of at most %lld samples, or ", (long long)most);
+    return nt_fail(error, "training in batches of %d takes %s, and the model's memory is %s: %sbuild the trainer again, with --batch %d", batch,
+                   nt_format_bytes(want, wanted), nt_format_bytes(have, (double)limit), fits, batch);
+}
+
 bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
                     nt_error *error)
 {
@@ -42,6 +59,8 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .batch = batch,
         .outputs = head_size(&model->heads[0]),
     };
+    if (purpose == NT_FOR_TRAINING && sizeof(real) == sizeof(float) && !keeps_limit(model, batch, error))
+        return false;
     if (!nt_memory_init(&engine->memory, model, batch, purpose, error))
         return false;
 

@@ -221,6 +221,7 @@ typedef struct nt_train_config {
     nt_gradient_noise gradient_noise;
     const nt_stop *stops;    /* early stopping: the first that strikes counts */
     int n_stops;
+    int64_t memory;          /* bytes that the four blocks may take in training; 0: no limit */
     double disturb_label;    /* share of the training samples that get a random label */
     nt_start start;
     uint64_t seed;

@@ -106,7 +106,7 @@ const char *group_comment(Emit *e, const Group *g)
     Arena *a = e->arena;
     const Node *first = g->anchor ? g->anchor : g->tail[0];
     const Layer *l = first->layer;
-    const char *text = arena_printf(a, "%s: %s", l ? l->name : e->net->name, first->op->name);
+    const char *text = arena_printf(a, "%s%s: %s", l ? l->name : e->net->name, first->again_of ? " again" : "", first->op->name);
     for (int i = g->anchor ? 0 : 1; i < g->n_tail; i++) {
         text = arena_printf(a, "%s + %s", text, g->tail[i]->op->name);
     }
@@ -651,6 +651,9 @@ static void describe_training(Emit *e, Ct *out)
     ct_line(t, ".gradient_noise = %s,", form_initializer(e, "NOISE", &c->gradient_noise));
     if (c->n_stops > 0) {
         ct_line(t, ".stops = stops, .n_stops = %d,", c->n_stops);
+    }
+    if (c->memory > 0) {
+        ct_line(t, ".memory = %lld,", (long long)c->memory);
     }
     if (start) {
         ct_line(t, ".start = {.path = %s, .except = %s, .n_except = %d, .partial = %d},", c_string(a, start->path),

@@ -550,7 +550,7 @@ const char *emit_function(Emit *e, const char *text)
     const char *user = e->kernel;
     if (first && first->layer) {
         /* a suffix keeps labels such as `exp` or `n` from being names of C */
-        const char *what = first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
+        const char *what = first->again_of ? "again" : first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
         user = arena_printf(e->arena, "%s_%s", c_name(e->arena, first->layer->name), what);
     }
     bool is_new = false;

@@ -78,6 +78,13 @@ static int latest_input(const Node *n, Value **input)
     return latest;
 }
 
+/* What is computed again comes when it is needed: not with what was made earlier, not even where its input was made again. */
+static bool comes_too_early(const Group *group, const Node *n)
+{
+    const Node *first = group->anchor ? group->anchor : group->tail[0];
+    return n->burst > 0 && first->burst != n->burst;
+}
+
 static void place_elementwise(Graph *g, Node *n)
 {
     Value *input = NULL;
@@ -89,6 +96,8 @@ static void place_elementwise(Graph *g, Node *n)
         bool has_epilogue = !group->anchor || (group->anchor->op->traits & OP_EPILOGUE);
         if (input->kind != VALUE_TENSOR) {
             n->why_alone = "needs sums that are complete only when the whole batch has been read";
+        } else if (comes_too_early(group, n)) {
+            n->why_alone = "is computed again, and not before that is needed";
         } else if (input->base) {
             n->why_alone = "reads some of the channels of a tensor";
         } else if (!has_epilogue) {

@@ -7,6 +7,9 @@
 /* Removes nodes whose results nobody reads. Pre: a well-formed graph. Post: every node is read, keeps an output, or has a
  * side effect. */
 void pass_dce(Graph *g, const Target *t);
+/* Puts copies of forward nodes before the nodes of the backward pass that read what graph->recompute does not keep. Pre: dce. Post:
+ * no node of the backward pass reads such a result. */
+void pass_recompute(Graph *g, const Target *t);
 /* Gathers nodes into groups that run as one function: element-wise nodes join the group of their latest input where its kernel
  * has an epilogue; sums of gradients join the product that reads them. Post: graph->groups in order of execution. */
 void pass_fuse(Graph *g, const Target *t);

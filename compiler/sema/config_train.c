@@ -286,6 +286,23 @@ static void set_disturb_label(Sections *cx, const SettingDef *def, const Val *v)
     }
 }
 
+static void set_memory(Sections *cx, const SettingDef *def, const Val *v)
+{
+    enum { LEAST = 1024 };
+    cx->config->memory_at = v->loc;
+    if (v->kind == VAL_NAME && strcmp(v->text, "none") == 0) {
+        return;
+    }
+    if (v->kind != VAL_INT) {
+        setting_wrong(cx, def, v);
+    } else if (v->integer < LEAST) {
+        Diag *d = diag_error(cx->s->diags, v->loc, "memory = %lld is a number of bytes", (long long)v->integer);
+        diag_help(cx->s->diags, d, "give it with its unit, as in 2GiB or 500MB");
+    } else {
+        cx->config->memory = v->integer;
+    }
+}
+
 enum { METRIC_ACCURACY, METRIC_TOP_K };
 static const AttrDef top_k_attrs[] = {
     {.name = "k",
@@ -422,6 +439,14 @@ const SettingDef train_settings[] = {
      .standard = "10",
      .set = set_epochs,
      .doc = "passes over the training part"},
+    {.section = "train",
+     .key = "memory",
+     .noun = "limit of memory",
+     .takes = "none, or a size such as 2GiB",
+     .standard = "none",
+     .set = set_memory,
+     .doc = "what training may take in all: parameters, gradients, the optimizer's state, activations and workspace for a batch. What does not fit "
+            "is computed again in the backward pass"},
     {.section = "train",
      .key = "clip",
      .noun = "clipping",

@@ -372,6 +372,7 @@ static void add_train_section(const Net *net, Str *out)
     str_add(out, "    disturb_label = ");
     add_number(out, c->disturb_label);
     str_addc(out, '\n');
+    str_printf(out, "    memory = %s\n", c->memory ? bytes_exact(net->arena, c->memory) : "none");
     str_printf(out, "    seed = %lld\n    metrics = [%s", (long long)c->seed, c->metric_accuracy ? "accuracy" : "");
     if (c->top_k > 0) {
         str_printf(out, "%stop_k(%lld)", c->metric_accuracy ? ", " : "", (long long)c->top_k);

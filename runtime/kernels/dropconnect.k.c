@@ -1,11 +1,11 @@
 /* dropconnect.k.c - a dense layer whose weights are dropped at random, anew for each sample:
- *   y[n,o] = 1/(1 - rate) * sum over h, w, c of x[n,h,w,c] * weight[row(h,w,c)][o] * kept(n, row, o)
+ *   y[n,o] = 1/(1 - rate) * sum over h, w, c of x[n,h,w,c] * weights[row(h,w,c)][o] * kept(n, row, o)
  * with kept = 1 where number row*UNITS + o of sample n's random stream is `rate` or more, else 0; that stream is the n-th
  * below `key`. The masks are no arrays: dropconnect_dx and dropconnect_dw make the same ones again. With rate 0 it is a
  * plain product. There are fewer than 2^31 weights, so that an int counts them.
  *
  *   x        K_H x K_W pixels of K_C channels, strides K_X_S, K_X_R, K_X_P
- *   weight   K_H*K_W*K_C rows in panels of K_NR of the K_CO columns (the last may be narrower); a row's columns in the
+ *   weights  K_H*K_W*K_C rows in panels of K_NR of the K_CO columns (the last may be narrower); a row's columns in the
  *            panel follow each other
  *   K_STORE(v, n, h, w, c)   takes VL units of y, h and w 0
  *
@@ -31,14 +31,14 @@
 #endif
 
 /* kernel { */
-static void k_main(int n, const real *restrict x, const real *restrict weight, uint64_t key, real rate K_ARGS)
+static void k_main(int n, const real *restrict x, const real *restrict weights, uint64_t key, real rate K_ARGS)
 {
     const int rows = K_H * K_W * K_C, panels = (K_CO + K_NR - 1) / K_NR;
     const vf least = v_set1(rate), scale = v_set1(1 / (1 - rate));
 #pragma omp for schedule(static)
     for (int item = 0; item < n * panels; item++) {
         const int i = item / panels, first = item % panels * K_NR, width = K_CO - first < K_NR ? K_CO - first : K_NR;
-        const real *w = weight + (size_t)first * rows;
+        const real *w = weights + (size_t)first * rows;
         const uint64_t stream = nt_uniform_block(key, (uint32_t)i);
         vf sum[K_NR / VL];
         for (int v = 0; v < width / VL; v++)

@@ -1,9 +1,9 @@
 /* dropconnect_dx.k.c - gradient of dropconnect with respect to its input, through the same masks:
- *   dx[n,h,w,c] = 1/(1 - rate) * sum over o of dy[n,o] * weight[row(h,w,c)][o] * kept(n, row, o)
+ *   dx[n,h,w,c] = 1/(1 - rate) * sum over o of dy[n,o] * weights[row(h,w,c)][o] * kept(n, row, o)
  * with kept as dropconnect.k.c has it.
  *
  *   dy       n samples of K_CO values, K_DY_S apart; those beyond K_UNITS are zero
- *   weight   as in dropconnect.k.c
+ *   weights  as in dropconnect.k.c
  *   K_STORE(v, n, h, w, c)   takes VL channels of dx, padded lanes zero
  *
  * Ints: K_H K_W K_C K_CP (C up to a multiple of VL) K_UNITS K_CO K_NR, K_DY_S. */
@@ -30,12 +30,12 @@
 
 /* kernel { */
 /* Sum over the columns of one row of the masked weights, times dy. */
-static inline real k_row(const real *weight, const real *dy, int row, uint64_t stream, vf least)
+static inline real k_row(const real *weights, const real *dy, int row, uint64_t stream, vf least)
 {
     vf sum = v_zero();
     for (int first = 0; first < K_CO; first += K_NR) {
         const int width = K_CO - first < K_NR ? K_CO - first : K_NR;
-        const real *w = weight + (size_t)first * (K_H * K_W * K_C) + (size_t)row * width;
+        const real *w = weights + (size_t)first * (K_H * K_W * K_C) + (size_t)row * width;
         for (int o = 0; o < width; o += VL) {
             const vf kept = v_select(v_ge(v_uniform(stream, (uint32_t)(row * K_UNITS + first + o)), least), v_load(w + o), v_zero());
             sum = v_fma(v_load(dy + first + o), kept, sum);
@@ -44,7 +44,7 @@ static inline real k_row(const real *weight, const real *dy, int row, uint64_t s
     return v_sum(sum);
 }
 
-static void k_main(int n, const real *restrict dy, const real *restrict weight, uint64_t key, real rate K_ARGS)
+static void k_main(int n, const real *restrict dy, const real *restrict weights, uint64_t key, real rate K_ARGS)
 {
     const vf least = v_set1(rate), scale = v_set1(1 / (1 - rate));
     const int vectors = K_CP / VL;
@@ -56,7 +56,7 @@ static void k_main(int n, const real *restrict dy, const real *restrict weight, 
         real sums[VL] = {0};
         for (int c = first; c < K_C && c < first + VL; c++) {
             const int row = pixel * K_C + c;
-            sums[c - first] = k_row(weight, dy + (size_t)i * K_DY_S, row, stream, least);
+            sums[c - first] = k_row(weights, dy + (size_t)i * K_DY_S, row, stream, least);
         }
         const vf scaled = v_mul(scale, v_load(sums));
         K_STORE(scaled, i, h, w, first);

@@ -42,8 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort(); /* refused without a word */
     }
     str_free(&messages);
-    if (c.net != NULL && c.diags.errors == 0) {
-        compile_graphs(&c);
+    if (c.net != NULL && c.diags.errors == 0 && compile_graphs(&c)) {
         report(&c);
         if (c.train->n_nodes <= MOST_NODES) {
             Output out = {0};
