@@ -356,7 +356,8 @@ static Front *front_of(Arena *a, Search *s, int n_nodes)
     return f;
 }
 
-Front *budget_front(Compilation *c, int64_t batch)
+/* The front of the plan that keeps everything and of those that so many rules give. */
+static Front *search(Compilation *c, int64_t batch, int rules)
 {
     static const double shares[SHARES] = {0.4, 0.6, 0.8, 0.9, 1};
     static const int reaches[REACHES] = {0, 1, INT_MAX};
@@ -370,7 +371,7 @@ Front *budget_front(Compilation *c, int64_t batch)
     Holds h = find_holds(g);
     double prices[PRICES] = {0};
     find_prices(&h, &scratch, prices);
-    for (int k = 0; k < RULES && (s.n < 2 || s.n < EFFORT / g->n_nodes); k++) {
+    for (int k = 0; k < rules && (s.n < 2 || s.n < EFFORT / g->n_nodes); k++) {
         const int i = (int)((int64_t)k * STRIDE % RULES);
         const int share = i % SHARES, reach = i / SHARES % REACHES, chain = i / (SHARES * REACHES) % CHAINS, price = i / (RULES / PRICES);
         const Rule rule = {prices[price], h.elements >> chain, shares[share], reaches[reach]};
@@ -380,6 +381,11 @@ Front *budget_front(Compilation *c, int64_t batch)
     c->net->arena = own;
     arena_free(&scratch);
     return f;
+}
+
+Front *budget_front(Compilation *c, int64_t batch)
+{
+    return search(c, batch, RULES);
 }
 
 const TrainingPlan *budget_choose(const Front *f, int64_t bytes)
@@ -412,11 +418,34 @@ const char *budget_sentence(Arena *a, const Compilation *c)
 
 /* ---- a limit that is too low ---- */
 
-/* The largest batch that a plan has room for in so many bytes; below 1: none. */
-static int64_t largest_batch(const Front *f, const TrainingPlan *p, int64_t bytes)
+/* The largest batch that one of the plans has room for in so many bytes, if it changed nothing but their activations; 0: none. */
+static int64_t room_for(const Front *f, int64_t bytes)
 {
-    const int64_t sample = p->activations / f->batch, fixed = p->memory - p->activations;
-    return sample > 0 && bytes > fixed ? (bytes - fixed) / sample : 0;
+    int64_t most = 0;
+    for (int i = 0; i < f->n; i++) {
+        const TrainingPlan *p = &f->plans[i];
+        const int64_t sample = p->activations / f->batch, fixed = p->memory - p->activations;
+        const int64_t n = sample > 0 && bytes > fixed ? (bytes - fixed) / sample : 0;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* A batch that fits into so many bytes, the largest that was found; 0: none. Algorithms and their workspaces depend on the batch, so each
+ * is planned. */
+static int64_t fitting_batch(Compilation *c, int64_t bytes, int rules)
+{
+    Config *config = c->net->config;
+    const int64_t own = config->batch;
+    int64_t n = own, room = 0;
+    while (n > 0 && room < n) {
+        n = room > 0 ? room : n;
+        config->batch = n;
+        room = room_for(search(c, n, rules), bytes);
+        n = room > 0 ? n : 0;
+    }
+    config->batch = own;
+    return n;
 }
 
 /* The largest results of layers, which a smaller picture or fewer channels would make smaller. */
@@ -442,17 +471,20 @@ static void note_largest(Compilation *c, Diag *d, int64_t batch)
     }
 }
 
+/* At least so many bytes, as the model file says it. */
+static const char *in_language(Arena *a, int64_t bytes)
+{
+    enum { KB = 1000, MB = 1000000, LARGE = 100 * MB };
+    return bytes < LARGE ? arena_printf(a, "%lldKB", (long long)((bytes + KB - 1) / KB)) : arena_printf(a, "%lldMB", (long long)((bytes + MB - 1) / MB));
+}
+
 void budget_report(Compilation *c, const Front *f)
 {
     Arena *a = &c->arena;
     Diags *ds = c->net->diags;
     const int64_t limit = c->net->config->memory;
     const TrainingPlan *all = &f->plans[0], *least = &f->plans[f->n - 1];
-    int64_t batch = 0, whole = largest_batch(f, all, limit);
-    for (int i = 0; i < f->n; i++) {
-        const int64_t n = largest_batch(f, &f->plans[i], limit);
-        batch = n > batch ? n : batch;
-    }
+    const int64_t batch = fitting_batch(c, limit, RULES), whole = fitting_batch(c, limit, 0);
     Memory m = report_blocks(c);
     const int64_t state = plus(plus(m.parameters, m.gradients), m.optimizer);
     Diag *d = diag_error(ds, c->net->config->memory_at, "training in batches of %lld takes at least %s, and memory is %s", (long long)f->batch,
@@ -464,11 +496,12 @@ void budget_report(Compilation *c, const Front *f)
         const char *kept = whole > 0 ? arena_printf(a, ", %lld with nothing computed again", (long long)whole) : "";
         diag_help(ds, d, "a batch of %lld fits%s", (long long)batch, kept);
     }
+    const char *enough = in_language(a, least->memory);
     if (least->copies > 0) {
-        diag_help(ds, d, "memory = %lldMB is the least for this batch, and takes about %.1f%% more time; with everything kept it would be %s",
-                  (long long)((least->memory + 999999) / 1000000), 100 * budget_extra_time(f, least), bytes_text(a, all->memory));
+        diag_help(ds, d, "memory = %s is the least for this batch, and takes about %.1f%% more time; with everything kept it would be %s", enough,
+                  100 * budget_extra_time(f, least), bytes_text(a, all->memory));
     } else {
-        diag_help(ds, d, "memory = %lldMB is the least for this batch", (long long)((least->memory + 999999) / 1000000));
+        diag_help(ds, d, "memory = %s is the least for this batch", enough);
     }
     if (m.optimizer > 0 && limit >= least->memory - m.optimizer) {
         diag_help(ds, d, "sgd without momentum keeps no state: it needs %s less", bytes_text(a, m.optimizer));
