@@ -136,7 +136,7 @@ size=$(sed -n 's/.*memory = \([0-9]*[KM]B\) is the least.*/\1/p' "$work/said")
 [ -n "$batch" ] && [ -n "$kept" ] && [ -n "$size" ] || fail "remedies: $(cat "$work/said")"
 "$netc" report --batch "$batch" --memory "$limit" budget.net >"$work/said" || fail "a batch of $batch was said to fit"
 "$netc" report --batch "$kept" --memory "$limit" budget.net | grep -q "everything is kept" || fail "with batches of $kept everything was to be kept"
-[ "$kept" -lt "$batch" ] && [ $((batch * 4)) -gt 36 ] || fail "batches of $kept and $batch are hardly the largest"
+[ "$kept" -lt "$batch" ] || fail "batches of $kept and $batch fit: computing again saves nothing"
 "$netc" report --memory "$size" budget.net >"$work/said" || fail "$size was said to be enough"
 [ $failed -eq 0 ] && echo "$(tail -n 1 "$work/plans" | number computed_again) operators computed again in $least of $all bytes: the same bits"
 [ $failed -eq 0 ]
