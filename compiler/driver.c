@@ -170,6 +170,9 @@ void take_batch(Compilation *c)
         c->net->config->batch = c->options->batch;
         c->net->config->batch_plan = (FormValue){0};
     }
+    if (strcmp(c->options->kind, "library") == 0) { /* most callers classify one sample at a time */
+        c->net->inference_batch = c->options->batch ? c->options->batch : 1;
+    }
 }
 
 bool compile_for_batch(Compilation *c)

@@ -130,6 +130,7 @@ typedef struct Net {
     const char **output_names; /* as output(...) calls them; a single output: its statement's label, or its layer's name */
     int n_outputs;
     struct Config *config;
+    int64_t inference_batch; /* samples that inference is tuned for; 0: as many as training */
     LossTerm *losses;
     int n_losses;
 } Net;

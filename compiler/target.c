@@ -111,14 +111,16 @@ WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_
 
 WinogradGradientTile target_winograd_gradient(const Target *t, int64_t positions, int64_t in, int64_t out, int64_t tiles)
 {
-    enum { GROUP = 8, CHUNKS = 16, LEAST_TILES = 48 };
+    enum { GROUP = 8 };
     int nr = target_panel(t, out);
-    /* Sums of its own for a chunk pay where they stay near and where a chunk has tiles to sum up: threads need not wait for each other then. */
-    bool chunks = positions * in * out <= L2 && tiles / CHUNKS >= LEAST_TILES;
+    /* Sums of its own for a chunk pay where a chunk has tiles enough to sum up, fewer where the sums stay near: then threads need neither wait
+     * for each other nor fetch what another one transformed. */
+    int64_t least = positions * in * out <= L2 ? 48 : 96;
+    int chunks = tiles >= 16 * least ? 16 : tiles >= 8 * least ? 8 : 0;
     /* Few tiles keep all positions of the transforms near, many spare the sums a way to memory: what is best grows with the channels. */
     int64_t block = limit(round_up((in + out) / 4, GROUP), 32, 96);
     if (tiles < block) {
         block = round_up(tiles, GROUP);
     }
-    return (WinogradGradientTile){.mr = tile_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP, .chunks = chunks ? CHUNKS : 0};
+    return (WinogradGradientTile){.mr = tile_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP, .chunks = chunks};
 }

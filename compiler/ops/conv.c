@@ -117,7 +117,7 @@ Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam
     Value *in[2] = {x, graph_param(g, weight)};
     Geometry *own = arena_alloc(g->arena, sizeof *own); /* training and inference choose for themselves */
     *own = *geo;
-    own->winograd_samples = g->training ? g->net->config->batch : 1;
+    own->winograd_samples = !g->training && g->net->inference_batch ? g->net->inference_batch : g->net->config->batch;
     own->winograd = winograd_tile(geo, own->winograd_samples);
     own->winograd_dw = winograd_dw_tile(geo, own->winograd_samples);
     Value *y = graph_apply(g, &op_conv, own, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
