@@ -347,6 +347,83 @@ static void explain_graph(Explain *x, Graph *g, const char *title)
     add_memory(x);
 }
 
+/* ---- what is frozen ---- */
+
+/* "conv1, bn1, \"layer?.*\"", as the model has it. */
+static const char *listed_names(const Explain *x, const Names *names)
+{
+    const char *text = "";
+    for (int i = 0; i < names->n; i++) {
+        text = arena_printf(x->arena, "%s%s%s", text, i ? ", " : "", names->items[i]);
+    }
+    return text;
+}
+
+/* Frozen batchnorms, and those of them that are part of another function. */
+static int count_frozen_batchnorms(const Graph *g, int *fused)
+{
+    int n = 0;
+    *fused = 0;
+    for (int i = 0; i < g->net->n_layers; i++) {
+        const Layer *l = g->net->layers[i];
+        bool statistics = false;
+        for (int k = 0; k < l->n_params; k++) {
+            statistics |= l->params[k]->role == PARAM_STAT && l->params[k]->frozen;
+        }
+        n += statistics;
+        for (int k = 0; statistics && k < g->n_nodes; k++) {
+            const Node *node = g->nodes[k];
+            if (!node->dead && node->layer == l && node->op->elt && node->phase == PHASE_FORWARD) {
+                const Group *group = g->groups[node->group];
+                *fused += group->anchor || group->tail[0] != node;
+            }
+        }
+    }
+    return n;
+}
+
+/* What freezing left out of the training step, beside what there would be without. */
+static void add_frozen(const Explain *x, Compilation *c)
+{
+    Arena *a = x->arena;
+    const Config *config = c->net->config;
+    const int64_t frozen = report_frozen(c->net);
+    if (frozen == 0) {
+        return;
+    }
+    int64_t all = 0;
+    const NetParam *lowest = NULL;
+    for (int i = 0; i < c->net->n_params; i++) {
+        const NetParam *p = c->net->params[i];
+        all += p->role == PARAM_STAT ? 0 : p->out * p->in * p->kh * p->kw;
+        lowest = !lowest && param_is_trained(p) ? p : lowest;
+    }
+    str_printf(x->out, "FROZEN: %s%s; %s of %s parameters\n", config->trainable_given ? "all but " : "",
+               listed_names(x, config->trainable_given ? &config->trainable : &config->freeze), grouped(a, frozen), grouped(a, all));
+    const Memory now = report_training(c, c->train, c->infer, x->batch);
+    const Backward back = report_backward(c->train);
+    int fused = 0;
+    const int batchnorms = count_frozen_batchnorms(c->train, &fused);
+    const Thawed thawed = report_thawed(c, x->batch);
+    add_line(x, "back", arena_printf(a, "the backward pass ends at %s: %d operator%s in %d function%s; with nothing frozen %d in %d",
+                                     lowest->layer->name, back.operators, back.operators == 1 ? "" : "s", back.functions,
+                                     back.functions == 1 ? "" : "s", thawed.backward.operators, thawed.backward.functions));
+    if (!c->train->input_gradient) {
+        add_line(x, "", "the gradient of the input, which `gradient` gives, is left out: it alone would go on");
+    }
+    if (batchnorms > 0) {
+        add_line(x, "norm", arena_printf(a, "%d batchnorm%s with running statistics, which stay: a scale and a shift, %d of them in the function "
+                                            "of what comes before",
+                                         batchnorms, batchnorms == 1 ? "" : "s", fused));
+    }
+    add_line(x, "memory", arena_printf(a, "training takes %s; with nothing frozen %s: gradients %s and %s, optimizer %s and %s, activations %s and %s",
+                                       tied_bytes(x, now.training), tied_bytes(x, thawed.memory.training), tied_bytes(x, now.gradients),
+                                       tied_bytes(x, thawed.memory.gradients), tied_bytes(x, now.optimizer),
+                                       tied_bytes(x, thawed.memory.optimizer), tied_bytes(x, now.activations),
+                                       tied_bytes(x, thawed.memory.activations)));
+    str_addc(x->out, '\n');
+}
+
 int command_explain(const Options *o)
 {
     if (o->roofline) {
@@ -365,6 +442,7 @@ int command_explain(const Options *o)
     Explain x = {
         .arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
     str_printf(&out, "%s for %s, batch %lld\n\n", c.net->name, c.target->name, (long long)x.batch);
+    add_frozen(&x, &c);
     explain_graph(&x, c.train, "A TRAINING STEP");
     if (c.plan) {
         add_again(&x, budget_sentence(&c.arena, &c));

@@ -242,13 +242,14 @@ static bool frozen_below(const Graph *g)
     bool *trained = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *trained);
     for (int i = 0; i < g->n_nodes; i++) {
         const Node *n = g->nodes[i];
-        bool above = false, frozen = false;
+        bool above = false, frozen = false, reads = false;
         for (int k = 0; k < n->n_in; k++) {
             const Value *v = n->in[k];
             above |= trained[v->id] || (v->kind == VALUE_PARAM && param_is_trained(v->param));
             frozen |= v->kind == VALUE_PARAM && v->param->frozen;
+            reads |= v->kind == VALUE_TENSOR;
         }
-        if (frozen && !above) {
+        if (frozen && reads && !above) {
             return true;
         }
         for (int k = 0; k < n->n_out; k++) {

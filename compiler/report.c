@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "budget.h"
+#include "steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +329,63 @@ Memory report_training(const Compilation *c, const Graph *train, const Graph *in
     return m;
 }
 
+/* ---- what is frozen ---- */
+
+int64_t report_frozen(const Net *net)
+{
+    int64_t n = 0;
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        n += p->role != PARAM_STAT && p->frozen ? param_values(p) : 0;
+    }
+    return n;
+}
+
+Backward report_backward(const Graph *train)
+{
+    Backward b = {0};
+    const bool *skip = graph_input_gradient_only(train);
+    for (int i = 0; i < train->n_nodes; i++) {
+        const Node *n = train->nodes[i];
+        b.operators += !n->dead && n->phase == PHASE_BACKWARD && !skip[n->group];
+    }
+    for (int i = graph_backward_begin(train); i < train->n_groups; i++) {
+        b.functions += !skip[i];
+    }
+    return b;
+}
+
+Thawed report_thawed(Compilation *c, int64_t batch)
+{
+    Options quiet = *c->options;
+    quiet.dump = NULL;
+    Net *net = c->net;
+    bool *frozen = arena_array(&c->arena, (size_t)net->n_params + 1, sizeof *frozen);
+    for (int i = 0; i < net->n_params; i++) {
+        frozen[i] = net->params[i]->frozen;
+        net->params[i]->frozen = false;
+    }
+    const int64_t limit = net->config->memory;
+    net->config->memory = 0;
+    Compilation other = *c;
+    other.options = &quiet;
+    compile_graphs(&other);
+    const Thawed thawed = {.memory = report_training(&other, other.train, other.infer, batch), .backward = report_backward(other.train)};
+    net->config->memory = limit;
+    for (int i = 0; i < net->n_params; i++) {
+        net->params[i]->frozen = frozen[i];
+    }
+    layout_params(net, c->target);
+    return thawed;
+}
+
+const char *report_frozen_text(const Report *r)
+{
+    Arena *a = r->arena;
+    return arena_printf(a, "frozen: %s of %s parameters; with none training takes %s", grouped(a, r->frozen),
+                        grouped(a, r->totals.parameters), bytes_text(a, r->thawed.memory.training));
+}
+
 /* ---- where most of it is ---- */
 
 int64_t row_activations(const Row *row)
@@ -402,6 +460,10 @@ Report *report_make(Compilation *c)
     r->front = c->front;
     r->plan = c->plan;
     r->limit = c->plan ? budget_sentence(&c->arena, c) : NULL;
+    r->frozen = report_frozen(c->net);
+    if (r->frozen > 0) {
+        r->thawed = report_thawed(c, r->batch);
+    }
     return r;
 }
 

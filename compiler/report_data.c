@@ -195,8 +195,13 @@ void report_json(const Report *r, Str *out)
     set_number(root, "batch", r->batch);
     set(root, "input", shape_json(r->net->input->out));
     set(root, "layers", layers);
+    json_t *memory = memory_json(&r->memory);
+    if (r->frozen > 0) {
+        set_number(totals, "frozen", r->frozen);
+        set_number(memory, "thawed_training", r->thawed.memory.training);
+    }
     set(root, "totals", totals);
-    set(root, "memory", memory_json(&r->memory));
+    set(root, "memory", memory);
     if (r->plan) {
         set_number(root, "limit", r->net->config->memory);
         set(root, "plan", plan_json(r->front, r->plan));

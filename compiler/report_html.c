@@ -121,6 +121,9 @@ static void add_training(const Report *r, Str *out)
     if (r->limit) {
         str_printf(out, "<p>Memory is limited to %s</p>\n", r->limit);
     }
+    if (r->frozen > 0) {
+        str_printf(out, "<p>%s.</p>\n", report_frozen_text(r));
+    }
 }
 
 static void add_most(const Report *r, Str *out)

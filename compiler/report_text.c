@@ -516,6 +516,9 @@ static void put_memory(const Report *r, Line *l, int width)
     if (r->limit) {
         put_words(r, l, r->limit, width);
     }
+    if (r->frozen > 0) {
+        put_words(r, l, report_frozen_text(r), width);
+    }
 }
 
 static void choose_macs_unit(Table *t)

@@ -37,6 +37,11 @@ for model in lenet5 alexnet vgg_d; do
     done
 done
 
+# What freezing leaves out of a training step: the whole backward pass below the head, and what would be kept for it.
+"$netc" explain $examples/transfer_fashion.net --target avx2 | sed -n '/^FROZEN/,/^$/p' >"$work/out"
+golden transfer_fashion.frozen.txt
+"$netc" explain $examples/resnet20_cifar.net | grep -q '^FROZEN' && fail "resnet20_cifar: nothing is frozen"
+
 # Totals that others state.
 while read -r model parameters macs values; do
     [ "$model" = '#' ] && continue

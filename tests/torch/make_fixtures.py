@@ -5,7 +5,7 @@ For each network of nets/ three files go to fixtures/:
   NAME.weights.safetensors   parameters and running statistics, F32, named as the .net file names them
   NAME.batch.safetensors     `input` (N,C,H,W or N,F) F32 and `target` (N class indices I64, or N,F vectors F32)
   NAME.expected.safetensors  F64: `loss`, `output` (of the first head), the gradient of every parameter under its name
-                             and of the `input`
+                             that is trained, and of the `input` unless what is frozen lies before all that is trained
 and for each row of OPTIMIZERS:
   NAME.net                   a model with the row's train section, which reads samples/train.csv as one full batch
   NAME.weights.safetensors   what it starts from
@@ -42,11 +42,19 @@ class Net:
     def __init__(self, params, stats, generator, dtype):
         self.params, self.stats, self.generator, self.dtype = params, stats, generator, dtype
         self.margin = math.inf
+        self.frozen, self.kept, self.with_input = (), set(), True
+
+    def freeze(self, *names, with_input=True):
+        """What begins with one of the names gets no gradient; said before anything else."""
+        self.frozen, self.with_input = names, with_input
+
+    def is_frozen(self, name):
+        return any(name == label or name.startswith(label + ".") for label in self.frozen)
 
     def param(self, name, shape, std, mean=0.0):
         if name not in self.params:
             value = torch.randn(shape, generator=self.generator) * std + mean
-            self.params[name] = value.to(self.dtype).requires_grad_()
+            self.params[name] = value.to(self.dtype).requires_grad_(not self.is_frozen(name))
         return self.params[name]
 
     def kink(self, distance):
@@ -69,8 +77,15 @@ class Net:
         c = x.shape[1]
         w = self.param(name + ".weight", (c,), 0.2, 1.0)
         b = self.param(name + ".bias", (c,), 0.2)
-        mean = self.stats.setdefault(name + ".running_mean", torch.zeros(c, dtype=self.dtype))
-        var = self.stats.setdefault(name + ".running_var", torch.ones(c, dtype=self.dtype))
+        names = name + ".running_mean", name + ".running_var"
+        if self.is_frozen(name + ".weight") and self.is_frozen(name + ".bias"):  # as in eval()
+            self.kept.update(names)
+            if names[0] not in self.stats:
+                self.stats[names[0]] = (0.3 * torch.randn(c, generator=self.generator)).to(self.dtype)
+                self.stats[names[1]] = (0.5 + torch.rand(c, generator=self.generator)).to(self.dtype)
+            return F.batch_norm(x, *(self.stats[k] for k in names), w, b, training=False, eps=eps)
+        mean = self.stats.setdefault(names[0], torch.zeros(c, dtype=self.dtype))
+        var = self.stats.setdefault(names[1], torch.ones(c, dtype=self.dtype))
         return F.batch_norm(x, mean, var, w, b, training=True, momentum=momentum, eps=eps)
 
     def relu(self, x):
@@ -356,6 +371,25 @@ def batchnorm(n, x):
     return n.dense("out", x, 4)
 
 
+def frozen_body(n, x):
+    n.freeze("conv1", "bn1", "block", "a.prelu", "out.bias", with_input=False)
+    x = n.relu(n.batchnorm("bn1", n.conv("conv1", x, 8, 3, pad=1, bias=False)))
+    x = padded(n, "block", x, 12, 2)
+    x = n.prelu("a.prelu", n.conv("a", x, 9, 3, pad=1))
+    x = torch.tanh(n.batchnorm("b.batchnorm0", n.conv("b.conv0", x, 7, 1, bias=False)))
+    return n.dense("out", x, 4)
+
+
+def frozen_middle(n, x):
+    n.freeze("bn1", "c2", "bn3.weight", "d", "e.swish")
+    x = n.relu(n.batchnorm("bn1", n.conv("c1", x, 7, 3, pad=1)))
+    x = n.prelu("c2.prelu", n.conv("c2", x, 9, 3, stride=2, pad=1))
+    x = torch.tanh(n.batchnorm("bn3", n.conv("c3", x, 10, 3, pad=1, bias=False)))
+    x = n.batchnorm("d.batchnorm", n.dense("d", x, 11))
+    x = n.swish("e.swish", n.dense("e", x, 8))
+    return n.dense("out", x, 4)
+
+
 def maxout(n, x):
     x = n.maxout(n.conv("c1", x, 12, 3, pad=1), 3)
     x = n.maxout(n.dense("f1", x, 20), 2)
@@ -533,6 +567,8 @@ NETWORKS = [
     (mini_resnet50, (5, 3, 16, 16), 10, cross_entropy),
     (mini_resnet20, (4, 3, 12, 12), 10, cross_entropy),
     (batchnorm, (6, 3, 9, 8), 4, cross_entropy),
+    (frozen_body, (6, 3, 9, 8), 4, cross_entropy),
+    (frozen_middle, (6, 3, 9, 8), 4, cross_entropy),
     (maxout, (3, 2, 6, 6), 5, cross_entropy),
     (mse, (5, 10), 7, half_squares),
     (softmax_mse, (4, 8), 6, half_squares),
@@ -561,8 +597,9 @@ def run(network, x, target, loss, params, stats, generator=None):
     outputs = network(n, x)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     value = loss(outputs, target)
-    grads = torch.autograd.grad(value, [x, *params.values()])
-    return n, value.detach(), outputs[0].detach(), dict(zip(params, grads[1:])), grads[0]
+    trained = {k: v for k, v in params.items() if v.requires_grad}
+    grads = torch.autograd.grad(value, [x, *trained.values()])
+    return n, value.detach(), outputs[0].detach(), dict(zip(trained, grads[1:])), grads[0]
 
 
 def relative(a, b):
@@ -582,8 +619,9 @@ def fixture(network, shape, classes, loss, seed):
     n, value, output, grads, dx = run(network, x.double(), wide, loss, params, stats, g)
     if n.margin < KINK:
         return None, f"{n.margin:.1e} from a kink"
-    single = {k: v.detach().float().requires_grad_() for k, v in params.items()}
-    _, value32, output32, grads32, dx32 = run(network, x, target, loss, single, {})
+    single = {k: v.detach().float().requires_grad_(v.requires_grad) for k, v in params.items()}
+    kept = {k: stats[k].float() for k in n.kept}
+    _, value32, output32, grads32, dx32 = run(network, x, target, loss, single, dict(kept))
     errors = {k: relative(grads32[k], grads[k]) for k in grads}
     errors.update(loss=relative(value32, value), output=relative(output32, output), input=relative(dx32, dx))
     worst = max(errors, key=errors.get)
@@ -591,8 +629,10 @@ def fixture(network, shape, classes, loss, seed):
         return None, f"{worst} strays by {errors[worst]:.1e} in single precision"
     weights = {k: v.detach().float() for k, v in single.items()}
     for k in stats:
-        weights[k] = (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
-    expected = {"loss": value.reshape(1), "output": output, "input": dx, **grads}
+        weights[k] = kept[k] if k in kept else (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
+    expected = {"loss": value.reshape(1), "output": output, **grads}
+    if n.with_input:
+        expected["input"] = dx
     return (weights, {"input": x, "target": target}, expected), f"{worst} {errors[worst]:.1e}"
 
 
@@ -644,6 +684,19 @@ OPTIMIZERS = [
     ("opt_clip_norm", "optimizer = sgd(lr=0.3)\n    clip = norm(0.2)", dict(lr=0.3, clip_norm=0.2)),
     ("opt_clip_value", "optimizer = sgd(lr=0.3)\n    clip = value(0.02)", dict(lr=0.3, clip_value=0.02)),
     ("opt_batchnorm", "optimizer = sgd(lr=0.1, momentum=0.9)", dict(lr=0.1, momentum=0.9)),
+    ("opt_batchnorm_frozen", "optimizer = sgd(lr=0.1, momentum=0.9)\n    freeze = [hidden.batchnorm]",
+     dict(lr=0.1, momentum=0.9, frozen=("hidden.batchnorm",))),
+    ("opt_frozen", "optimizer = adam(lr=0.02, weight_decay=0.01)\n    freeze = [hidden, \"*.bias\"]\n    clip = norm(0.1)",
+     dict(kind="Adam", lr=0.02, weight_decay=0.01, clip_norm=0.1, frozen=("hidden", "out.bias"))),
+    ("opt_groups", "optimizer = sgd(lr=0.2, momentum=0.9, nesterov=yes, weight_decay=0.02)\n"
+     "    schedule = step(every=4, factor=0.5)\n"
+     "    groups = [group([hidden], lr_scale=0.1, decay_scale=3), group([out.bias], lr_scale=2)]",
+     dict(lr=0.2, momentum=0.9, nesterov=True, weight_decay=0.02, schedule=lambda t: 0.5 ** (t // 4),
+          groups={"hidden": (0.1, 3), "out.bias": (2, 1)})),
+    ("opt_groups_adam", "optimizer = adam(lr=0.05, weight_decay=0.02)\n    groups = group([hidden], lr_scale=0.1, decay_scale=0)",
+     dict(kind="Adam", lr=0.05, weight_decay=0.02, groups={"hidden": (0.1, 0)})),
+    ("opt_groups_adamw", "optimizer = adamw(lr=0.05, weight_decay=0.3)\n    groups = group([\"h*.weight\"], lr_scale=0.2, decay_scale=2)",
+     dict(kind="AdamW", lr=0.05, weight_decay=0.3, groups={"hidden.weight": (0.2, 2)})),
 ]
 
 
@@ -663,12 +716,15 @@ def one_cycle(share, peak, final, rest):
             return y0 + (y1 - y0) * (share - x0) / (x1 - x0)
 
 
-def parameter_groups(params, decay, decay_all):
-    """What decays, and what does not: weights and vectors, unless all do."""
-    weights = [v for v in params.values() if v.dim() > 1 or decay_all]
-    vectors = [v for v in params.values() if v.dim() == 1 and not decay_all]
-    groups = [{"params": weights, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    return [g for g in groups if g["params"]]
+def parameter_groups(params, lr, decay, decay_all, scales):
+    """One of each trained parameter: weights decay, and vectors do not unless all do; scales is of rate and decay, by name."""
+    groups = []
+    for name, value in params.items():
+        if value.requires_grad:
+            factor, more = next((s for label, s in scales.items() if (name + ".").startswith(label + ".")), (1, 1))
+            decays = decay if value.dim() > 1 or decay_all else 0.0
+            groups.append({"params": [value], "lr": lr * factor, "weight_decay": decays * more})
+    return groups
 
 
 def clip(grads, norm=None, value=None, sign=None):
@@ -696,7 +752,10 @@ def optimize(settings, network, x, target, params, stats):
     warmup, plateau = s.pop("warmup", 0), s.pop("plateau", None)
     kind = getattr(torch.optim, s.pop("kind", "SGD"))
     n = Net(params, stats, None, x.dtype)
-    optimizer = kind(parameter_groups(params, s.pop("weight_decay", 0.0), s.pop("decay_all", False)), **s)
+    frozen = s.pop("frozen", ())
+    n.freeze(*frozen)
+    groups = parameter_groups(params, s["lr"], s.pop("weight_decay", 0.0), s.pop("decay_all", False), s.pop("groups", {}))
+    optimizer = kind(groups, **s)
     schedulers = torch.optim.lr_scheduler
     scheduler = None
     if schedule:
@@ -714,7 +773,7 @@ def optimize(settings, network, x, target, params, stats):
         optimizer.zero_grad()
         loss = F.cross_entropy(network(n, x), target)
         loss.backward()
-        clip([p.grad for p in params.values()], **clips)
+        clip([p.grad for p in params.values() if p.requires_grad], **clips)
         for name in l1_on:
             params[name].grad.add_(params[name].detach().sign(), alpha=l1)
         optimizer.step()
@@ -732,7 +791,7 @@ def optimizer_fixture(name, keys, settings, out):
     target = torch.randint(0, 3, (samples,), generator=g)
     x = torch.randn((samples, 6), generator=g) + 0.7 * target[:, None]
     x = (x * 1024).round() / 1024  # exact in a few decimal digits
-    if name == "opt_batchnorm":
+    if name.startswith("opt_batchnorm"):
         network, line = normalised, "hidden: dense(8, bias=no) -> batchnorm -> tanh"
     else:
         network, line = plain, "hidden: dense(8) -> tanh"
@@ -741,8 +800,14 @@ def optimizer_fixture(name, keys, settings, out):
     start = {k: v.detach().clone() for k, v in made.items()}
     ends = []
     for dtype in (torch.float64, torch.float32):
-        params = {k: v.to(dtype, copy=True).requires_grad_() for k, v in start.items()}
+        fixed = Net(None, None, None, None)
+        fixed.freeze(*settings.get("frozen", ()))
+        params = {k: v.to(dtype, copy=True).requires_grad_(not fixed.is_frozen(k)) for k, v in start.items()}
         stats = {}
+        if fixed.frozen and network is normalised:
+            stats = {f"hidden.batchnorm.running_{k}": torch.linspace(low, 1.25, 8, dtype=dtype)
+                     for k, low in (("mean", -0.5), ("var", 0.375))}
+            held = {k: v.float() for k, v in stats.items()}
         optimize(settings, network, x.to(dtype), target, params, stats)
         ends.append({k: v.detach() for k, v in params.items()} | stats)
     expected, single = ends
@@ -750,7 +815,7 @@ def optimizer_fixture(name, keys, settings, out):
     if not worst < STRAY:
         sys.exit(f"{name}: single-precision PyTorch strays by {worst:.1e}")
     for k in stats:
-        start[k] = (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
+        start[k] = held[k] if settings.get("frozen") else (torch.ones if k.endswith("var") else torch.zeros)(stats[k].shape)
     save_file(start, f"{out}/{name}.weights.safetensors")
     save_file(expected, f"{out}/{name}.expected.safetensors")
     os.makedirs(f"{out}/samples", exist_ok=True)
