@@ -1,6 +1,7 @@
 #!/bin/sh
 # transfer.sh NETC WORKDIR WEIGHTS [SAMPLES] - the table of docs/transfer.md: a network that was trained on other pictures learns
-# Fashion-MNIST from the first SAMPLES (2000) of its training part: its head alone, all of it at rates by layer, and all from nothing.
+# Fashion-MNIST from the first SAMPLES (2000) of its training part: its head alone, the last stage as well, all of it at rates by layer,
+# and all from nothing.
 #
 # WEIGHTS is ResNet-20 of akamaster/pytorch_resnet_cifar10 as a safetensors file. EPOCHS in the environment, 10 unless given. Steps are timed
 # in turns, and the fastest of three counts, as the machine may have other work.
@@ -42,17 +43,18 @@ build() { # NAME MODEL [-D ...]
     "$netc" build "examples/$model.net" -o "$work/$name" "$@"
 }
 build head transfer_fashion
+build stage transfer_fashion -D 'learnt=[layer3, head]'
 build rates transfer_fashion_rates
 build nothing transfer_fashion_rates -D start=none -D 'slower=[]'
 
-for name in head rates nothing; do
+for name in head stage rates nothing; do
     start="--weights $weights --except head"
     [ $name != nothing ] || start=
     "$work/$name" train --plain --data "$work/data" --epochs "$epochs" --out "$work/$name.run" $start \
         >"$work/$name.test" 2>"$work/$name.log"
 done
 for round in 1 2 3; do
-    for name in head rates; do
+    for name in head stage rates; do
         "$work/$name" bench --batch 64 --steps 8 | sed 's/.*"train_ms":\([0-9.]*\).*/\1/' >>"$work/$name.steps"
     done
 done
@@ -60,16 +62,18 @@ cp "$work/rates.steps" "$work/nothing.steps"
 
 echo "$samples samples, $epochs epochs, batches of 64"
 echo 'trained                      | parameters | memory    | a step    | test accuracy'
-for name in head rates nothing; do
+for name in head stage rates nothing; do
     case $name in
     head) what='the head' ;;
+    stage) what='the last stage and the head' ;;
     rates) what='all, rates by layer' ;;
     nothing) what='all, from nothing' ;;
     esac
     trained=$(sed -n 's/^ *\([0-9,]*\) of [0-9,]* parameters are trained.*/\1/p' "$work/$name.log")
+    all=$("$work/$name" info | sed -n 's/^ *\([0-9,]*\) parameters .*/\1/p')
     memory=$("$work/$name" info --batch 64 --format json | sed 's/.*"training":\([0-9]*\).*/\1/')
     step=$(sort -n "$work/$name.steps" | head -n 1)
     accuracy=$(sed -n 's/.*accuracy \([0-9.]*%\).*/\1/p' "$work/$name.test")
-    awk -v what="$what" -v trained="${trained:-269,722}" -v memory="$memory" -v step="$step" -v accuracy="$accuracy" \
+    awk -v what="$what" -v trained="${trained:-$all}" -v memory="$memory" -v step="$step" -v accuracy="$accuracy" \
         'BEGIN { printf "%-28s | %10s | %6.1f MB | %6.1f ms | %s\n", what, trained, memory / 1e6, step, accuracy }'
 done
