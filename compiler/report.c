@@ -369,6 +369,8 @@ Thawed report_thawed(Compilation *c, int64_t batch)
     net->config->memory = 0;
     Compilation other = *c;
     other.options = &quiet;
+    other.front = NULL;
+    other.plan = NULL;
     compile_graphs(&other);
     const Thawed thawed = {.memory = report_training(&other, other.train, other.infer, batch), .backward = report_backward(other.train)};
     net->config->memory = limit;
