@@ -24,6 +24,16 @@ typedef struct EmittedFunction {
     bool is_helper;     /* of kernels: its comment is in its text */
 } EmittedFunction;
 
+/* A kernel's copy. */
+typedef struct Splice {
+    const char *key;    /* all that it depends on */
+    size_t len;
+    uint64_t hash;
+    int function;       /* in Emit.functions */
+    bool hooked;        /* it has the group's tail in it, with its pointers */
+    bool samples;       /* its first parameter is the number of samples */
+} Splice;
+
 /* A pointer parameter of a function being made. */
 typedef struct Pointer {
     const char *name;
@@ -54,6 +64,8 @@ struct Emit {
     const char **param_names; /* P_CONV1_WEIGHT; by net->params index */
     EmittedFunction *functions;
     int n_functions, cap_functions;
+    Splice *splices;
+    int n_splices, cap_splices;
     Ct *calls;               /* of the pass being emitted */
     Ct *costs;               /* the table of what steps cost, for passes with laps; NULL: without */
     int n_costs;

@@ -513,26 +513,89 @@ static const char *kernel_text(Emit *e, const char *name)
     return keep_defined(e, arena_strndup(e->arena, begin, (size_t)(end - begin)));
 }
 
-void emit_end(Emit *e)
+/* What the group is called that a function is for. */
+static const char *user_of(Emit *e)
 {
+    const Node *first = !e->group ? NULL : e->group->anchor ? e->group->anchor : e->group->tail[0];
+    if (!first || !first->layer) {
+        return e->kernel;
+    }
+    /* a suffix keeps labels such as `exp` or `n` from being names of C */
+    const char *what = first->again_of ? "again" : first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
+    return arena_printf(e->arena, "%s_%s", c_name(e->arena, first->layer->name), what);
+}
+
+/* Notes that one more group uses a function. */
+static void add_user(Emit *e, EmittedFunction *f, const char *user)
+{
+    bool listed = strcmp(f->name, user) == 0 || (f->users && strstr(f->users, user));
+    if (e->comment && !listed && (!f->users || strlen(f->users) < 800)) {
+        f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
+    }
+}
+
+/* The index of the function with this text. */
+static int function_for(Emit *e, const char *text)
+{
+    const char *user = user_of(e);
+    bool is_new = false;
+    EmittedFunction *f = add_function(e, text, e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user, &is_new);
+    if (is_new) {
+        f->comment = e->comment;
+    } else {
+        add_user(e, f, user);
+    }
+    return (int)(f - e->functions);
+}
+
+const char *emit_function(Emit *e, const char *text)
+{
+    const int f = function_for(e, text);
+    return e->functions[f].name;
+}
+
+/* All that a copy of the kernel depends on: its files, the constants, the tail as it would stand at a hook. */
+static const char *splice_key(Emit *e, size_t *len)
+{
+    static const char *const places[5] = {"@vector", "@n", "@h", "@w", "@c"};
+    Str key = {0};
+    str_printf(&key, "%s %s ", e->kernel, e->rest ? e->rest : "");
+    for (int i = 0; i < e->n_constants; i++) {
+        const Constant *c = &e->constants[i];
+        str_add(&key, c->name);
+        str_addn(&key, (const char *)&c->integer, sizeof c->integer);
+        str_addn(&key, (const char *)&c->real, sizeof c->real);
+        str_addn(&key, (const char *)c->table, (size_t)c->n_table * sizeof *c->table);
+    }
+    if (e->load) {
+        str_add(&key, hook_text(e, places, true, 0));
+    }
+    if (e->group) {
+        str_add(&key, hook_text(e, places, false, 0));
+        str_add(&key, pointer_declarations(e));
+    }
+    const char *kept = arena_strndup(e->arena, key.data, *len = key.len);
+    str_free(&key);
+    return kept;
+}
+
+/* The copy that e->kernel's constants and the group's tail make. */
+static Splice new_splice(Emit *e)
+{
+    Helpers helpers = {.n = 0};
+    e->n_pointers = 0;
+    e->has_tail = false;
     const char *rest = kernel_text(e, e->kernel);
     if (e->rest) {
         rest = arena_printf(e->arena, "%s%s", rest, kernel_text(e, e->rest));
     }
-    Helpers helpers = {.n = 0};
     for (;;) {
         const char *text = next_function(e, rest, &rest), *name = function_name(e, text);
         const bool hooked = strstr(text, "K_ARGS") != NULL; /* a kernel that prepares for another has no tail */
         text = add_constants(e, replace_names(e, replace_hooks(e, text), &helpers));
         if (strcmp(name, "k_main") == 0) {
-            const char *emitted = emit_function(e, text);
-            const char *args = strstr(text, "static void @(int n") ? "(int)n" : "";
-            for (int i = 0; i < e->n_args; i++) {
-                args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
-            }
-            ct_line(e->calls, "%s(%s%s);", emitted, args, hooked ? pointer_arguments(e) : "");
-            e->part++;
-            return;
+            const bool samples = strstr(text, "static void @(int n") != NULL;
+            return (Splice){.function = function_for(e, text), .hooked = hooked, .samples = samples};
         }
         if (helpers.n == MAX_HELPERS) {
             die("internal error: kernel %s has more than %d functions", e->kernel, MAX_HELPERS);
@@ -544,24 +607,35 @@ void emit_end(Emit *e)
     }
 }
 
-const char *emit_function(Emit *e, const char *text)
+/* An earlier copy is taken again, where there is an equal one: deep networks have many equal layers. */
+static const Splice *splice(Emit *e)
 {
-    const Node *first = !e->group ? NULL : e->group->anchor ? e->group->anchor : e->group->tail[0];
-    const char *user = e->kernel;
-    if (first && first->layer) {
-        /* a suffix keeps labels such as `exp` or `n` from being names of C */
-        const char *what = first->again_of ? "again" : first->phase != PHASE_FORWARD ? first->op->name : *e->space == 'I' ? "infer" : "forward";
-        user = arena_printf(e->arena, "%s_%s", c_name(e->arena, first->layer->name), what);
+    size_t len;
+    const char *key = splice_key(e, &len);
+    uint64_t hash = hash_bytes(hash_start(), key, len);
+    for (int i = 0; i < e->n_splices; i++) {
+        const Splice *s = &e->splices[i];
+        if (s->hash == hash && s->len == len && memcmp(s->key, key, len) == 0) {
+            add_user(e, &e->functions[s->function], user_of(e));
+            return s;
+        }
     }
-    bool is_new = false;
-    EmittedFunction *f = add_function(e, text, e->part > 0 ? arena_printf(e->arena, "%s_%d", user, e->part + 1) : user, &is_new);
-    if (is_new) {
-        f->comment = e->comment;
-        return f->name;
+    e->splices = vec_grow(e->arena, e->splices, e->n_splices, &e->cap_splices, sizeof *e->splices);
+    Splice *s = &e->splices[e->n_splices++];
+    *s = new_splice(e);
+    s->key = key;
+    s->len = len;
+    s->hash = hash;
+    return s;
+}
+
+void emit_end(Emit *e)
+{
+    const Splice *s = splice(e);
+    const char *args = s->samples ? "(int)n" : "";
+    for (int i = 0; i < e->n_args; i++) {
+        args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
     }
-    bool listed = strcmp(f->name, user) == 0 || (f->users && strstr(f->users, user));
-    if (e->comment && !listed && (!f->users || strlen(f->users) < 800)) {
-        f->users = f->users ? arena_printf(e->arena, "%s, %s", f->users, user) : user;
-    }
-    return f->name;
+    ct_line(e->calls, "%s(%s%s);", e->functions[s->function].name, args, s->hooked ? pointer_arguments(e) : "");
+    e->part++;
 }
