@@ -372,42 +372,57 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     return OK;
 }
 
-/* ---- a program of netc's own ---- */
+/* ---- programs that netc runs itself ---- */
 
-/* What a program prints, its first `size` - 1 bytes; false if it cannot be started or fails. */
-static bool read_output(char *const argv[], char *text, size_t size)
+char *scratch_folder(Compilation *c)
 {
-    int ends[2];
-    if (pipe(ends) != 0) {
-        return false;
+    const char *tmp = getenv("TMPDIR");
+    char *folder = arena_printf(&c->arena, "%s/netc.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!have_compiler(&c->arena)) {
+        return NULL;
     }
+    if (!mkdtemp(folder)) {
+        fprintf(stderr, "netc: cannot make a folder %s: %s\n  help: TMPDIR names another place\n", folder, strerror(errno));
+        return NULL;
+    }
+    catch_interrupts();
+    return folder;
+}
+
+void remove_scratch(const char *folder)
+{
+    Words w = {.items = {"rm", "-rf", (char *)(uintptr_t)folder}, .n = 3};
+    run(w.items);
+}
+
+bool was_interrupted(void)
+{
+    return interrupted;
+}
+
+bool run_into(char *const argv[], const char *path)
+{
     fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
-        if (dup2(ends[1], STDOUT_FILENO) >= 0) {
+        if (freopen(path, "w", stdout)) {
             execvp(argv[0], argv);
         }
         _exit(127);
     }
-    close(ends[1]);
-    size_t len = 0;
-    for (ssize_t n = 1; pid > 0 && n > 0 && len + 1 < size; len += n > 0 ? (size_t)n : 0) {
-        n = read(ends[0], text + len, size - 1 - len);
-    }
-    text[len] = '\0';
-    close(ends[0]);
-    return wait_for(pid) && len > 0;
+    return wait_for(pid);
 }
 
 /* The emitted trainers' own measure of a peak, compiled as they are. */
-static const char machine_source[] = "#include \"runtime/emitted.h\"\n#include \"runtime/machine.h\"\n\n"
-                                     "int main(int argc, char **argv)\n{\n    return nt_machine_main(argc, argv, nt_fma);\n}\n";
+static const char machine_source[] =
+    "#include \"runtime/emitted.h\"\n#include \"runtime/machine.h\"\n\n"
+    "int main(int argc, char **argv)\n{\n    return nt_machine_main(argc, argv, nt_fma);\n}\n";
 
-static bool ask_machine(Compilation *c, const char *folder, int threads, char *text, size_t size)
+static bool ask_machine(Compilation *c, const char *folder, int threads, Machine *m)
 {
     Arena *a = &c->arena;
     const Output out = {.files = &(OutputFile){"machine.c", machine_source, sizeof machine_source - 1}, .n = 1};
-    const char *runtime = find_runtime(a);
+    const char *runtime = find_runtime(a), *printed = arena_printf(a, "%s/printed", folder);
     if (!runtime || write_files(c, folder, &out, trainer_includes) != OK ||
         !wait_for(start_compile(c, folder, "machine.c", "machine.o", arena_printf(a, "-O3 %s", target_flags(c))))) {
         return false;
@@ -422,26 +437,26 @@ static bool ask_machine(Compilation *c, const char *folder, int threads, char *t
     link.items[link.n++] = (char *)(uintptr_t)runtime;
     add_words(a, &link, "-lm");
     char *const asking[] = {exe, arena_printf(a, "%d", threads), NULL};
-    return run(link.items) == 0 && read_output(asking, text, size);
+    size_t len = 0;
+    char *text = run(link.items) == 0 && run_into(asking, printed) ? file_read(printed, &len) : NULL;
+    if (text) {
+        text[strcspn(text, "\n")] = '\0';
+    }
+    const bool ok = text && !machine_parse(a, text, m);
+    free(text);
+    return ok;
 }
 
 bool measure_machine(Compilation *c, int threads, Machine *m)
 {
-    char text[256] = "";
-    const char *tmp = getenv("TMPDIR");
-    char *folder = arena_printf(&c->arena, "%s/netc.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!have_compiler(&c->arena) || !mkdtemp(folder)) {
-        fprintf(stderr, "netc: cannot measure what this machine gives: --machine peak=GFLOP/s,bandwidth=GB/s says it\n");
-        return false;
+    char *folder = scratch_folder(c);
+    const bool ok = folder && ask_machine(c, folder, threads, m);
+    if (folder) {
+        remove_scratch(folder);
     }
-    catch_interrupts();
-    bool ok = ask_machine(c, folder, threads, text, sizeof text);
-    Words w = {.items = {"rm", "-rf", folder}, .n = 3};
-    run(w.items);
-    text[strcspn(text, "\n")] = '\0';
-    ok = ok && !machine_parse(&c->arena, text, m);
     if (!ok && !interrupted) {
-        fprintf(stderr, "netc: the program that measures what this machine gives failed: --machine peak=GFLOP/s,bandwidth=GB/s says it\n");
+        fprintf(stderr, "netc: cannot measure what this machine gives\n"
+                        "  help: --machine peak=GFLOP/s,bandwidth=GB/s says it\n");
     }
     return ok;
 }
@@ -526,6 +541,11 @@ static int build(Compilation *c, const char *place, const char *output, bool tra
     Words w = {.items = {"rm", "-rf", folder}, .n = 3};
     run(w.items);
     return status;
+}
+
+int build_trainer(Compilation *c, const char *exe)
+{
+    return build(c, exe, exe, true);
 }
 
 static int build_output(Compilation *c)

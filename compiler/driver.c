@@ -2,6 +2,7 @@
 #include "budget.h"
 
 #include "emit/emit.h"
+#include "tuning.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -175,15 +176,43 @@ void take_batch(Compilation *c)
     }
 }
 
-bool compile_for_batch(Compilation *c)
+bool take_tuning(Compilation *c)
+{
+    Arena *a = &c->arena;
+    const Options *o = c->options;
+    const int64_t batch = c->net->config->batch;
+    const Target *target = target_find(o->target);
+    const char *path = tuning_path(a, o->file), *error = NULL;
+    Tuning *t = arena_alloc(a, sizeof *t);
+    if (!tuning_read(a, path, t, &error)) {
+        if (error) {
+            fprintf(stderr,
+                    "netc: %s: %s\n"
+                    "  help: `netc tune %s` makes it anew; without it the compiler chooses by its own models\n",
+                    path, error, o->file);
+        }
+        return !error;
+    }
+    if (t->model != architecture_hash(c->net)) {
+        fprintf(stderr, "netc: %s is not used: the model has changed since; `netc tune %s` measures it anew\n", path, o->file);
+    } else if (strcmp(t->target, target->name) != 0 || t->batch != batch) {
+        fprintf(stderr, "netc: %s is not used: it is for batch %lld on %s, and this is batch %lld on %s\n", path, (long long)t->batch,
+                t->target, (long long)batch, target->name);
+    } else {
+        c->net->tuning = t;
+    }
+    return true;
+}
+
+bool compile_as_built(Compilation *c)
 {
     take_batch(c);
-    return compile_graphs(c);
+    return take_tuning(c) && compile_graphs(c);
 }
 
 bool compile_code(Compilation *c)
 {
-    if (!compile_for_batch(c)) {
+    if (!compile_as_built(c)) {
         return false;
     }
     const bool library = strcmp(c->options->kind, "library") == 0;

@@ -16,7 +16,7 @@ typedef struct Options {
     const char *target, *output, *format, *kind, *weights;
     const char *dump; /* the stage whose result is printed, or NULL */
     const char *machine, *measured; /* of explain --roofline */
-    int64_t batch, threads;
+    int64_t batch, threads, seconds;
     int64_t memory;          /* 0: what the model says */
     const char *memory_text; /* as it was given */
     bool effective, check, roofline, pareto;
@@ -56,15 +56,29 @@ void compile_target(Compilation *c);
 bool compile_graphs(Compilation *c);
 /* The batch of the options, if they have one, becomes the train section's. */
 void take_batch(Compilation *c);
-/* compile_graphs for that batch: which algorithms are chosen depends on it. */
-bool compile_for_batch(Compilation *c);
+/* Takes the choices of the file beside the model, if it has one for this state of it, this batch and this target. False:
+ * it is broken, and a message was printed (exit status 1). */
+bool take_tuning(Compilation *c);
+/* compile_graphs for that batch and by those choices: what the commands build that emit. False: as both say. */
+bool compile_as_built(Compilation *c);
 /* The same for commands that emit. False: the network is too large for emitted C, and diagnostics were printed (exit status 1). */
 bool compile_code(Compilation *c);
 void compilation_free(Compilation *c);
 
-/* Measures what this machine gives so many threads of code for the target: compiles a program and runs it, for about a second. False: a
- * message was printed. */
+
+/* Measures what this machine gives so many threads of code for the target: compiles a program and runs it, for about
+ * a second. False: a message was printed. */
 bool measure_machine(Compilation *c, int threads, Machine *m);
+
+/* For commands that build and run programs: a folder to do it in (NULL: a message was printed), whose end
+ * remove_scratch is; a trainer without what only gradcheck needs, made beside it (the exit status); a program run
+ * with its output in a file (false: it failed). From scratch_folder on, Ctrl-C ends what runs and is noted: the
+ * command cleans up. */
+char *scratch_folder(Compilation *c);
+void remove_scratch(const char *folder);
+int build_trainer(Compilation *c, const char *exe);
+bool run_into(char *const argv[], const char *path);
+bool was_interrupted(void);
 
 /* The commands; each returns the exit status. */
 int command_emit(const Options *o);
@@ -74,6 +88,7 @@ int command_report(const Options *o);
 int command_explain(const Options *o);
 int explain_roofline(const Options *o);
 int command_graph(const Options *o);
+int command_tune(const Options *o);
 /* Writes a file of lang/ that is made from the tables of the compiler; o->file says which. */
 int command_doc(const Options *o);
 

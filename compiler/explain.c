@@ -3,6 +3,7 @@
  * memory plan. */
 #include "budget.h"
 #include "report.h"
+#include "tuning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,9 @@ static void add_by(const Explain *x, const Group *group)
         return;
     }
     const char *constants = n->op->describe ? n->op->describe(x->arena, n, x->target) : NULL;
+    if (n->op->choice && n->op->choice(n)->tuned) {
+        constants = arena_printf(x->arena, "%s (tuned)", constants);
+    }
     add_line(x, "by", constants ? arena_printf(x->arena, "%s: %s", n->op->algorithm, constants) : n->op->algorithm);
 }
 
@@ -434,14 +438,18 @@ int command_explain(const Options *o)
         return 2;
     }
     Compilation c = {0};
-    if (!compile_front(&c, o) || !compile_for_batch(&c)) {
+    if (!compile_front(&c, o) || !compile_as_built(&c)) {
         compilation_free(&c);
         return 1;
     }
     Str out = {0};
     Explain x = {
         .arena = &c.arena, .target = c.target, .batch = o->batch ? o->batch : c.net->config->batch, .out = &out};
-    str_printf(&out, "%s for %s, batch %lld\n\n", c.net->name, c.target->name, (long long)x.batch);
+    str_printf(&out, "%s for %s, batch %lld\n", c.net->name, c.target->name, (long long)x.batch);
+    if (c.net->tuning) {
+        str_printf(&out, "choices marked \"tuned\" are measured ones, of %s\n", c.net->tuning->path);
+    }
+    str_addc(&out, '\n');
     add_frozen(&x, &c);
     explain_graph(&x, c.train, "A TRAINING STEP");
     if (c.plan) {

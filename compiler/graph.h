@@ -115,6 +115,11 @@ typedef struct LossTerm {
 
 struct Config;             /* config.h: the init, data and train sections */
 
+/* Where a product's result goes. */
+typedef enum Direction { FORWARD, TO_INPUT, TO_WEIGHTS } Direction;
+
+struct Tuning;             /* tuning.h: choices that were measured */
+
 typedef struct Net {
     Arena *arena;
     Diags *diags;
@@ -133,6 +138,7 @@ typedef struct Net {
     int64_t inference_batch; /* samples that inference is tuned for; 0: as many as training */
     LossTerm *losses;
     int n_losses;
+    const struct Tuning *tuning; /* NULL: the compiler chooses by its own models */
 } Net;
 
 /* ---- the graph ---- */

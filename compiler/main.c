@@ -57,6 +57,13 @@ static const Command commands[] = {
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
      command_build},
     {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", train_help, command_train},
+    {"tune", "M.net", "measure other algorithms and blocks; build, emit, train and explain use the faster ones",
+     "  --batch N      training batches of N samples (the train section's batch)\n"
+     "  --threads N    threads to measure with (1)\n"
+     "  --seconds S    time to spend (60): a large network takes longer to compile, and fewer choices are tried\n"
+     "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"
+     "  the result is kept beside the model, in M.tune, and counts for that target and batch; delete it to be rid of it\n",
+     command_tune},
     {"fmt", "M.net", "rewrite in canonical form, comments kept",
      "  --check        status 1 and no change if the file is not in that form\n", command_fmt},
     {"graph", "M.net", "the network as a picture",
@@ -132,7 +139,7 @@ static bool take_count(const char *text, int64_t most, int64_t *to)
 static int parse_options(const Command *c, Options *o, int argc, char **argv)
 {
     static const char *const valued[] = {"--batch", "--memory", "--format", "--target", "--kind", "--weights", "--dump", "--machine",
-                                         "--measured", "--threads", "-o", "-D"};
+                                         "--measured", "--threads", "--seconds", "-o", "-D"};
     for (int i = 2; i < argc; i++) {
         const char *a = argv[i];
         if (a[0] != '-' && !o->file) {
@@ -183,6 +190,10 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         } else if (strcmp(name, "--threads") == 0) {
             if (!take_count(value, 1024, &o->threads)) {
                 return bad_usage("--threads %s: give a whole number from 1 to 1024", value);
+            }
+        } else if (strcmp(name, "--seconds") == 0) {
+            if (!take_count(value, 86400, &o->seconds)) {
+                return bad_usage("--seconds %s: give a whole number from 1 to 86400", value);
             }
         } else if (strcmp(name, "--machine") == 0) {
             o->machine = value;

@@ -41,6 +41,7 @@ static bool take_steps(Arena *a, const char *path, const json_t *list, Measured 
         const json_t *step = json_array_get(list, (size_t)i), *ms = json_object_get(step, "ms");
         MeasuredStep *s = &m->steps[i];
         s->seconds = json_number_value(ms) * 1e-3;
+        s->least = json_number_value(json_object_get(step, "least_ms")) * 1e-3;
         if (!json_is_number(ms) || !(s->seconds >= 0) || !take_text(a, step, "phase", &s->phase) ||
             !take_text(a, step, "layer", &s->layer) || !take_text(a, step, "what", &s->what) ||
             !take_text(a, step, "how", &s->how)) {
@@ -81,4 +82,42 @@ bool measured_read(Arena *a, const char *path, Measured *m)
     const bool ok = take_all(a, path, file, m);
     json_decref(file);
     return ok;
+}
+
+int measured_begin(const Measured *m, bool training)
+{
+    int at = 0;
+    while (at < m->n_steps && (strcmp(m->steps[at].phase, "inference") != 0) != training) {
+        at++;
+    }
+    return at;
+}
+
+static const char *phase_name(StepPhase phase)
+{
+    switch (phase) {
+    case STEP_FORWARD:
+        return "forward";
+    case STEP_LOSS:
+        return "loss";
+    case STEP_BACKWARD:
+        return "backward";
+    case STEP_INPUT_GRADIENT:
+        return "input gradient";
+    case STEP_UPDATE:
+        return "update";
+    case STEP_INFERENCE:
+        return "inference";
+    }
+    return "";
+}
+
+bool measured_is(const Measured *m, int at, const Step *s)
+{
+    if (at >= m->n_steps) {
+        return false;
+    }
+    const MeasuredStep *is = &m->steps[at];
+    return strcmp(is->phase, phase_name(s->phase)) == 0 && strcmp(is->layer, s->layer) == 0 &&
+           strcmp(is->what, s->what) == 0 && strcmp(is->how, s->how) == 0;
 }

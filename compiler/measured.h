@@ -2,11 +2,11 @@
 #ifndef NETC_MEASURED_H
 #define NETC_MEASURED_H
 
-#include "base.h"
+#include "steps.h"
 
 typedef struct MeasuredStep {
     const char *phase, *layer, *what, *how; /* as the emitted table has them */
-    double seconds;
+    double seconds, least;                  /* the median and the fastest of its runs */
 } MeasuredStep;
 
 typedef struct Measured {
@@ -19,5 +19,10 @@ typedef struct Measured {
 
 /* Reads the file into the arena. False, with a message that names the place, if it is not such a file. */
 bool measured_read(Arena *a, const char *path, Measured *m);
+
+/* The first step of a pass, of which a file has all in order, or none (bench --only): then n_steps. */
+int measured_begin(const Measured *m, bool training);
+/* Whether the file's step `at` is that step of the compiler's. */
+bool measured_is(const Measured *m, int at, const Step *s);
 
 #endif

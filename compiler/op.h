@@ -97,6 +97,13 @@ typedef struct EltDef {
     bool random;        /* its code uses the pass, for the keys of random streams */
 } EltDef;
 
+/* How a product's kernel is made, where that is measured or estimated: by its operator's cost model, or by `netc tune`. */
+typedef struct Choice {
+    int tile;   /* side of Winograd's output tiles, 2 or 4; 0: the direct sum */
+    int blocks; /* -1 or 1: blocks of work half or twice as large as the target's rule says; 0: as it says */
+    bool tuned; /* by a file, not by the model */
+} Choice;
+
 /* What a kernel executes, its tail apart: multiply-adds, and operations that take the place of one in the vector unit. Lanes that pad
  * channels count. `products` are those whose number the operator's `macs` gives for the direct sum; `others` is what an algorithm adds. */
 typedef struct Arithmetic {
@@ -152,11 +159,13 @@ struct OpDef {
     void (*halo)(const Node *n, int input, int *top, int *left, int *bottom, int *right); /* zero border wanted of an input */
     bool (*dense_pixels)(const Node *n, int input); /* true: reads that input with an unpadded pixel stride as well */
     int64_t (*work)(const Node *n, const Target *t); /* elements of workspace the kernel wants; NULL: none */
+    Direction towards; /* of a product: forward, to its input, to its weights */
     double (*macs)(const Node *n); /* of a product: multiply-adds a sample, those with padding's zeros included; else NULL */
     /* what is executed of that; NULL: an operation for each element of its largest tensor */
     Arithmetic (*arithmetic)(const Node *n, const Target *t);
     void (*emit)(Emit *e, Node *n);   /* names kernels and their constants: emit/rules.h */
     void (*eval)(Eval *ev, const Node *n);
+    const Choice *(*choice)(const Node *n); /* of a product; NULL: there is none */
     const char *algorithm; /* for explain: "implicit GEMM, direct" */
     const char *(*describe)(Arena *a, const Node *n, const Target *t); /* for explain: the constants chosen for its kernel */
 };

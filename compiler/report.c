@@ -490,7 +490,7 @@ static bool compile_report(Compilation *c)
         compile_target(c);
         return true;
     }
-    return c->net->config->memory > 0 ? compile_for_batch(c) : compile_graphs(c);
+    return c->net->config->memory > 0 ? compile_as_built(c) : take_tuning(c) && compile_graphs(c);
 }
 
 int command_report(const Options *o)

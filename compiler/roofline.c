@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "emit/emit.h"
+#include "tuning.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -287,35 +288,28 @@ static void add_bytes(Traffic *t, int step)
     s->bound = computing >= moving ? BOUND_COMPUTE : s->far / m->memory > moving / 2 ? BOUND_MEMORY : BOUND_CACHE;
 }
 
-/* ---- the list of steps ---- */
+/* ---- all steps ---- */
 
 static const char *direction_of(const Step *s)
 {
-    const Node *n = s->group ? s->group->anchor ? s->group->anchor : s->group->tail[0] : NULL;
     switch (s->phase) {
-    case STEP_FORWARD:
-    case STEP_INFERENCE:
-        return "forward";
     case STEP_LOSS:
         return "loss";
     case STEP_UPDATE:
         return "update";
+    case STEP_FORWARD:
+    case STEP_INFERENCE:
     case STEP_BACKWARD:
     case STEP_INPUT_GRADIENT:
         break;
     }
-    return n && n->n_out > 0 && n->out[0]->kind == VALUE_GRAD ? "to weights" : "to input";
+    return direction_name(s->group ? group_direction(s->group) : FORWARD);
 }
 
-static void add_step(Roofline *r, Step step)
+/* Works out the steps first..end-1: those of one pass. */
+static void work_out(Roofline *r, const Graph *g, int first, int end)
 {
-    r->steps[r->n_steps++] = (RoofStep){.step = step, .direction = direction_of(&step), .algorithm = ""};
-}
-
-/* Works out the steps from `first` on: those of one pass. */
-static void work_out(Roofline *r, const Graph *g, int first)
-{
-    Traffic t = {.roofline = r, .graph = g, .steps = r->steps + first, .n_steps = r->n_steps - first};
+    Traffic t = {.roofline = r, .graph = g, .steps = r->steps + first, .n_steps = end - first};
     t.touches = arena_array(r->arena, (size_t)t.n_steps, sizeof *t.touches);
     t.seen = arena_array(r->arena, (size_t)batch_place(&t) + 1, sizeof *t.seen);
     for (int i = 0; i < t.n_steps; i++) {
@@ -342,28 +336,17 @@ Roofline roofline_make(Arena *a, Graph *train, Graph *infer, const Target *targe
                        int64_t threads)
 {
     Roofline r = {.arena = a, .net = train->net, .target = target, .machine = *m, .batch = batch, .threads = threads};
-    r.steps = arena_array(a, (size_t)(train->n_groups + infer->n_groups + step_update_ranges(train->net)) + 2, sizeof *r.steps);
-    const bool *skip = graph_input_gradient_only(train);
-    const int backward = graph_backward_begin(train);
-    add_step(&r, step_load(a, train));
-    for (int i = 0; i < train->n_groups; i++) {
-        if (i < backward || !skip[i]) {
-            add_step(&r, step_of_group(a, train, train->groups[i], target, false));
-        }
+    int n_inference = 0;
+    const Step *training = steps_of_training(a, train, target, &r.n_training);
+    const Step *inference = steps_of_inference(a, infer, target, &n_inference);
+    r.n_steps = r.n_training + n_inference;
+    r.steps = arena_array(a, (size_t)r.n_steps, sizeof *r.steps);
+    for (int i = 0; i < r.n_steps; i++) {
+        const Step s = i < r.n_training ? training[i] : inference[i - r.n_training];
+        r.steps[i] = (RoofStep){.step = s, .direction = direction_of(&s), .algorithm = ""};
     }
-    for (int i = 0; i < step_update_ranges(train->net); i++) {
-        const Step s = step_update(a, train->net, i);
-        if (s.to > s.from) {
-            add_step(&r, s);
-        }
-    }
-    r.n_training = r.n_steps;
-    work_out(&r, train, 0);
-    add_step(&r, step_load(a, infer));
-    for (int i = 0; i < infer->n_groups; i++) {
-        add_step(&r, step_of_group(a, infer, infer->groups[i], target, false));
-    }
-    work_out(&r, infer, r.n_training);
+    work_out(&r, train, 0, r.n_training);
+    work_out(&r, infer, r.n_training, r.n_steps);
     return r;
 }
 
@@ -375,42 +358,14 @@ double roofline_lost(const Roofline *r, const RoofStep *s)
 
 /* ---- measured times ---- */
 
-static const char *phase_name(StepPhase phase)
-{
-    switch (phase) {
-    case STEP_FORWARD:
-        return "forward";
-    case STEP_LOSS:
-        return "loss";
-    case STEP_BACKWARD:
-        return "backward";
-    case STEP_INPUT_GRADIENT:
-        return "input gradient";
-    case STEP_UPDATE:
-        return "update";
-    case STEP_INFERENCE:
-        return "inference";
-    }
-    return "";
-}
-
-static bool is_same(const MeasuredStep *m, const Step *s)
-{
-    return strcmp(m->phase, phase_name(s->phase)) == 0 && strcmp(m->layer, s->layer) == 0 &&
-           strcmp(m->what, s->what) == 0 && strcmp(m->how, s->how) == 0;
-}
-
-/* A file has the steps of a pass all and in order, or none of them (bench --only). */
 static bool measure_pass(Roofline *r, const Measured *m, const char *path, int first, int end)
 {
-    int at = 0;
-    while (at < m->n_steps && (strcmp(m->steps[at].phase, "inference") == 0) != (first > 0)) {
-        at++;
-    }
-    r->measured[first == 0] = at < m->n_steps;
-    for (int i = first; i < end && r->measured[first == 0]; i++, at++) {
+    const bool training = first == 0;
+    int at = measured_begin(m, training);
+    r->measured[training] = at < m->n_steps;
+    for (int i = first; i < end && r->measured[training]; i++, at++) {
         RoofStep *s = &r->steps[i];
-        if (at >= m->n_steps || !is_same(&m->steps[at], &s->step)) {
+        if (!measured_is(m, at, &s->step)) {
             fprintf(
                 stderr,
                 "netc: %s: its steps are not those of this model: it has no \"%s  %s\" in its place, or one that is "

@@ -1,6 +1,7 @@
 /* roofline_report.c - the formats of `netc explain --roofline`, and the command. */
 #include "driver.h"
 #include "roofline.h"
+#include "tuning.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -218,6 +219,9 @@ void roofline_text(const Roofline *r, Str *out)
     const int width = name_width(r);
     str_printf(out, "%s for %s, batch %lld, %lld thread%s\n", r->net->name, r->target->name, (long long)r->batch,
                (long long)r->threads, r->threads == 1 ? "" : "s");
+    if (r->net->tuning) {
+        str_printf(out, "choices are those of %s\n", r->net->tuning->path);
+    }
     str_printf(out, "machine %s: memory is the bound below %.1f FLOP a byte\n", machine_text(r->arena, &r->machine),
                r->machine.flops / r->machine.memory);
     str_add(out, "MMAC: multiply-adds of the direct sum; executed: with padding, transforms and tails; MB: moved, "
@@ -311,6 +315,7 @@ void roofline_json(const Roofline *r, Str *out)
     set(o, "target", json_string(r->target->name));
     set(o, "batch", json_integer(r->batch));
     set(o, "threads", json_integer(r->threads));
+    set(o, "tuning", r->net->tuning ? json_string(r->net->tuning->path) : json_null());
     set(o, "machine", json_string(machine_text(r->arena, &r->machine)));
     set(o, "training", pass_json(r, true));
     set(o, "inference", pass_json(r, false));
@@ -352,7 +357,7 @@ static int explain(Compilation *c, const Options *o, const Measured *file, int64
     if (!compile_front(c, o)) {
         return 1;
     }
-    if (!compile_for_batch(c)) {
+    if (!compile_as_built(c)) {
         return 1;
     }
     const int status = find_machine(c, file, &machine);

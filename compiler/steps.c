@@ -131,3 +131,44 @@ Step step_update(Arena *a, const Net *net, int range)
         .bytes_fixed = 4.0 * (double)(to - from) * (3 + 2 * net->config->optimizer->state_slots),
     };
 }
+
+Direction group_direction(const Group *group)
+{
+    const Node *n = group->anchor ? group->anchor : group->tail[0];
+    if (n->op->macs || n->phase != PHASE_BACKWARD) {
+        return n->op->towards;
+    }
+    return n->n_out > 0 && n->out[0]->kind == VALUE_GRAD ? TO_WEIGHTS : TO_INPUT;
+}
+
+Step *steps_of_training(Arena *a, const Graph *g, const Target *t, int *n)
+{
+    Step *list = arena_array(a, (size_t)(g->n_groups + step_update_ranges(g->net)) + 1, sizeof *list);
+    const bool *skip = graph_input_gradient_only(g);
+    const int backward = graph_backward_begin(g);
+    *n = 0;
+    list[(*n)++] = step_load(a, g);
+    for (int i = 0; i < g->n_groups; i++) {
+        if (i < backward || !skip[i]) {
+            list[(*n)++] = step_of_group(a, g, g->groups[i], t, false);
+        }
+    }
+    for (int i = 0; i < step_update_ranges(g->net); i++) {
+        const Step s = step_update(a, g->net, i);
+        if (s.to > s.from) {
+            list[(*n)++] = s;
+        }
+    }
+    return list;
+}
+
+Step *steps_of_inference(Arena *a, const Graph *g, const Target *t, int *n)
+{
+    Step *list = arena_array(a, (size_t)g->n_groups + 1, sizeof *list);
+    *n = 0;
+    list[(*n)++] = step_load(a, g);
+    for (int i = 0; i < g->n_groups; i++) {
+        list[(*n)++] = step_of_group(a, g, g->groups[i], t, false);
+    }
+    return list;
+}

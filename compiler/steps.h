@@ -33,6 +33,14 @@ typedef struct Step {
 Step step_load(Arena *a, const Graph *g);
 Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient);
 
+/* Where the first of a group's results goes: of its anchor, if it has one. */
+Direction group_direction(const Group *group);
+
+/* All steps of a training step (no input gradient), and of inference, in the order in which they are emitted; *n of
+ * them. */
+Step *steps_of_training(Arena *a, const Graph *g, const Target *t, int *n);
+Step *steps_of_inference(Arena *a, const Graph *g, const Target *t, int *n);
+
 /* The optimizer's step, range by range of the trained parameters: of each group, the one of those in none first, those that
  * decay and those that do not. A range that nothing is in ends where it begins. */
 int step_update_ranges(const Net *net);

@@ -110,6 +110,9 @@ void emit_model(Arena *a, Net *net, Graph *train, Graph *probe, Graph *infer, co
  * graph is planned. */
 bool emit_library(Arena *a, Net *net, Graph *infer, const Target *t, const char *weights, Output *out);
 
+/* Identifies the architecture: parameters by name and shape, operators, shapes. Not training settings. */
+uint64_t architecture_hash(const Net *net);
+
 /* ---- inside emit/ ---- */
 
 /* For all of the net's parameters. */

@@ -697,8 +697,7 @@ static int describe_layers(Emit *e, Ct *out, Graph *g)
     return n;
 }
 
-/* Identifies the architecture: parameters by name and shape, operators, shapes. Not training settings. */
-static uint64_t architecture_hash(const Net *net)
+uint64_t architecture_hash(const Net *net)
 {
     uint64_t h = hash_start();
     for (int i = 0; i < net->n_layers; i++) {

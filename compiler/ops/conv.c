@@ -9,6 +9,7 @@
 #include "../emit/rules.h"
 #include "../interp.h"
 #include "../target.h"
+#include "../tuning.h"
 
 typedef struct ConvAttrs {
     int64_t channels;
@@ -112,14 +113,28 @@ static void conv_build(Graph *g, Layer *l, Value **in)
 
 extern const OpDef op_conv, op_conv_dx, op_conv_dw;
 
+int64_t choice_size(const Choice *c, int64_t size, int64_t unit)
+{
+    return c->blocks < 0 ? round_up((size + 1) / 2, unit) : c->blocks > 0 ? 2 * size : size;
+}
+
+/* The side that the cost model gives, or what was measured, if it can be done. */
+static Choice choose(const Graph *g, const Layer *l, const Geometry *geo, Direction direction, int tile)
+{
+    const Choice *measured = tuning_find(g->net->tuning, l->name, g->training, direction);
+    return measured && (measured->tile == 0 || winograd_fits(geo)) ? *measured : (Choice){.tile = tile};
+}
+
 Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias)
 {
     Value *in[2] = {x, graph_param(g, weight)};
     Geometry *own = arena_alloc(g->arena, sizeof *own); /* training and inference choose for themselves */
     *own = *geo;
-    own->winograd_samples = !g->training && g->net->inference_batch ? g->net->inference_batch : g->net->config->batch;
-    own->winograd = winograd_tile(geo, own->winograd_samples);
-    own->winograd_dw = winograd_dw_tile(geo, own->winograd_samples);
+    own->samples = !g->training && g->net->inference_batch ? g->net->inference_batch : g->net->config->batch;
+    const int tile = winograd_tile(geo, own->samples), dw_tile = winograd_dw_tile(geo, own->samples);
+    own->choices[FORWARD] = choose(g, l, geo, FORWARD, tile);
+    own->choices[TO_INPUT] = choose(g, l, geo, TO_INPUT, tile);
+    own->choices[TO_WEIGHTS] = choose(g, l, geo, TO_WEIGHTS, dw_tile);
     Value *y = graph_apply(g, &op_conv, own, in, 2, l->out, bias ? arena_printf(g->arena, "%s_product", l->name) : l->name);
     if (!bias) {
         return y;
@@ -261,9 +276,16 @@ void emit_panels(Emit *e, int64_t out, int64_t nr)
     }
 }
 
-static void emit_product_tile(Emit *e, const ProductShape *p)
+static ProductTile product_tile(const Target *t, const ProductShape *p, const Choice *choice)
 {
-    ProductTile tile = target_product(emit_target(e), p);
+    ProductTile tile = target_product(t, p);
+    tile.mb = (int)choice_size(choice, tile.mb, tile.mr);
+    return tile;
+}
+
+static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choice)
+{
+    ProductTile tile = product_tile(emit_target(e), p, choice);
     emit_panels(e, p->out, tile.nr);
     if (p->k <= SHORT_PRODUCT) {
         emit_int(e, "SHORT", 1);
@@ -291,14 +313,14 @@ static void conv_emit(Emit *e, Node *n)
     const Geometry *g = n->attrs;
     Value *x = n->in[0];
     const NetParam *w = n->in[1]->param;
-    if (g->winograd) {
+    if (g->choices[FORWARD].tile) {
         winograd_emit(e, n, x, n->in[1], false);
         return;
     }
     emit_kernel(e, "igemm");
     emit_forward_window(e, g, x, names);
     ProductShape p = forward_product_shape(g, w);
-    emit_product_tile(e, &p);
+    emit_product_tile(e, &p, &g->choices[FORWARD]);
     emit_arg(e, x, first_window(g, &x->layout));
     emit_arg(e, n->in[1], 0);
     if (ragged(emit_target(e), g->out_c, g->groups)) {
@@ -310,12 +332,12 @@ static void conv_emit(Emit *e, Node *n)
 static int64_t conv_work(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    return g->winograd ? winograd_work(g, t, false) : 0;
+    return g->choices[FORWARD].tile ? winograd_work(g, t, false) : 0;
 }
 
-static const char *describe_product(Arena *a, const ProductShape *p, const Target *t)
+static const char *describe_product(Arena *a, const ProductShape *p, const Target *t, const Choice *choice)
 {
-    ProductTile tile = target_product(t, p);
+    ProductTile tile = product_tile(t, p, choice);
     long long k = p->k, at_once = tile.kb < k ? tile.kb : k; /* a part is rounded up to whole vectors */
     return arena_printf(a, "implicit GEMM, direct, tile %dx%d, blocks of %d pixels and %lld of %lld products", tile.mr, tile.nr, tile.mb,
                         at_once, k);
@@ -324,11 +346,11 @@ static const char *describe_product(Arena *a, const ProductShape *p, const Targe
 static const char *conv_describe(Arena *a, const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd) {
+    if (g->choices[FORWARD].tile) {
         return winograd_describe(a, g, t, false);
     }
     ProductShape p = forward_product_shape(g, n->in[1]->param);
-    return describe_product(a, &p, t);
+    return describe_product(a, &p, t, &g->choices[FORWARD]);
 }
 
 static const char direct[] = "direct";
@@ -336,7 +358,7 @@ static const char direct[] = "direct";
 static Arithmetic conv_arithmetic(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd) {
+    if (g->choices[FORWARD].tile) {
         return winograd_arithmetic(g, t, false);
     }
     const ProductShape p = forward_product_shape(g, n->in[1]->param);
@@ -352,14 +374,22 @@ static ProductShape dw_shape(const Node *n)
     return forward_product_shape(g, w);
 }
 
+static GradientTile dw_tile(const Node *n, const Target *t, const ProductShape *p)
+{
+    const Geometry *g = n->attrs;
+    GradientTile tile = target_gradient(t, p);
+    tile.mb = (int)choice_size(&g->choices[TO_WEIGHTS], tile.mb, 1);
+    return tile;
+}
+
 static int64_t conv_dw_work(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd_dw) {
+    if (g->choices[TO_WEIGHTS].tile) {
         return winograd_dw_work(g, t);
     }
     ProductShape p = dw_shape(n);
-    GradientTile tile = target_gradient(t, &p);
+    GradientTile tile = dw_tile(n, t, &p);
     int64_t bias = n->n_out > 1 ? p.groups * p.out : 0;
     return tile.chunks > 1 ? tile.chunks * (p.groups * p.k * p.out + bias) : 0;
 }
@@ -367,22 +397,22 @@ static int64_t conv_dw_work(const Node *n, const Target *t)
 static const char *conv_dw_describe(Arena *a, const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd_dw) {
+    if (g->choices[TO_WEIGHTS].tile) {
         return winograd_dw_describe(a, g, t);
     }
     ProductShape p = dw_shape(n);
-    GradientTile tile = target_gradient(t, &p);
+    GradientTile tile = dw_tile(n, t, &p);
     return arena_printf(a, "implicit GEMM, tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
 }
 
 static Arithmetic conv_dw_arithmetic(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd_dw) {
+    if (g->choices[TO_WEIGHTS].tile) {
         return winograd_dw_arithmetic(g, t);
     }
     const ProductShape p = dw_shape(n);
-    const GradientTile tile = target_gradient(t, &p);
+    const GradientTile tile = dw_tile(n, t, &p);
     const double copy = (double)(p.groups * p.k * p.out);
     return (Arithmetic){
         .algorithm = direct,
@@ -395,13 +425,13 @@ static void conv_dw_emit(Emit *e, Node *n)
 {
     static const char *const names[4] = {"IN_S", "IN_R", "IN_P", "IN_G"};
     const Geometry *g = n->attrs;
-    if (g->winograd_dw) {
+    if (g->choices[TO_WEIGHTS].tile) {
         winograd_dw_emit(e, n);
         return;
     }
     Value *x = n->in[0], *dy = n->in[1];
     ProductShape p = dw_shape(n);
-    GradientTile tile = target_gradient(emit_target(e), &p);
+    GradientTile tile = dw_tile(n, emit_target(e), &p);
     emit_kernel(e, "igemm_dw");
     emit_forward_window(e, g, x, names);
     emit_strides(e, "DY", dy);
@@ -483,7 +513,7 @@ static int64_t dx_channels(const Geometry *g, const Target *t)
 static int64_t conv_dx_work(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (g->winograd) {
+    if (g->choices[TO_INPUT].tile) {
         return winograd_work(g, t, true);
     }
     return is_dense(g) ? 0 : g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
@@ -523,7 +553,7 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_int(e, "RUN", g->out_c);
     emit_table(e, "TAP", none, 1);
     ProductShape p = dense_dx_shape(g, t);
-    emit_product_tile(e, &p);
+    emit_product_tile(e, &p, &g->choices[TO_INPUT]);
     emit_int(e, "TURN", 1);
     emit_int(e, "TURN_NR", w->panel);
     emit_int(e, "TURN_CO", w->out_padded);
@@ -543,7 +573,7 @@ static void conv_dx_emit(Emit *e, Node *n)
         dense_dx_emit(e, n);
         return;
     }
-    if (g->winograd) {
+    if (g->choices[TO_INPUT].tile) {
         winograd_emit(e, n, n->in[0], n->in[1], true);
         return;
     }
@@ -591,7 +621,7 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_int(e, "RUN", co);
         emit_table(e, "TAP", taps, n_taps > 0 ? (int)n_taps : 1);
         ProductShape p = conv_dx_shape(g, t, n_taps, a, b);
-        emit_product_tile(e, &p);
+        emit_product_tile(e, &p, &g->choices[TO_INPUT]);
             emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
         emit_pixels(e, g->stride_h, a, g->stride_w, b);
@@ -609,7 +639,7 @@ static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
         const ProductShape p = dense_dx_shape(g, t);
         return (Arithmetic){.algorithm = direct, .products = (double)(g->in_h * g->in_w) * (double)(p.k * p.out)};
     }
-    if (g->winograd) {
+    if (g->choices[TO_INPUT].tile) {
         return winograd_arithmetic(g, t, true);
     }
     Arithmetic sum = {.algorithm = direct, .fixed = (double)conv_dx_work(n, t)}; /* weights are turned, element by element */
@@ -632,14 +662,14 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     const Geometry *g = n->attrs;
     if (is_dense(g)) {
         ProductShape p = dense_dx_shape(g, t);
-        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t));
+        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t, &g->choices[TO_INPUT]));
     }
-    if (g->winograd) {
+    if (g->choices[TO_INPUT].tile) {
         return winograd_describe(a, g, t, true);
     }
     Phases phases = make_phases(a, g);
     ProductShape p = conv_dx_shape(g, t, phases.begin[1], 0, 0);
-    const char *text = describe_product(a, &p, t);
+    const char *text = describe_product(a, &p, t, &g->choices[TO_INPUT]);
     return phases.n > 1 ? arena_printf(a, "%lld phases, the first: %s", (long long)phases.n, text) : text;
 }
 
@@ -699,6 +729,21 @@ static double product_macs(const Node *n)
     return (double)(g->out_h * g->out_w * g->out_c) * (double)(g->kh * g->kw * (g->in_c / g->groups));
 }
 
+static const Choice *conv_choice(const Node *n)
+{
+    return &((const Geometry *)n->attrs)->choices[FORWARD];
+}
+
+static const Choice *conv_dx_choice(const Node *n)
+{
+    return &((const Geometry *)n->attrs)->choices[TO_INPUT];
+}
+
+static const Choice *conv_dw_choice(const Node *n)
+{
+    return &((const Geometry *)n->attrs)->choices[TO_WEIGHTS];
+}
+
 static void conv_eval(Eval *ev, const Node *n)
 {
     eval_clear(ev, n->out[0]);
@@ -745,11 +790,13 @@ const OpDef op_conv = {
     .emit = conv_emit,
     .eval = conv_eval,
     .algorithm = "product",
+    .choice = conv_choice,
     .describe = conv_describe,
 };
 
 const OpDef op_conv_dx = {
     .name = "conv_dx",
+    .towards = TO_INPUT,
     .traits = OP_EPILOGUE,
     .halo = conv_dx_halo,
     .work = conv_dx_work,
@@ -758,11 +805,13 @@ const OpDef op_conv_dx = {
     .emit = conv_dx_emit,
     .eval = conv_dx_eval,
     .algorithm = "product over the output's gradient",
+    .choice = conv_dx_choice,
     .describe = conv_dx_describe,
 };
 
 const OpDef op_conv_dw = {
     .name = "conv_dw",
+    .towards = TO_WEIGHTS,
     .traits = OP_SUMS_DY,
     .halo = conv_halo,
     .dense_pixels = reads_any_pixels,
@@ -772,5 +821,6 @@ const OpDef op_conv_dw = {
     .emit = conv_dw_emit,
     .eval = conv_dw_eval,
     .algorithm = "product of the input and the output's gradient",
+    .choice = conv_dw_choice,
     .describe = conv_dw_describe,
 };

@@ -155,6 +155,7 @@ static Arithmetic dropconnect_arithmetic(const Node *n, const Target *t)
 
 const OpDef op_dropconnect_dx = {
     .name = "dropconnect_dx",
+    .towards = TO_INPUT,
     .traits = OP_EPILOGUE,
     .macs = dropconnect_macs,
     .arithmetic = dropconnect_arithmetic,
@@ -165,6 +166,7 @@ const OpDef op_dropconnect_dx = {
 
 const OpDef op_dropconnect_dw = {
     .name = "dropconnect_dw",
+    .towards = TO_WEIGHTS,
     .dense_pixels = reads_any_pixels,
     .macs = dropconnect_macs,
     .arithmetic = dropconnect_arithmetic,

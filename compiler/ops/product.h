@@ -12,13 +12,15 @@ typedef struct Geometry {
     int64_t pad_top, pad_left;
     int64_t groups;
     bool exact;                  /* sums in direct order only */
-    int winograd;                /* side of the output tiles, 0: direct; set when the graph is built, ... */
-    int winograd_dw;             /* ... and of those in which the weights' gradient is summed, ... */
-    int64_t winograd_samples;    /* ... for batches of so many */
+    Choice choices[3];           /* by Direction; set when the graph is built, ... */
+    int64_t samples;             /* ... for batches of so many */
 } Geometry;
 
 /* Adds product and, with `bias`, the node that adds it; returns the result. */
 Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias);
+
+/* The size of a block of work as the choice has it: half, all or twice `size`, a multiple of `unit`. */
+int64_t choice_size(const Choice *c, int64_t size, int64_t unit);
 
 /* A kernel's constants for `out` (padded) channels in panels of nr. */
 void emit_panels(Emit *e, int64_t out, int64_t nr);

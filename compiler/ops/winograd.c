@@ -6,7 +6,7 @@ static int64_t tiles_of(const Geometry *g, int side)
     return ((g->out_h + side - 1) / side) * ((g->out_w + side - 1) / side);
 }
 
-static bool fits(const Geometry *g)
+bool winograd_fits(const Geometry *g)
 {
     return !g->exact && g->kh == 3 && g->kw == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
                 g->groups == 1 && g->pad_top == 1 && g->pad_left == 1 && g->out_h == g->in_h && g->out_w == g->in_w;
@@ -22,7 +22,7 @@ typedef struct Costs {
 /* The side of the cheaper tiles, or 0 if the direct product takes less: it does `direct` multiply-adds a cycle. */
 static int cheapest(const Geometry *g, int64_t samples, const Costs *c, double direct)
 {
-    if (!fits(g)) {
+    if (!winograd_fits(g)) {
         return 0;
     }
     double pairs = (double)g->in_c * (double)g->out_c, sum = (double)(g->in_c + g->out_c);
@@ -61,10 +61,25 @@ static Sides sides_of(const Geometry *g, const Target *t, bool backward)
     return backward ? (Sides){g->out_c, round_up(g->in_c, t->vl)} : (Sides){g->in_c, round_up(g->out_c, t->vl)};
 }
 
+static const Choice *choice_of(const Geometry *g, bool backward)
+{
+    return &g->choices[backward ? TO_INPUT : FORWARD];
+}
+
+static WinogradTile tile_of(const Geometry *g, const Target *t, bool backward)
+{
+    const Sides s = sides_of(g, t, backward);
+    const Choice *choice = choice_of(g, backward);
+    WinogradTile tile = target_winograd(t, choice->tile, s.channels, s.rows, g->samples * tiles_of(g, choice->tile));
+    tile.tb = (int)choice_size(choice, tile.tb, tile.mr);
+    return tile;
+}
+
 int64_t winograd_work(const Geometry *g, const Target *t, bool backward)
 {
-    Sides s = sides_of(g, t, backward);
-    return (int64_t)(g->winograd + 2) * (g->winograd + 2) * s.rows * s.channels;
+    const Sides s = sides_of(g, t, backward);
+    const int side = choice_of(g, backward)->tile;
+    return (int64_t)(side + 2) * (side + 2) * s.rows * s.channels;
 }
 
 void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
@@ -73,9 +88,10 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
     const Target *t = emit_target(e);
     Sides s = sides_of(g, t, backward);
     int nr = target_panel(t, s.channels);
-    WinogradTile tile = target_winograd(t, g->winograd, s.channels, s.rows, g->winograd_samples * tiles_of(g, g->winograd));
+    const int side = choice_of(g, backward)->tile;
+    const WinogradTile tile = tile_of(g, t, backward);
     emit_kernel(e, "winograd_weights");
-    emit_int(e, "T", g->winograd);
+    emit_int(e, "T", side);
     emit_int(e, "BACKWARD", backward);
     emit_int(e, "CI", g->in_c);
     emit_int(e, "CO", w->param->out_padded);
@@ -90,7 +106,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
 
     const Layout *l = &from->layout;
     emit_kernel(e, "winograd");
-    emit_int(e, "T", g->winograd);
+    emit_int(e, "T", side);
     emit_int(e, "OUT_H", g->in_h); /* both ways: the extents are equal */
     emit_int(e, "OUT_W", g->in_w);
     emit_int(e, "IN_S", l->sample);
@@ -109,10 +125,10 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
 
 const char *winograd_describe(Arena *a, const Geometry *g, const Target *t, bool backward)
 {
-    Sides s = sides_of(g, t, backward);
-    WinogradTile tile = target_winograd(t, g->winograd, s.channels, s.rows, g->winograd_samples * tiles_of(g, g->winograd));
-    return arena_printf(a, "Winograd F(%dx%d, 3x3), blocks of %d tiles by %d panels, parts of %d channels", g->winograd, g->winograd, tile.tb,
-                        tile.pg, tile.kb);
+    const int side = choice_of(g, backward)->tile;
+    const WinogradTile tile = tile_of(g, t, backward);
+    return arena_printf(a, "Winograd F(%dx%d, 3x3), blocks of %d tiles by %d panels, parts of %d channels", side, side, tile.tb, tile.pg,
+                        tile.kb);
 }
 
 /* Operations of the kernels' transforms of a line, for sides 2 and 4: the two-dimensional ones take lines both ways. */
@@ -133,11 +149,11 @@ static const char *algorithm_name(int side)
 
 Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward)
 {
-    const int side = g->winograd, positions = (side + 2) * (side + 2);
+    const int side = choice_of(g, backward)->tile, positions = (side + 2) * (side + 2);
     const LineOperations line = line_operations(side);
     const Sides s = sides_of(g, t, backward);
     const double tiles = (double)tiles_of(g, side), rows = (double)round_up(s.rows, t->vl), channels = (double)s.channels;
-    const WinogradTile tile = target_winograd(t, side, s.channels, s.rows, g->winograd_samples * tiles_of(g, side));
+    const WinogradTile tile = tile_of(g, t, backward);
     /* where the input's channels come in parts, each group of panels transforms them anew */
     const int64_t group = (int64_t)tile.pg * target_panel(t, s.channels);
     const double repeats = s.rows > tile.kb ? (double)((s.channels + group - 1) / group) : 1;
@@ -153,13 +169,17 @@ Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward
 
 static int64_t gradient_positions(const Geometry *g)
 {
-    return (int64_t)(g->winograd_dw + 2) * (g->winograd_dw + 2);
+    const int side = g->choices[TO_WEIGHTS].tile;
+    return (int64_t)(side + 2) * (side + 2);
 }
 
 static WinogradGradientTile gradient_tile(const Geometry *g, const Target *t)
 {
-    return target_winograd_gradient(t, gradient_positions(g), g->in_c, round_up(g->out_c, t->vl),
-                                    g->winograd_samples * tiles_of(g, g->winograd_dw));
+    const Choice *choice = &g->choices[TO_WEIGHTS];
+    WinogradGradientTile tile = target_winograd_gradient(t, gradient_positions(g), g->in_c, round_up(g->out_c, t->vl),
+                                                         g->samples * tiles_of(g, choice->tile));
+    tile.tb = (int)choice_size(choice, tile.tb, tile.tg);
+    return tile;
 }
 
 int64_t winograd_dw_work(const Geometry *g, const Target *t)
@@ -178,7 +198,7 @@ void winograd_dw_emit(Emit *e, Node *n)
     const Layout *in = &x->layout, *out = &dy->layout;
     WinogradGradientTile tile = gradient_tile(g, emit_target(e));
     emit_kernel(e, "winograd_dw");
-    emit_int(e, "T", g->winograd_dw);
+    emit_int(e, "T", g->choices[TO_WEIGHTS].tile);
     emit_int(e, "OUT_H", g->out_h);
     emit_int(e, "OUT_W", g->out_w);
     emit_int(e, "IN_S", in->sample);
@@ -211,7 +231,7 @@ void winograd_dw_emit(Emit *e, Node *n)
 
 Arithmetic winograd_dw_arithmetic(const Geometry *g, const Target *t)
 {
-    const int side = g->winograd_dw, positions = (side + 2) * (side + 2);
+    const int side = g->choices[TO_WEIGHTS].tile, positions = (side + 2) * (side + 2);
     const LineOperations line = line_operations(side);
     const double tiles = (double)tiles_of(g, side), in = (double)round_up(g->in_c, t->vl), out = (double)round_up(g->out_c, t->vl);
     return (Arithmetic){
@@ -219,14 +239,16 @@ Arithmetic winograd_dw_arithmetic(const Geometry *g, const Target *t)
         .products = positions * tiles * (double)g->in_c * out,
         /* with the bias's sum, an operation for each pixel */
         .others = tiles * (2 * (side + 2) * line.input * in + ((2 * side + 2) * line.gradient + side * side) * out),
-        .fixed = (side + 5) * line.back_weights * (double)g->in_c * out,
+        /* each chunk has sums of its own */
+        .fixed = ((side + 5) * line.back_weights + (double)gradient_tile(g, t).chunks * positions) * (double)g->in_c * out,
     };
 }
 
 const char *winograd_dw_describe(Arena *a, const Geometry *g, const Target *t)
 {
+    const int side = g->choices[TO_WEIGHTS].tile;
     WinogradGradientTile tile = gradient_tile(g, t);
     const char *chunks = tile.chunks ? arena_printf(a, "%d chunks in ", tile.chunks) : "";
-    return arena_printf(a, "Winograd F(%dx%d, 3x3) transposed, %sblocks of %d tiles, register tile %dx%d", g->winograd_dw, g->winograd_dw,
-                        chunks, tile.tb, tile.mr, tile.nr);
+    return arena_printf(a, "Winograd F(%dx%d, 3x3) transposed, %sblocks of %d tiles, register tile %dx%d", side, side, chunks,
+                        tile.tb, tile.mr, tile.nr);
 }

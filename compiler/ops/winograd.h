@@ -7,6 +7,9 @@
 
 #include "../emit/rules.h"
 
+/* Whether a convolution can go that way. */
+bool winograd_fits(const Geometry *g);
+
 /* Side of the output tiles, 2 or 4, or 0 where the direct product is the better one. `samples` is a likely batch: the weights
  * are transformed once for all of them. */
 int winograd_tile(const Geometry *g, int64_t samples);
