@@ -212,9 +212,11 @@ bool compile_as_built(Compilation *c)
 
 bool compile_code(Compilation *c)
 {
-    if (!compile_as_built(c)) {
-        return false;
-    }
+    return compile_as_built(c) && code_fits(c);
+}
+
+bool code_fits(Compilation *c)
+{
     const bool library = strcmp(c->options->kind, "library") == 0;
     const bool fits = emit_fits(c->net, library ? NULL : c->train, library ? NULL : c->probe, c->infer);
     print_diagnostics(c);

@@ -63,6 +63,7 @@ bool take_tuning(Compilation *c);
 bool compile_as_built(Compilation *c);
 /* The same for commands that emit. False: the network is too large for emitted C, and diagnostics were printed (exit status 1). */
 bool compile_code(Compilation *c);
+bool code_fits(Compilation *c); /* its last part */
 void compilation_free(Compilation *c);
 
 

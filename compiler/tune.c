@@ -102,9 +102,10 @@ static int first_of(const Tuner *t, bool training)
     return i;
 }
 
-/* Builds the graphs by the choices to be tried; where Winograd's filtering does not fit, they stay the compiler's.
- * What came of it replaces what was to be tried. Whether anything is other than the compiler's. */
-static bool use_choices(Tuner *t)
+/* Builds the graphs by the choices to be tried; where Winograd's filtering does not fit, they stay the compiler's. What
+ * came of it replaces what was to be tried; *differs: whether anything is other than the compiler's. False: nothing can be
+ * built that way, and a message was printed. */
+static bool use_choices(Tuner *t, bool *differs)
 {
     Arena *a = &t->c->arena;
     Tuning *tuning = arena_alloc(a, sizeof *tuning);
@@ -115,8 +116,10 @@ static bool use_choices(Tuner *t)
             (TunedStep){.layer = x->layer, .training = x->training, .direction = x->direction, .choice = x->tried};
     }
     t->c->net->tuning = tuning;
-    compile_graphs(t->c);
-    bool differs = false;
+    *differs = false;
+    if (!compile_graphs(t->c)) {
+        return false;
+    }
     for (int training = 0; training < 2; training++) {
         int n = 0, at = first_of(t, training);
         const Step *steps = steps_of(t, training, &n);
@@ -125,11 +128,11 @@ static bool use_choices(Tuner *t)
             if (is) {
                 Candidate *x = &t->list[at++];
                 x->tried = *is;
-                differs |= !is_same(is, &x->own);
+                *differs |= !is_same(is, &x->own);
             }
         }
     }
-    return differs;
+    return true;
 }
 
 /* ---- programs ---- */
@@ -237,8 +240,8 @@ static Choice other_tile(const Candidate *x, int which)
 static bool search(Tuner *t)
 {
     static const char *const titles[] = {"another tile", "the third tile", "smaller blocks", "larger blocks"};
-    use_choices(t);
-    if (!explore(t, "own", "as compiled")) {
+    bool differs = false;
+    if (!use_choices(t, &differs) || !explore(t, "own", "as compiled")) {
         return false;
     }
     for (int v = 0; v < 4; v++) {
@@ -250,7 +253,7 @@ static bool search(Tuner *t)
             Candidate *x = &t->list[i];
             x->tried = v < 2 ? other_tile(x, v) : (Choice){.tile = x->best.tile, .blocks = v == 2 ? -1 : 1};
         }
-        if (use_choices(t) && !explore(t, "variant", titles[v])) {
+        if (!use_choices(t, &differs) || (differs && !explore(t, "variant", titles[v]))) {
             return false;
         }
     }
@@ -267,8 +270,7 @@ static bool judge(Tuner *t, Times *own, Times *best, bool *any)
         x->best = x->time < (1 - least_gain) * x->own_time ? x->best : x->own;
         x->tried = x->best;
     }
-    *any = use_choices(t);
-    if (*any && build_trainer(t->c, program(t, "tuned")) != 0) {
+    if (!use_choices(t, any) || (*any && build_trainer(t->c, program(t, "tuned")) != 0)) {
         return false;
     }
     for (int round = 0; round < ROUNDS && *any; round++) {
@@ -276,8 +278,8 @@ static bool judge(Tuner *t, Times *own, Times *best, bool *any)
             for (int i = 0; i < t->n; i++) {
                 t->list[i].tried = tuned ? t->list[i].best : t->list[i].own;
             }
-            use_choices(t);
-            if (!measure(t, tuned ? "tuned" : "own", tuned ? best : own)) {
+            bool differs = false;
+            if (!use_choices(t, &differs) || !measure(t, tuned ? "tuned" : "own", tuned ? best : own)) {
                 return false;
             }
         }
@@ -300,7 +302,9 @@ static Tuning result_of(const Tuner *t, const Times *own, const Times *best)
     for (int i = 0; i < t->n; i++) {
         const Candidate *x = &t->list[i];
         const double before = fmin(own->products[i], x->own_time), after = best->products[i];
-        if (!is_same(&x->best, &x->own) && after < (1 - least_gain) * before) {
+        /* a product that the backward pass computes again goes by the choice of its first time */
+        const bool again = tuning_find(&result, x->layer, x->training, x->direction) != NULL;
+        if (!again && !is_same(&x->best, &x->own) && after < (1 - least_gain) * before) {
             result.steps[result.n_steps++] = (TunedStep){x->layer, x->training, x->direction, x->best, before, after};
         }
     }
@@ -361,7 +365,8 @@ static int tune(Tuner *t)
     bool any = false;
     const bool searched = search(t);
     if (searched && t->left_out > 0) {
-        fprintf(stderr, "netc: no time for %d of 4 other programs: --seconds gives more than %.0f\n", t->left_out, t->limit);
+        fprintf(stderr, "netc: no time for %d of 4 other programs: --seconds gives more than %.0f\n", t->left_out,
+                t->limit);
     }
     if (searched && t->left_out == 4) {
         return 3;
@@ -390,9 +395,11 @@ int command_tune(const Options *o)
 {
     Compilation c = {0};
     int status = 1;
-    if (compile_front(&c, o)) {
+    const bool good = compile_front(&c, o);
+    if (good) {
         take_batch(&c);
-        compile_graphs(&c);
+    }
+    if (good && compile_graphs(&c) && code_fits(&c)) {
         Tuner t = {.c = &c,
                    .began = now(),
                    .limit = (double)(o->seconds ? o->seconds : SECONDS),
