@@ -180,7 +180,7 @@ bool take_tuning(Compilation *c)
 {
     Arena *a = &c->arena;
     const Options *o = c->options;
-    const int64_t batch = c->net->config->batch;
+    const int64_t batch = c->net->inference_batch ? c->net->inference_batch : c->net->config->batch;
     const Target *target = target_find(o->target);
     const char *path = tuning_path(a, o->file), *error = NULL;
     Tuning *t = arena_alloc(a, sizeof *t);

@@ -58,7 +58,7 @@ static const Command commands[] = {
      command_build},
     {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", train_help, command_train},
     {"tune", "M.net", "measure other algorithms and blocks; build, emit, train and explain use the faster ones",
-     "  --batch N      training batches of N samples (the train section's batch)\n"
+     "  --batch N      batches of N samples (the train section's batch); 1 is what libraries are made for\n"
      "  --threads N    threads to measure with (1)\n"
      "  --seconds S    time to spend (60): a large network takes longer to compile, and fewer choices are tried\n"
      "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"

@@ -147,11 +147,10 @@ static bool measure_pass(const Tuner *t, const char *name, bool training, Times 
 {
     Arena *a = &t->c->arena;
     const char *path = program(t, "times");
-    char pass[] = "inference", *batch = arena_printf(a, "%lld", training ? (long long)t->batch : 1LL);
     char *seconds = arena_printf(a, "%.2f", fmin(t->limit / SECONDS, 1) * (training ? 1.5 : 0.5));
-    char *command =
-        arena_printf(a, "bench --per-layer --format json --steps 2000 --only %s --batch %s --threads %lld --seconds %s",
-                     training ? "training" : pass, batch, (long long)t->threads, seconds);
+    char *command = arena_printf(
+        a, "bench --per-layer --format json --steps 2000 --only %s --batch %lld --threads %lld --seconds %s",
+        training ? "training" : "inference", (long long)t->batch, (long long)t->threads, seconds);
     char *argv[16] = {arena_strdup(a, program(t, name))};
     int n_args = 1;
     for (char *word = strtok(command, " "); word && n_args < 15; word = strtok(NULL, " ")) {
@@ -221,8 +220,8 @@ static bool explore(Tuner *t, const char *name, const char *title)
         }
     }
     t->longest = fmax(t->longest, now() - began);
-    fprintf(stderr, "%-16s training step %8.3f ms   inference of a sample %8.4f ms   (%.0f s)\n", title,
-            times.all[1] * 1e3, times.all[0] * 1e3, now() - t->began);
+    fprintf(stderr, "%-16s training step %8.3f ms   inference %8.3f ms   (%.0f s)\n", title, times.all[1] * 1e3,
+            times.all[0] * 1e3, now() - t->began);
     return true;
 }
 
@@ -329,7 +328,7 @@ static void print_result(const Tuner *t, const Tuning *result)
         const Candidate *x = &t->list[i];
         const TunedStep *s = &result->steps[k];
         if (x->training == s->training && x->direction == s->direction && strcmp(x->layer, s->layer) == 0) {
-            printf("  %-9s  %-28s %-10s  %-12s -> %-28s %9.4f -> %9.4f ms\n", s->training ? "training" : "inference",
+            printf("  %-9s  %-28s %-10s  %-12s -> %-28s %9.3f -> %9.3f ms\n", s->training ? "training" : "inference",
                    s->layer, direction_name(s->direction), choice_text(a, &x->own), choice_text(a, &s->choice),
                    s->before * 1e3, s->after * 1e3);
             k++;
@@ -382,9 +381,9 @@ static int tune(Tuner *t)
     const int status = keep_result(t, &result);
     if (status == 0 && result.n_steps > 0) {
         print_result(t, &result);
-        printf("%s: %d of %d products are computed otherwise: %.3f ms less of a training step of %.3f, %.4f ms less of "
-               "%.4f for "
-               "a sample's inference\n",
+        printf("%s: %d of %d products are computed otherwise: %.3f ms less of a training step of %.3f, %.3f ms less of "
+               "%.3f "
+               "of inference\n",
                result.path, result.n_steps, t->n, gain(&result, true) * 1e3, own.all[1] * 1e3,
                gain(&result, false) * 1e3, own.all[0] * 1e3);
     }
