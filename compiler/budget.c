@@ -294,6 +294,7 @@ static void add_plan(Search *s, Arena *a, TrainingPlan p, uint64_t hash)
 {
     s->plans = vec_grow(a, s->plans, s->n, &s->cap, sizeof *s->plans);
     s->hashes = vec_grow(a, s->hashes, s->n, &s->cap_hashes, sizeof *s->hashes);
+    p.order = s->n;
     s->plans[s->n] = p;
     s->hashes[s->n++] = hash;
 }
@@ -320,7 +321,7 @@ static int by_memory(const void *x, const void *y)
     if (a->memory != b->memory) {
         return a->memory < b->memory ? -1 : 1;
     }
-    return a->seconds != b->seconds ? (a->seconds < b->seconds ? -1 : 1) : a->copies - b->copies;
+    return a->seconds != b->seconds ? (a->seconds < b->seconds ? -1 : 1) : a->order - b->order;
 }
 
 /* Keeps the plans that no other beats, the fastest first. Keeping everything is one of them in any case, and none is said to take less time:

@@ -10,6 +10,7 @@ struct TrainingPlan {
     Recompute recompute;
     int64_t memory, activations, workspace;
     double seconds;
+    int order;      /* in which it was tried */
     int copies;     /* nodes that are computed again */
     double macs;    /* of their products: multiply-adds a sample */
 };
