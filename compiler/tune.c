@@ -408,6 +408,8 @@ int command_tune(const Options *o)
         status = 3;
         if (t.folder) {
             list_candidates(&t);
+            fprintf(stderr, "%s for %s, batch %lld, %lld thread%s: %d products, about %.0f s at most\n", c.net->name,
+                    c.target->name, (long long)t.batch, (long long)t.threads, t.threads == 1 ? "" : "s", t.n, t.limit);
             status = tune(&t);
             remove_scratch(t.folder);
         }
