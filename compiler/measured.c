@@ -93,7 +93,7 @@ int measured_begin(const Measured *m, bool training)
     return at;
 }
 
-static const char *phase_name(StepPhase phase)
+const char *phase_name(StepPhase phase)
 {
     switch (phase) {
     case STEP_FORWARD:

@@ -22,6 +22,8 @@ bool measured_read(Arena *a, const char *path, Measured *m);
 
 /* The first step of a pass, of which a file has all in order, or none (bench --only): then n_steps. */
 int measured_begin(const Measured *m, bool training);
+/* "forward", "inference": a pass's part as files name it. */
+const char *phase_name(StepPhase phase);
 /* Whether the file's step `at` is that step of the compiler's. */
 bool measured_is(const Measured *m, int at, const Step *s);
 

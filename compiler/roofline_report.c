@@ -268,6 +268,7 @@ static json_t *figures_json(const Roofline *r, const RoofStep *s, bool measured)
 static json_t *step_json(const Roofline *r, const RoofStep *s, bool training)
 {
     json_t *o = figures_json(r, s, r->measured[training]);
+    set(o, "phase", json_string(phase_name(s->step.phase)));
     set(o, "layer", json_string(s->step.layer));
     set(o, "what", json_string(s->step.what));
     set(o, "shape", json_string(s->step.shape));
