@@ -133,7 +133,7 @@ int64_t planned_batch(const Compilation *c)
 static bool fit_memory(Compilation *c)
 {
     const int64_t limit = c->net->config->memory;
-    if (limit == 0) {
+    if (limit == 0 || strcmp(c->options->kind, "library") == 0) { /* a library does not train */
         return true;
     }
     c->front = budget_front(c, planned_batch(c));

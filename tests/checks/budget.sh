@@ -104,7 +104,7 @@ same parts
 sed '/_again(int n/,/^}/s/nt_dropout(\([^,]*\), pass, /&9/' "$work/emitted/budget.c" >"$work/emitted/wrong.c"
 ! cmp -s "$work/emitted/budget.c" "$work/emitted/wrong.c" || fail "there is no dropout to change"
 flags=$(sed -n 's/^CFLAGS = \(.*\)-O3\(.*\)/\1\2/p' "$work/emitted/Makefile")
-(cd "$work/emitted" && ${CC:-cc} $flags -O0 -DNT_TRAIN_ONLY -o "$work/wrong" wrong.c budget_main.c "$(dirname "$netc")/libnetc-runtime.a" \
+(cd "$work/emitted" && ${CC:-cc} $flags -Werror -O0 -DNT_TRAIN_ONLY -o "$work/wrong" wrong.c budget_main.c "$(dirname "$netc")/libnetc-runtime.a" \
     -ljansson -lpng -ljpeg -lz -lm) || fail "compiling the wrong one"
 train wrong other --threads 1 || fail "the wrong one does not run"
 ! cmp -s "$work/ref/last.safetensors" "$work/other/last.safetensors" || fail "other masks in the backward pass are not noticed"
@@ -130,6 +130,8 @@ for command in report explain check "build -o $work/no" "emit -o $work/no"; do
     fi
     grep -q "takes at least" "$work/said" || fail "$command: $(cat "$work/said")"
 done
+sed "s/^    epochs.*/&\n    memory = $limit/" budget.net >"$work/budget.net"
+"$netc" emit --kind library "$work/budget.net" -o "$work/library" || fail "a library does not train, and needs no limit"
 batch=$(sed -n 's/.*a batch of \([0-9]*\) fits.*/\1/p' "$work/said")
 kept=$(sed -n 's/.*, \([0-9]*\) with nothing computed again.*/\1/p' "$work/said")
 size=$(sed -n 's/.*memory = \([0-9]*[KM]B\) is the least.*/\1/p' "$work/said")
