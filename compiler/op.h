@@ -110,6 +110,7 @@ typedef struct Arithmetic {
     const char *algorithm;  /* in a word or two, for tables: "direct", "Winograd 4x4" */
     double products, others; /* a sample */
     double fixed;            /* others, for a batch of any size */
+    double work;             /* elements of its workspace that one part of the kernel writes and another reads */
 } Arithmetic;
 
 typedef struct Emit Emit;   /* emit/rules.h */

@@ -177,6 +177,12 @@ static void touch_value(Traffic *t, int step, const Value *v, bool written)
     touch(t, step, v->id, bytes, written);
 }
 
+/* Elements of a node's workspace that are written and read. */
+static double work_of(const Node *n, const Target *t)
+{
+    return n->op->arithmetic ? n->op->arithmetic(n, t).work : (double)n->work->work_elements;
+}
+
 static void touch_group(Traffic *t, int step, const Group *group)
 {
     for (int i = 0; i <= group->n_tail; i++) {
@@ -193,9 +199,10 @@ static void touch_group(Traffic *t, int step, const Group *group)
                 touch_value(t, step, n->out[k], true);
             }
         }
-        if (n && n->work) {
-            touch_value(t, step, n->work, true);
-            touch_value(t, step, n->work, false);
+        const double work = n && n->work ? work_of(n, t->roofline->target) : 0;
+        if (work > 0) {
+            touch(t, step, n->work->id, 4 * work, true);
+            touch(t, step, n->work->id, 4 * work, false);
         }
     }
 }

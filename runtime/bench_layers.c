@@ -2,7 +2,7 @@
  *
  * The roofline (Williams, Waterman, Patterson: Roofline: An Insightful Visual Performance Model for Multicore Architectures, CACM
  * 2009): a step takes at least its multiply-adds at the rate that the registers give, and at least its bytes at the rate of memory;
- * the larger is its roof. Both rates are measured when the command runs. Memory is a copy within an area as large as what the pass
+ * the larger is its roof. Both rates are measured when the command runs. Memory is an area as large as what the pass
  * works in: small networks live in caches. Winograd's products can be faster than their roof, as theirs are fewer than those
  * counted, and so can be steps that find in a near cache what the step before has left. */
 #include "bench.h"
@@ -176,7 +176,7 @@ static void start_json(const nt_bench *bench, const machine *machine)
     char text[NT_MACHINE_TEXT];
     nt_machine_text(engine->threads, model->fma, text);
     printf("{\"network\":\"%s\",\"target\":\"%s\",\"built_for\":%d,\"batch\":%d,\"threads\":%d,\"machine\":\"%s\","
-           "\"peak_gflops\":%.6g,\"copy_gb_s\":%.6g,\"steps\":[",
+           "\"peak_gflops\":%.6g,\"moved_gb_s\":%.6g,\"steps\":[",
            model->name, model->target, model->train_config->batch, engine->pass.n, engine->threads, text, machine->flops * 1e-9,
            machine->bytes * 1e-9);
 }
@@ -210,12 +210,12 @@ bool nt_bench_layers(const nt_bench *bench, bool json, nt_error *error)
     if (ok) {
         nt_laps laps = {.seconds = t.lap};
         machine machine = {nt_machine_flops(engine->threads, model->fma),
-                           nt_machine_copy(engine->threads, nt_memory_bytes(&engine->memory))};
+                           nt_machine_bandwidth(engine->threads, nt_memory_bytes(&engine->memory))};
         engine->pass.laps = &laps;
         if (json)
             start_json(bench, &machine);
         else
-            printf("%s, batch %d, %d thread%s: at most %.1f GFLOP/s in registers, %.1f GB/s copied in as much memory\n",
+            printf("%s, batch %d, %d thread%s: at most %.1f GFLOP/s in registers, %.1f GB/s moved in as much memory\n",
                    model->name, engine->pass.n, engine->threads, engine->threads > 1 ? "s" : "", machine.flops * 1e-9,
                    machine.bytes * 1e-9);
         bool first = true;

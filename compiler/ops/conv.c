@@ -418,6 +418,7 @@ static Arithmetic conv_dw_arithmetic(const Node *n, const Target *t)
         .algorithm = direct,
         .products = (double)p.pixels * copy,
         .fixed = tile.chunks > 1 ? tile.chunks * copy : 0,
+        .work = tile.chunks > 1 ? tile.chunks * copy : 0,
     };
 }
 
@@ -642,7 +643,8 @@ static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
     if (g->choices[TO_INPUT].tile) {
         return winograd_arithmetic(g, t, true);
     }
-    Arithmetic sum = {.algorithm = direct, .fixed = (double)conv_dx_work(n, t)}; /* weights are turned, element by element */
+    const double turned = (double)conv_dx_work(n, t); /* weights, element by element */
+    Arithmetic sum = {.algorithm = direct, .fixed = turned, .work = turned};
     for (int64_t a = 0; a < g->stride_h; a++) {
         for (int64_t b = 0; b < g->stride_w; b++) {
             int64_t taps = 0;

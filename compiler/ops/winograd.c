@@ -162,6 +162,7 @@ Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward
         .products = positions * tiles * (double)s.rows * channels,
         .others = tiles * (2 * (side + 2) * line.input * rows * repeats + (2 * side + 2) * line.back * channels),
         .fixed = (side + 5) * line.weights * rows * channels,
+        .work = (double)winograd_work(g, t, backward),
     };
 }
 
@@ -234,13 +235,15 @@ Arithmetic winograd_dw_arithmetic(const Geometry *g, const Target *t)
     const int side = g->choices[TO_WEIGHTS].tile, positions = (side + 2) * (side + 2);
     const LineOperations line = line_operations(side);
     const double tiles = (double)tiles_of(g, side), in = (double)round_up(g->in_c, t->vl), out = (double)round_up(g->out_c, t->vl);
+    const double sums = positions * (double)g->in_c * out;
+    const int chunks = gradient_tile(g, t).chunks; /* that have sums of their own */
     return (Arithmetic){
         .algorithm = algorithm_name(side),
         .products = positions * tiles * (double)g->in_c * out,
         /* with the bias's sum, an operation for each pixel */
         .others = tiles * (2 * (side + 2) * line.input * in + ((2 * side + 2) * line.gradient + side * side) * out),
-        /* each chunk has sums of its own */
-        .fixed = ((side + 5) * line.back_weights + (double)gradient_tile(g, t).chunks * positions) * (double)g->in_c * out,
+        .fixed = (side + 5) * line.back_weights * (double)g->in_c * out + chunks * sums,
+        .work = (chunks ? chunks : 1) * sums,
     };
 }
 
