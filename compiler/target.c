@@ -88,7 +88,7 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
     return tile;
 }
 
-WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles)
+WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channels, int64_t rows, int64_t tiles)
 {
     enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };
     int nr = target_panel(t, channels);
@@ -100,7 +100,7 @@ WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_
         tile.pg = (int)((panels + groups - 1) / groups);
         tile.kb = (int)round_up((rows + parts - 1) / parts, t->vl);
         /* what keeps a block's scratch within 512 KB, up to 8 register tiles */
-        tile.tb = (int)limit(SCRATCH / ((side + 2) * (side + 2) * (tile.kb + tile.pg * nr)) / tile.mr, 1, 8) * tile.mr;
+        tile.tb = (int)limit(SCRATCH / (positions * (tile.kb + tile.pg * nr)) / tile.mr, 1, 8) * tile.mr;
         if ((tiles + tile.tb - 1) / tile.tb * groups >= ITEMS || tile.pg == 1) {
             return tile;
         }

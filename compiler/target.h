@@ -43,12 +43,12 @@ typedef struct GradientTile {
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p);
 
-/* Constants of winograd.k.c (see there) for output tiles of side x side, `channels` padded output channels, `rows` input channels and
+/* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */
 typedef struct WinogradTile {
     int mr, tb, kb, pg;
 } WinogradTile;
-WinogradTile target_winograd(const Target *t, int side, int64_t channels, int64_t rows, int64_t tiles);
+WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channels, int64_t rows, int64_t tiles);
 
 /* Constants of winograd_dw.k.c (see there) for transforms of so many positions, `in` and `out` (padded) channels and `tiles` of a likely
  * batch. */

@@ -554,6 +554,18 @@ const char *emit_function(Emit *e, const char *text)
     return e->functions[f].name;
 }
 
+static bool has_hook(const Emit *e, const char *hook)
+{
+    char name[64];
+    snprintf(name, sizeof name, "kernels/%s.k.c", e->kernel);
+    bool found = strstr(embedded_text(name), hook) != NULL;
+    if (e->rest && !found) {
+        snprintf(name, sizeof name, "kernels/%s.k.c", e->rest);
+        found = strstr(embedded_text(name), hook) != NULL;
+    }
+    return found;
+}
+
 /* All that a copy of the kernel depends on: its files, the constants, the tail as it would stand at a hook. */
 static const char *splice_key(Emit *e, size_t *len)
 {
@@ -570,10 +582,10 @@ static const char *splice_key(Emit *e, size_t *len)
     if (e->load) {
         str_add(&key, hook_text(e, places, true, 0));
     }
-    if (e->group) {
+    if (has_hook(e, "K_STORE(")) {
         str_add(&key, hook_text(e, places, false, 0));
-        str_add(&key, pointer_declarations(e));
     }
+    str_add(&key, pointer_declarations(e));
     const char *kept = arena_strndup(e->arena, key.data, *len = key.len);
     str_free(&key);
     return kept;

@@ -36,7 +36,7 @@ static const AttrDef conv_attrs[] = {
      .doc = "splits input and output channels into groups that do not mix"},
     {.name = "bias", .type = ATTR_BOOL, .offset = offsetof(ConvAttrs, bias), .standard = "yes", .doc = "add a learnt value a channel"},
     {.name = "exact", .type = ATTR_BOOL, .offset = offsetof(ConvAttrs, exact), .standard = "no",
-     .doc = "sums in direct order only; else a 3x3 window of stride 1 may go through Winograd's filtering, whose results differ in the "
+     .doc = "sums in direct order only; else a 3x3 or 5x5 window of stride 1 may go through Winograd's filtering, whose results differ in the "
             "sixth digit of the largest"},
     {.name = "init", .type = ATTR_INIT, .offset = offsetof(ConvAttrs, init), .doc = "initialiser of the weights; if not given, the init section's"},
     {0},
@@ -122,7 +122,7 @@ int64_t choice_size(const Choice *c, int64_t size, int64_t unit)
 static Choice choose(const Graph *g, const Layer *l, const Geometry *geo, Direction direction, int tile)
 {
     const Choice *measured = tuning_find(g->net->tuning, l->name, g->training, direction);
-    return measured && (measured->tile == 0 || winograd_fits(geo)) ? *measured : (Choice){.tile = tile};
+    return measured && (measured->tile == 0 || winograd_fits(geo, measured->tile)) ? *measured : (Choice){.tile = tile};
 }
 
 Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam *weight, NetParam *bias)

@@ -1,4 +1,4 @@
-/* winograd.h - 3x3 convolutions of stride 1 with fewer products: the choice, and the emission of runtime/kernels/winograd.k.c and
+/* winograd.h - 3x3 and 5x5 convolutions of stride 1 with fewer products: the choice, and the emission of runtime/kernels/winograd.k.c and
  * winograd_dw.k.c. */
 #ifndef NETC_OPS_WINOGRAD_H
 #define NETC_OPS_WINOGRAD_H
@@ -7,8 +7,8 @@
 
 #include "../emit/rules.h"
 
-/* Whether a convolution can go that way. */
-bool winograd_fits(const Geometry *g);
+/* Whether a convolution can go that way, with output tiles of such a side. */
+bool winograd_fits(const Geometry *g, int side);
 
 /* Side of the output tiles, 2 or 4, or 0 where the direct product is the better one. `samples` is a likely batch: the weights
  * are transformed once for all of them. */

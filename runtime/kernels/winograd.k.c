@@ -1,27 +1,28 @@
-/* winograd.k.c - convolution with a 3x3 window and stride 1, forward and to the input, with fewer products: Winograd's
- * minimal filtering F(T x T, 3 x 3) (Lavin and Gray 2016).
+/* winograd.k.c - convolution with a 3x3 or 5x5 window and stride 1, forward and to the input, with fewer products: Winograd's
+ * minimal filtering F(T x T, R x R) (Lavin and Gray 2016).
  *
- * The output is cut into tiles of T x T pixels, T = K_T = 2 or 4; a tile reads S x S input pixels, S = T + 2. With d a
- * tile's input, g a window's weights and o the product element by element,
+ * The output is cut into tiles of T x T pixels, T = K_T; with windows of R x R a tile reads S x S input pixels,
+ * S = K_S = T + R - 1: S = 4 for T = 2 and R = 3, S = 6 for T = 4 and R = 3 or T = 2 and R = 5. With d a tile's input,
+ * g a window's weights and o the product element by element,
  *
  *   y = sum over ci of  A' ((B' d B) o (G g G')) A  =  A' (sum over ci of  V o U) A
  *
  * so that each of the S*S positions of V and U is a matrix product of its own over channels, [tiles x ci] [ci x co]: 16
- * products instead of 36 for 4 pixels (T = 2), 36 instead of 144 for 16 (T = 4). winograd_weights.k.c makes U, once
+ * products instead of 36 for 4 pixels (S = 4), 36 instead of 144 for 16 (T = 4), 36 instead of 100 for 4 (R = 5). winograd_weights.k.c makes U, once
  * for all uses of the weights. Channels lie in the vectors' lanes in all three transforms.
  *
- * The matrices interpolate at 0, 1, -1 and infinity (T = 2), and at 0, 11/16, -11/16, 3/2, -3/2 and infinity (T = 4):
+ * The matrices interpolate at 0, 1, -1 and infinity (S = 4), and at 0, 11/16, -11/16, 3/2, -3/2 and infinity (S = 6):
  * of the points with short binary fractions those with the least rounding error. In float, with 8 to 512 channels of
  * random numbers, outputs are off by at most 1.2e-6 (T = 2) and 4.5e-6 (T = 4) of the largest output, where direct sums
  * in order are off by up to 3.5e-6; in the mean by 0.6 and 1.8 times as much as those. (Points 0, +-1, +-2, as in the
  * paper, double the mean error and quadruple the largest.)
  *
  *   x         points at the first element of the first window, the zero halo included; K_IN_S, K_IN_R, K_IN_P are its
- *             sample, row and pixel strides. Rows and columns 0..K_OUT_H+1 and 0..K_OUT_W+1 from there are read, and
- *             no others: tiles that reach over that edge take zeros instead.
- *   u         U, as winograd_weights.k.c lays it out for the same K_T, K_CI, K_CO, K_NR, K_KB and K_PG: just as it is
+ *             sample, row and pixel strides. Rows and columns 0..K_OUT_H+R-2 and 0..K_OUT_W+R-2 from there are read,
+ *             and no others: tiles that reach over that edge take zeros instead.
+ *   u         U, as winograd_weights.k.c lays it out for the same K_S, K_CI, K_CO, K_NR, K_KB and K_PG: just as it is
  *             read here, group of panels by group.
- *   to input  x = dy's first pixel, 2 - pad rows and columns back, with its halo; K_CI = channels of y (no padding),
+ *   to input  x = dy's first pixel, R - 1 - pad rows and columns back, with its halo; K_CI = channels of y (no padding),
  *             K_CO = channels of x, padded.
  *
  * Tiles are numbered flat over (sample, row, column). An item of work is a block of about K_TB tiles by a group of K_PG
@@ -38,7 +39,8 @@
  * Choosing constants: tests/kernels/bench_winograd.c has the rules as C (choose_winograd). */
 #include "../simd.h"
 #ifndef K_T
-#define K_T 4       /* output pixels of a tile's side, 2 or 4 */
+#define K_T 4       /* output pixels of a tile's side */
+#define K_S 6       /* input pixels of it, 4 or 6 */
 #define K_OUT_H 8   /* output rows */
 #define K_OUT_W 8   /* output columns */
 #define K_IN_S 1600 /* elements between samples of x */
@@ -68,7 +70,7 @@ static inline int k_pitch(int elements)
 /* t = B' d, for one line of S pixels. */
 NT_INLINE void k_forth(const vf *restrict d, vf *restrict t)
 {
-    if (K_T == 2) {
+    if (K_S == 4) {
         t[0] = v_sub(d[0], d[2]);
         t[1] = v_add(d[2], d[1]);
         t[2] = v_sub(d[2], d[1]);
@@ -91,7 +93,7 @@ NT_INLINE void k_forth(const vf *restrict d, vf *restrict t)
 NT_INLINE void k_back(const vf *restrict t, vf *restrict y)
 {
     vf even_a = v_add(t[1], t[2]), odd_a = v_sub(t[1], t[2]);
-    if (K_T == 2) {
+    if (K_S == 4) {
         y[0] = v_add(t[0], even_a);
         y[1] = v_add(t[3], odd_a);
     } else {
@@ -99,9 +101,11 @@ NT_INLINE void k_back(const vf *restrict t, vf *restrict y)
                  b = v_set1((real)1.5), bb = v_set1((real)2.25), bbb = v_set1((real)3.375);
         vf even_b = v_add(t[3], t[4]), odd_b = v_sub(t[3], t[4]);
         y[0] = v_add(v_add(t[0], even_a), even_b);
-        y[1] = v_fma(b, odd_b, v_mul(a, odd_a));
-        y[2] = v_fma(bb, even_b, v_mul(aa, even_a));
-        y[3] = v_fma(bbb, odd_b, v_fma(aaa, odd_a, t[5]));
+        y[1] = v_fma(b, odd_b, K_T == 2 ? v_fma(a, odd_a, t[5]) : v_mul(a, odd_a));
+        if (K_T == 4) {
+            y[2] = v_fma(bb, even_b, v_mul(aa, even_a));
+            y[3] = v_fma(bbb, odd_b, v_fma(aaa, odd_a, t[5]));
+        }
     }
 }
 
@@ -110,20 +114,20 @@ NT_INLINE void k_back(const vf *restrict t, vf *restrict y)
 NT_INLINE void k_tile_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
                          real *restrict v, ptrdiff_t pitch)
 {
-    vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
-    for (int j = 0; j < K_T + 2; j++) {
-        for (int i = 0; i < K_T + 2; i++) {
+    vf lines[K_S][K_S], d[K_S], t[K_S];
+    for (int j = 0; j < K_S; j++) {
+        for (int i = 0; i < K_S; i++) {
             const real *from = x + i * row + j * pixel;
             d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
         }
         k_forth(d, t);
-        for (int i = 0; i < K_T + 2; i++)
+        for (int i = 0; i < K_S; i++)
             lines[i][j] = t[i];
     }
-    for (int i = 0; i < K_T + 2; i++) {
+    for (int i = 0; i < K_S; i++) {
         k_forth(lines[i], t);
-        for (int j = 0; j < K_T + 2; j++)
-            v_store(v + (i * (K_T + 2) + j) * pitch, t[j]);
+        for (int j = 0; j < K_S; j++)
+            v_store(v + (i * K_S + j) * pitch, t[j]);
     }
 }
 
@@ -131,7 +135,7 @@ NT_INLINE void k_tile_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel,
  * compile: they depend on the tile's size alone. */
 static void k_whole_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, real *restrict v, ptrdiff_t pitch)
 {
-    k_tile_in(x, row, pixel, VL, K_T + 2, K_T + 2, v, pitch);
+    k_tile_in(x, row, pixel, VL, K_S, K_S, v, pitch);
 }
 
 static void k_edge_in(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
@@ -147,13 +151,13 @@ static void k_in(int first, int count, int c_begin, int c_end, const real *restr
     const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T, pitch = k_pitch(K_TB * K_KB);
     for (int i = 0; i < (count + K_MR - 1) / K_MR * K_MR; i++) {
         int row = (first + i) / across % down * K_T, column = (first + i) % across * K_T;
-        int rows = i < count ? K_OUT_H + 2 - row : 0, columns = K_OUT_W + 2 - column;
+        int rows = i < count ? K_OUT_H + K_S - K_T - row : 0, columns = K_OUT_W + K_S - K_T - column;
         const real *from =
             x + (ptrdiff_t)((first + i) / across / down) * K_IN_S + (ptrdiff_t)row * K_IN_R + column * K_IN_P;
         for (int c = c_begin; c < c_end; c += VL) {
             int lanes = c_end - c < VL ? c_end - c : VL;
             real *to = v + i * K_KB + (c - c_begin);
-            if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
+            if (lanes == VL && rows >= K_S && columns >= K_S)
                 k_whole_in(from + c, K_IN_R, K_IN_P, to, pitch);
             else
                 k_edge_in(from + c, K_IN_R, K_IN_P, lanes, rows, columns, to, pitch);
@@ -238,10 +242,10 @@ NT_INLINE void k_out(int first, int count, int channel, int width, const real *r
         for (int c = 0; c < width; c += VL) {
             int panel = c / K_NR * K_NR, panel_width = width - panel < K_NR ? width - panel : K_NR;
             const real *from = sums + panel * K_TB + i * panel_width + (c - panel);
-            vf t[K_T + 2], lines[K_T][K_T + 2], pixels[K_T];
-            for (int q = 0; q < K_T + 2; q++) {
-                for (int p = 0; p < K_T + 2; p++)
-                    t[p] = v_load(from + (p * (K_T + 2) + q) * pitch);
+            vf t[K_S], lines[K_T][K_S], pixels[K_T];
+            for (int q = 0; q < K_S; q++) {
+                for (int p = 0; p < K_S; p++)
+                    t[p] = v_load(from + (p * K_S + q) * pitch);
                 k_back(t, pixels);
                 for (int h = 0; h < K_T; h++)
                     lines[h][q] = pixels[h];
@@ -264,11 +268,11 @@ static inline int k_limit(int tiles, int block, int blocks)
 
 static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
 {
-    const int positions = (K_T + 2) * (K_T + 2), groups = (K_CO + K_PG * K_NR - 1) / (K_PG * K_NR);
+    const int positions = K_S * K_S, groups = (K_CO + K_PG * K_NR - 1) / (K_PG * K_NR);
     const int v_pitch = k_pitch(K_TB * K_KB), sums_pitch = k_pitch(K_TB * K_PG * K_NR);
     const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T), blocks = (tiles + K_TB - 1) / K_TB;
-    _Alignas(64) real v[(K_T + 2) * (K_T + 2) * (K_TB * K_KB + 2 * NT_LINE)];
-    _Alignas(64) real sums[(K_T + 2) * (K_T + 2) * (K_TB * K_PG * K_NR + 2 * NT_LINE)];
+    _Alignas(64) real v[K_S * K_S * (K_TB * K_KB + 2 * NT_LINE)];
+    _Alignas(64) real sums[K_S * K_S * (K_TB * K_PG * K_NR + 2 * NT_LINE)];
     int block_at = -1;
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * groups; item++) {

@@ -1,20 +1,20 @@
-/* winograd_dw.k.c - gradient of the weights of a 3x3 convolution with stride 1, and of its bias, with fewer products:
+/* winograd_dw.k.c - gradient of the weights of a 3x3 or 5x5 convolution with stride 1, and of its bias, with fewer products:
  * winograd.k.c turned round. There y = A' ((B' d B) o (G g G')) A, which is linear in the weights g, so that
  *
  *   dg = sum over tiles of  G' ((B' d B) o (A e A')) G  =  G' (sum over tiles of  V o M) G
  *
- * with d the (T + 2) x (T + 2) pixels of x that a tile of T x T outputs reads, e the tile's dy, o the product element by
+ * with d the S x S pixels of x that a tile of T x T outputs reads, e the tile's dy, o the product element by
  * element. Each of the positions of V and M is a matrix product of its own, [ci x tiles] [tiles x co]. The points of
  * interpolation, and with them the error, are winograd.k.c's.
  *
- *   x     as in winograd.k.c, for the same K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R and K_IN_P
+ *   x     as in winograd.k.c, for the same K_T, K_S, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R and K_IN_P
  *   dy    points at its first pixel; K_DY_S, K_DY_R, K_DY_P are its sample, row and pixel strides; its padded channels
  *         are zero
  *   dw    is written (not added to) in the panels of w: [panel of K_NR co][tap][ci < K_CI][width]
  *   db    the sum of dy over the pixels, if K_BIAS
- *   work  (K_T + 2)^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + (K_TB/K_TG rounded up) * K_CO elements,
+ *   work  K_S^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + (K_TB/K_TG rounded up) * K_CO elements,
  *         where a pitch is an odd number of cache lines, fewer than 2*NT_LINE elements more than the channels; with
- *         K_CHUNKS that many times (K_T + 2)^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + K_CO
+ *         K_CHUNKS that many times K_S^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + K_CO
  *
  * Tiles are numbered flat over (sample, row, column) and come in blocks of at most K_TB. Of a block all threads make V
  * and M, [position][tile][channel], in groups of K_TG tiles; then they add each position's product to
@@ -27,7 +27,8 @@
  * Every element is summed in the order of the tiles, in blocks and chunks that depend on n and the constants only. */
 #include "../forward.h"
 #ifndef K_T
-#define K_T 4       /* output pixels of a tile's side, 2 or 4 */
+#define K_T 4       /* output pixels of a tile's side */
+#define K_S 6       /* input pixels of it: winograd.k.c */
 #define K_OUT_H 8   /* output rows */
 #define K_OUT_W 8   /* output columns */
 #define K_IN_S 1600 /* elements between samples of x */
@@ -57,7 +58,7 @@ static inline int k_pitch(int channels)
 /* t = B' d, for one line of pixels: winograd.k.c has the same. */
 NT_INLINE void k_input(const vf *restrict d, vf *restrict t)
 {
-    if (K_T == 2) {
+    if (K_S == 4) {
         t[0] = v_sub(d[0], d[2]);
         t[1] = v_add(d[2], d[1]);
         t[2] = v_sub(d[2], d[1]);
@@ -80,20 +81,27 @@ NT_INLINE void k_input(const vf *restrict d, vf *restrict t)
 NT_INLINE void k_output(const vf *restrict e, vf *restrict t)
 {
     t[0] = e[0];
-    if (K_T == 2) {
+    if (K_S == 4) {
         t[1] = v_add(e[0], e[1]);
         t[2] = v_sub(e[0], e[1]);
         t[3] = e[1];
     } else {
         const vf a = v_set1((real)0.6875), aa = v_set1((real)0.47265625), b = v_set1((real)1.5),
                  bb = v_set1((real)2.25);
-        vf even_a = v_fma(aa, e[2], e[0]), odd_a = v_mul(a, v_fma(aa, e[3], e[1]));
-        vf even_b = v_fma(bb, e[2], e[0]), odd_b = v_mul(b, v_fma(bb, e[3], e[1]));
+        vf even_a = e[0], odd_a = e[1], even_b = e[0], odd_b = e[1];
+        if (K_T == 4) {
+            even_a = v_fma(aa, e[K_T - 2], even_a);
+            odd_a = v_fma(aa, e[K_T - 1], odd_a);
+            even_b = v_fma(bb, e[K_T - 2], even_b);
+            odd_b = v_fma(bb, e[K_T - 1], odd_b);
+        }
+        odd_a = v_mul(a, odd_a);
+        odd_b = v_mul(b, odd_b);
         t[1] = v_add(even_a, odd_a);
         t[2] = v_sub(even_a, odd_a);
         t[3] = v_add(even_b, odd_b);
         t[4] = v_sub(even_b, odd_b);
-        t[5] = e[3];
+        t[5] = e[K_T - 1];
     }
 }
 
@@ -101,7 +109,7 @@ NT_INLINE void k_output(const vf *restrict e, vf *restrict t)
 NT_INLINE void k_weights(const vf *restrict m, vf *restrict g)
 {
     vf even_a = v_add(m[1], m[2]), odd_a = v_sub(m[1], m[2]);
-    if (K_T == 2) {
+    if (K_S == 4) {
         const vf half = v_set1((real)0.5);
         g[0] = v_fma(half, even_a, m[0]);
         g[1] = v_mul(half, odd_a);
@@ -112,7 +120,14 @@ NT_INLINE void k_weights(const vf *restrict m, vf *restrict g)
         vf even_b = v_add(m[3], m[4]), odd_b = v_sub(m[3], m[4]);
         g[0] = v_fma(v_set1(at_b), even_b, v_fma(v_set1(at_a), even_a, v_mul(v_set1(at_0), m[0])));
         g[1] = v_fma(v_set1(at_b * (real)1.5), odd_b, v_mul(v_set1(at_a * (real)0.6875), odd_a));
-        g[2] = v_fma(v_set1(at_b * bb), even_b, v_fma(v_set1(at_a * aa), even_a, m[5]));
+        vf g_2 = v_fma(v_set1(at_b * bb), even_b, v_mul(v_set1(at_a * aa), even_a));
+        if (K_S - K_T == 2) {
+            g[2] = v_add(g_2, m[5]);
+        } else {
+            g[2] = g_2;
+            g[3] = v_fma(v_set1(at_b * (real)3.375), odd_b, v_mul(v_set1(at_a * (real)0.324951171875), odd_a));
+            g[4] = v_fma(v_set1(at_b * bb * bb), even_b, v_fma(v_set1(at_a * aa * aa), even_a, m[5]));
+        }
     }
 }
 
@@ -121,20 +136,20 @@ NT_INLINE void k_weights(const vf *restrict m, vf *restrict g)
 NT_INLINE void k_tile_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
                         real *restrict v, ptrdiff_t position)
 {
-    vf lines[K_T + 2][K_T + 2], d[K_T + 2], t[K_T + 2];
-    for (int j = 0; j < K_T + 2; j++) {
-        for (int i = 0; i < K_T + 2; i++) {
+    vf lines[K_S][K_S], d[K_S], t[K_S];
+    for (int j = 0; j < K_S; j++) {
+        for (int i = 0; i < K_S; i++) {
             const real *from = x + i * row + j * pixel;
             d[i] = i >= rows || j >= columns ? v_zero() : lanes == VL ? v_load(from) : v_load_n(from, lanes);
         }
         k_input(d, t);
-        for (int i = 0; i < K_T + 2; i++)
+        for (int i = 0; i < K_S; i++)
             lines[i][j] = t[i];
     }
-    for (int i = 0; i < K_T + 2; i++) {
+    for (int i = 0; i < K_S; i++) {
         k_input(lines[i], t);
-        for (int j = 0; j < K_T + 2; j++)
-            v_store(v + (i * (K_T + 2) + j) * position, t[j]);
+        for (int j = 0; j < K_S; j++)
+            v_store(v + (i * K_S + j) * position, t[j]);
     }
 }
 
@@ -142,7 +157,7 @@ NT_INLINE void k_tile_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, 
  * strides as arguments: they depend on the tile's size alone. */
 static void k_whole_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, real *restrict v, ptrdiff_t position)
 {
-    k_tile_x(x, row, pixel, VL, K_T + 2, K_T + 2, v, position);
+    k_tile_x(x, row, pixel, VL, K_S, K_S, v, position);
 }
 
 static void k_edge_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int lanes, int rows, int columns,
@@ -155,20 +170,20 @@ static void k_edge_x(const real *restrict x, ptrdiff_t row, ptrdiff_t pixel, int
 NT_INLINE void k_tile_dy(const real *restrict dy, ptrdiff_t row, ptrdiff_t pixel, int rows, int columns,
                          real *restrict m, ptrdiff_t position, real *restrict sums)
 {
-    vf lines[K_T + 2][K_T], e[K_T], t[K_T + 2], sum = v_zero();
+    vf lines[K_S][K_T], e[K_T], t[K_S], sum = v_zero();
     for (int j = 0; j < K_T; j++) {
         for (int i = 0; i < K_T; i++) {
             e[i] = i >= rows || j >= columns ? v_zero() : v_load(dy + i * row + j * pixel);
             sum = v_add(sum, e[i]);
         }
         k_output(e, t);
-        for (int i = 0; i < K_T + 2; i++)
+        for (int i = 0; i < K_S; i++)
             lines[i][j] = t[i];
     }
-    for (int i = 0; i < K_T + 2; i++) {
+    for (int i = 0; i < K_S; i++) {
         k_output(lines[i], t);
-        for (int j = 0; j < K_T + 2; j++)
-            v_store(m + (i * (K_T + 2) + j) * position, t[j]);
+        for (int j = 0; j < K_S; j++)
+            v_store(m + (i * K_S + j) * position, t[j]);
     }
     v_store(sums, v_add(v_load(sums), sum));
 }
@@ -192,13 +207,13 @@ static void k_group_x(int from, int end, int at, const real *restrict x, real *r
     const ptrdiff_t position = (ptrdiff_t)K_TB * k_pitch(K_CI);
     for (int i = from; i < end; i++) {
         int row = i / across % down * K_T, column = i % across * K_T;
-        int rows = K_OUT_H + 2 - row, columns = K_OUT_W + 2 - column;
+        int rows = K_OUT_H + K_S - K_T - row, columns = K_OUT_W + K_S - K_T - column;
         const real *tile =
             x + (ptrdiff_t)(i / across / down) * K_IN_S + (ptrdiff_t)row * K_IN_R + column * K_IN_P;
         for (int c = 0; c < K_CI; c += VL) {
             int lanes = K_CI - c < VL ? K_CI - c : VL;
             real *to = v + (at + i - from) * k_pitch(K_CI) + c;
-            if (lanes == VL && rows >= K_T + 2 && columns >= K_T + 2)
+            if (lanes == VL && rows >= K_S && columns >= K_S)
                 k_whole_x(tile + c, K_IN_R, K_IN_P, to, position);
             else
                 k_edge_x(tile + c, K_IN_R, K_IN_P, lanes, rows, columns, to, position);
@@ -310,18 +325,19 @@ NT_INLINE void k_panel_at(int position, int channel, int count, int first, const
 /* The gradient of all taps for one input channel and one vector of output channels. */
 static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict dw, ptrdiff_t tap)
 {
-    vf lines[3][K_T + 2], m[K_T + 2], g[3];
-    for (int j = 0; j < K_T + 2; j++) {
-        for (int i = 0; i < K_T + 2; i++)
-            m[i] = v_load(u + (i * (K_T + 2) + j) * position);
+    const int side = K_S - K_T + 1; /* of the window */
+    vf lines[K_S - K_T + 1][K_S], m[K_S], g[K_S - K_T + 1];
+    for (int j = 0; j < K_S; j++) {
+        for (int i = 0; i < K_S; i++)
+            m[i] = v_load(u + (i * K_S + j) * position);
         k_weights(m, g);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < side; i++)
             lines[i][j] = g[i];
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < side; i++) {
         k_weights(lines[i], g);
-        for (int j = 0; j < 3; j++)
-            v_store(dw + (i * 3 + j) * tap, g[j]);
+        for (int j = 0; j < side; j++)
+            v_store(dw + (i * side + j) * tap, g[j]);
     }
 }
 
@@ -330,7 +346,7 @@ static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict 
 static void k_chunk(int begin, int end, const real *restrict x, const real *restrict dy, real *restrict v,
                     real *restrict m, real *restrict u, real *restrict sums)
 {
-    const int positions = (K_T + 2) * (K_T + 2), blocks = end > begin ? (end - begin + K_TB - 1) / K_TB : 1;
+    const int positions = K_S * K_S, blocks = end > begin ? (end - begin + K_TB - 1) / K_TB : 1;
     for (int block = 0; block < blocks; block++) {
         int from = begin + (int)((int64_t)(end - begin) * block / blocks);
         int to = begin + (int)((int64_t)(end - begin) * (block + 1) / blocks);
@@ -346,7 +362,7 @@ static void k_chunk(int begin, int end, const real *restrict x, const real *rest
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    const int positions = (K_T + 2) * (K_T + 2), panels = (K_CO + K_NR - 1) / K_NR;
+    const int positions = K_S * K_S, taps = (K_S - K_T + 1) * (K_S - K_T + 1), panels = (K_CO + K_NR - 1) / K_NR;
     const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T);
     const ptrdiff_t size_v = (ptrdiff_t)positions * K_TB * k_pitch(K_CI), size_m = (ptrdiff_t)positions * K_TB * k_pitch(K_CO);
     const ptrdiff_t size_u = (ptrdiff_t)positions * K_CI * K_CO;
@@ -390,7 +406,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
         int channel = item / K_CI * K_NR, ci = item % K_CI, width = K_CO - channel < K_NR ? K_CO - channel : K_NR;
         for (int c = 0; c < width; c += VL)
             k_finish(u + channel * K_CI + ci * width + c, size_u / positions,
-                     dw + (ptrdiff_t)9 * channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * width);
+                     dw + (ptrdiff_t)taps * channel * K_CI + ci * width + c, (ptrdiff_t)K_CI * width);
         for (int c = 0; K_BIAS && ci == 0 && c < width; c += VL) {
             vf sum = v_zero();
             for (int part = 0; part < parts; part++)

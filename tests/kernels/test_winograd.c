@@ -6,9 +6,10 @@
 #include <math.h>
 
 static int K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_CI, K_CO, K_NR, K_MR, K_TB, K_KB, K_PG;
-static int K_BACKWARD, K_CO_REAL, K_U_NR;
+static int K_BACKWARD, K_CO_REAL, K_U_NR, K_S, K_R;
 #define K_LAST (K_CO % K_NR)
 #define K_T K_T /* tells the kernels that their constants are given */
+#define K_S K_S
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls
 #define K_STORE(v, n, h, w, c) store(y, calls, v, (size_t)((((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_CO + (c)))
@@ -39,15 +40,23 @@ static real *new_u(size_t elements)
     return u;
 }
 
-static layer random_winograd(int largest)
+/* The algorithms: sides of the window and of the output tiles; and errors that are allowed, in rounding units of the
+ * largest sum of absolute terms that an output has. The shapes below come to 4.2, 13.2 and 12.2. */
+static const struct way {
+    int window, tile;
+    double bound;
+} ways[] = {{3, 2, 8}, {3, 4, 24}, {5, 2, 40}};
+enum { N_WAYS = sizeof ways / sizeof *ways };
+
+static layer random_winograd(int window, int largest)
 {
-    layer l = {.n = random_int(1, 3), .groups = 1, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    layer l = {.n = random_int(1, 3), .groups = 1, .kh = window, .kw = window, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
     do {
         l.h = random_int(1, 20);
         l.w = random_int(1, 20);
-        l.ph = random_int(0, 2);
-        l.pw = random_int(0, 3) ? l.ph : random_int(0, 2);
-    } while (l.h + 2 * l.ph < 3 || l.w + 2 * l.pw < 3);
+        l.ph = random_int(0, window - 1);
+        l.pw = random_int(0, 3) ? l.ph : random_int(0, window - 1);
+    } while (l.h + 2 * l.ph < window || l.w + 2 * l.pw < window);
     l.ci = random_int(0, 2) ? random_int(1, largest) : random_int(1, largest / VL) * VL;
     l.co = random_int(0, 2) ? random_int(1, largest) : random_int(1, largest / VL) * VL;
     finish_layer(&l);
@@ -79,11 +88,11 @@ typedef struct job {
 /* Zero in the interior and `halo` pixels around it, NaN in the rest of the tensor's border. */
 static tensor new_input(int n, int h, int w, int p, const int halo[4])
 {
-    enum { MORE = 3 };
-    tensor t = new_tensor(n, h, w, p, 2 + MORE, 2 + MORE);
+    enum { MORE = 7 };
+    tensor t = new_tensor(n, h, w, p, MORE, MORE);
     for (int s = 0; s < n; s++)
-        for (int y = -2 - MORE; y < h + 2 + MORE; y++)
-            for (int x = -2 - MORE; x < w + 2 + MORE; x++)
+        for (int y = -MORE; y < h + MORE; y++)
+            for (int x = -MORE; x < w + MORE; x++)
                 for (int c = 0; c < p; c++)
                     if (y < -halo[0] || x < -halo[1] || y >= h + halo[2] || x >= w + halo[3])
                         t.base[(ptrdiff_t)s * t.s + y * t.r + x * t.p + c] = (real)NAN;
@@ -91,25 +100,28 @@ static tensor new_input(int n, int h, int w, int p, const int halo[4])
 }
 
 /* Makes the input, U and the expected output of one direction, and sets the kernel's constants for it. */
-static job new_job(const layer *l, int t, int backward, int gapless)
+static job new_job(const layer *l, const struct way *way, int backward, int gapless)
 {
+    const int side = way->window, taps = side * side, span = side + way->tile - 1;
     job j = {.n = l->n, .backward = backward};
     int ci = backward ? l->co : l->ci, co = backward ? l->ci_padded : l->co_padded;
     int h = backward ? l->oh : l->h, w = backward ? l->ow : l->w; /* of the input */
-    int ph = backward ? 2 - l->ph : l->ph, pw = backward ? 2 - l->pw : l->pw;
-    int rows = h + 2 * ph - 2, columns = w + 2 * pw - 2; /* of the output */
+    int ph = backward ? side - 1 - l->ph : l->ph, pw = backward ? side - 1 - l->pw : l->pw;
+    int rows = h + 2 * ph - side + 1, columns = w + 2 * pw - side + 1; /* of the output */
     const int halo[4] = {ph, pw, ph, pw};
     j.x = new_input(l->n, h, w, gapless ? ci : round_up(ci, VL), halo);
     fill_tensor(&j.x, l->n, h, w, 0, ci, 1);
     j.first = j.x.base - ph * j.x.r - pw * j.x.p;
     random_tile();
-    K_T = t;
+    K_T = way->tile;
+    K_R = side;
+    K_S = span;
     K_BACKWARD = backward;
     K_CI = l->ci;
     K_CO = l->co_padded;
     K_CO_REAL = l->co;
     real *panels = new_panels(l, K_NR, 1);
-    j.u = new_u((size_t)((t + 2) * (t + 2) * ci * co));
+    j.u = new_u((size_t)(span * span * ci * co));
     k_weights(panels, j.u);
     K_CI = ci;
     K_CO = co;
@@ -126,13 +138,13 @@ static job new_job(const layer *l, int t, int backward, int gapless)
     for (int n = 0; n < l->n; n++) {
         for (int i = 0; i < rows * columns; i++) {
             for (int c = 0; c < co; c++, at++) {
-                for (int tap = 0; tap < 9 && c < (backward ? l->ci : l->co); tap++) {
-                    int y = i / columns + tap / 3 - ph, x = i % columns + tap % 3 - pw;
+                for (int tap = 0; tap < taps && c < (backward ? l->ci : l->co); tap++) {
+                    int y = i / columns + tap / side - ph, x = i % columns + tap % side - pw;
                     if (y < 0 || x < 0 || y >= h || x >= w)
                         continue;
                     for (int r = 0; r < ci; r++) {
-                        int k = backward ? (8 - tap) * l->ci + c : tap * l->ci + r;
-                        size_t index = panel_index(0, k, backward ? r : c, 9 * l->ci, l->co_padded, K_NR);
+                        int k = backward ? (taps - 1 - tap) * l->ci + c : tap * l->ci + r;
+                        size_t index = panel_index(0, k, backward ? r : c, taps * l->ci, l->co_padded, K_NR);
                         double term = value(&j.x, n, y, x, r) * (double)panels[index];
                         j.expected[at] += term;
                         j.size[at] += fabs(term);
@@ -173,7 +185,7 @@ static double check_job(const layer *l, const job *j, double bound)
         double error = fabs((double)j->y[i] - j->expected[i]) / (rounding * largest);
         if (!(error <= bound) || calls[i / VL] != 1) {
             print_layer(l);
-            print_message("T %d, %s, tile %dx%d, block %d, part %d, group %d\n", K_T,
+            print_message("F(%d, %d), %s, tile %dx%d, block %d, part %d, group %d\n", K_T, K_R,
                           j->backward ? "to input" : "forward", K_MR, K_NR, K_TB, K_KB, K_PG);
             fail_msg("output %zu of %zu: %g instead of %g, error %g; stored %d times", i, j->outputs, (double)j->y[i],
                      j->expected[i], error, calls[i / VL]);
@@ -184,22 +196,19 @@ static double check_job(const layer *l, const job *j, double bound)
     return worst;
 }
 
-/* Errors that are allowed, in rounding units of the largest sum of absolute terms that an output has. The shapes below
- * come to 4.2 and 13.2. */
-static const double bounds[] = {[2] = 8, [4] = 24};
-
 static void check_direction(int backward)
 {
-    double worst[5] = {0};
-    for (int i = 0; i < 400; i++) {
-        layer l = random_winograd(40);
-        int t = i % 2 ? 2 : 4;
-        job j = new_job(&l, t, backward, i % 3 == 0 && (backward ? l.co : l.ci) <= 4);
-        worst[t] = fmax(worst[t], check_job(&l, &j, bounds[t]));
+    double worst[N_WAYS] = {0};
+    for (int i = 0; i < 600; i++) {
+        int w = i % N_WAYS;
+        layer l = random_winograd(ways[w].window, 40);
+        job j = new_job(&l, &ways[w], backward, i % 4 == 0 && (backward ? l.co : l.ci) <= 4);
+        worst[w] = fmax(worst[w], check_job(&l, &j, ways[w].bound));
         free_job(&j);
     }
-    print_message("largest errors, in rounding units of the largest sum of sizes: %.2f (T = 2), %.2f (T = 4)\n",
-                  worst[2], worst[4]);
+    for (int w = 0; w < N_WAYS; w++)
+        print_message("F(%d, %d): errors up to %.2f rounding units of the largest sum of sizes\n", ways[w].tile,
+                      ways[w].window, worst[w]);
 }
 
 static void test_forward(void **state)
@@ -218,13 +227,15 @@ static void test_to_input(void **state)
 static void test_large(void **state)
 {
     (void)state;
-    for (int i = 0; i < 4; i++) {
-        layer l = {.n = 2, .h = 5, .w = 6, .ci = 150, .co = 119, .groups = 1, .kh = 3, .kw = 3, .ph = 1, .pw = 1};
+    for (int i = 0; i < 2 * N_WAYS; i++) {
+        const struct way *way = &ways[i / 2];
+        layer l = {.n = 2, .h = 5, .w = 6, .ci = 150, .co = 119, .groups = 1};
+        l.kh = l.kw = way->window;
+        l.ph = l.pw = way->window / 2;
         l.sh = l.sw = l.dh = l.dw = 1;
         finish_layer(&l);
-        int t = i % 2 ? 2 : 4;
-        job j = new_job(&l, t, i / 2, 0);
-        check_job(&l, &j, bounds[t]);
+        job j = new_job(&l, way, i % 2, 0);
+        check_job(&l, &j, way->bound);
         free_job(&j);
     }
 }
@@ -234,8 +245,9 @@ static void test_same_bits(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        layer l = random_winograd(24);
-        job j = new_job(&l, i % 2 ? 2 : 4, i / 2 % 2, 0);
+        const struct way *way = &ways[i % N_WAYS];
+        layer l = random_winograd(way->window, 24);
+        job j = new_job(&l, way, i / N_WAYS % 2, 0);
         size_t sample = j.outputs / (size_t)l.n;
         real *again = allocate(j.outputs * sizeof(real));
         unsigned char *calls = allocate(j.outputs / VL);
@@ -258,14 +270,16 @@ static void test_weights_same_bits(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        layer l = random_winograd(40);
+        const struct way *way = &ways[i % N_WAYS];
+        layer l = random_winograd(way->window, 40);
         random_tile();
-        K_T = i % 2 ? 2 : 4;
-        K_BACKWARD = i / 2 % 2;
+        K_R = way->window;
+        K_S = way->window + way->tile - 1;
+        K_BACKWARD = i / N_WAYS % 2;
         K_CI = l.ci;
         K_CO = l.co_padded;
         K_CO_REAL = l.co;
-        size_t elements = (size_t)((K_T + 2) * (K_T + 2) * (K_BACKWARD ? l.co * l.ci_padded : l.ci * l.co_padded));
+        size_t elements = (size_t)(K_S * K_S * (K_BACKWARD ? l.co * l.ci_padded : l.ci * l.co_padded));
         real *w = new_panels(&l, K_NR, 1);
         real *u = new_u(elements), *again = new_u(elements);
         for (size_t k = 0; k < elements; k++)

@@ -5,9 +5,10 @@
 #include <float.h>
 #include <math.h>
 
-static int K_T, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_DY_S, K_DY_R, K_DY_P, K_CI, K_CO, K_NR, K_MR, K_TB, K_TG;
+static int K_T, K_S, K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_DY_S, K_DY_R, K_DY_P, K_CI, K_CO, K_NR, K_MR, K_TB, K_TG;
 static int K_BIAS;
 #define K_T K_T /* tells the kernel that its constants are given */
+#define K_S K_S
 #define K_LAST (K_CO % K_NR)
 
 #include "../../runtime/kernels/winograd_dw.k.c"
@@ -26,15 +27,23 @@ typedef struct job {
     size_t n_w;
 } job;
 
-static layer random_winograd(int largest)
+/* The algorithms: sides of the window and of the output tiles; and errors that are allowed, in rounding units of the
+ * largest sum of absolute terms that a weight has. The shapes below come to 4.2, 22.2 and 28. */
+static const struct way {
+    int window, tile;
+    double bound;
+} ways[] = {{3, 2, 9}, {3, 4, 30}, {5, 2, 40}};
+enum { N_WAYS = sizeof ways / sizeof *ways };
+
+static layer random_winograd(int window, int largest)
 {
-    layer l = {.n = random_int(1, 4), .groups = 1, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    layer l = {.n = random_int(1, 4), .groups = 1, .kh = window, .kw = window, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
     do {
         l.h = random_int(1, 20);
         l.w = random_int(1, 20);
-        l.ph = random_int(0, 2);
-        l.pw = random_int(0, 3) ? l.ph : random_int(0, 2);
-    } while (l.h + 2 * l.ph < 3 || l.w + 2 * l.pw < 3);
+        l.ph = random_int(0, window - 1);
+        l.pw = random_int(0, 3) ? l.ph : random_int(0, window - 1);
+    } while (l.h + 2 * l.ph < window || l.w + 2 * l.pw < window);
     l.ci = random_int(0, 2) ? random_int(1, largest) : random_int(1, largest / VL) * VL;
     l.co = random_int(0, 2) ? random_int(1, largest) : random_int(1, largest / VL) * VL;
     finish_layer(&l);
@@ -42,7 +51,7 @@ static layer random_winograd(int largest)
 }
 
 /* Random tensors and constants. Behind its zero halo x has NaN, so that a stray read shows, and so has dy's border. */
-static job new_job(layer l, int t)
+static job new_job(layer l, const struct way *way)
 {
     enum { MORE = 2 };
     static const int tiles[][2] = {{6, 2}, {6, 2}, {4, 3}, {8, 1}, {12, 1}, {1, 1}, {2, 4}, {3, 2}, {5, 1}};
@@ -64,7 +73,8 @@ static job new_job(layer l, int t)
     }
     fill_tensor(&j.x, l.n, l.h, l.w, 0, l.ci, 1);
     fill_tensor(&j.dy, l.n, l.oh, l.ow, 0, l.co, 1);
-    K_T = t;
+    K_T = way->tile;
+    K_S = way->tile + way->window - 1;
     K_OUT_H = l.oh;
     K_OUT_W = l.ow;
     K_IN_S = j.x.s;
@@ -83,7 +93,7 @@ static job new_job(layer l, int t)
 #ifdef K_CHUNKS
     K_CHUNKS = random_int(1, 20);
 #endif
-    j.n_w = (size_t)(9 * l.ci * l.co_padded);
+    j.n_w = (size_t)(l.kh * l.kw * l.ci * l.co_padded);
     j.w = allocate(j.n_w * sizeof(real));
     j.b = allocate((size_t)l.co_padded * sizeof(real));
     return j;
@@ -92,7 +102,7 @@ static job new_job(layer l, int t)
 /* In memory of exactly the size promised, full of what must be overwritten. */
 static void run(job *j, int threads)
 {
-    size_t positions = (size_t)((K_T + 2) * (K_T + 2)), groups = (size_t)((K_TB + K_TG - 1) / K_TG);
+    size_t positions = (size_t)(K_S * K_S), groups = (size_t)((K_TB + K_TG - 1) / K_TG);
     size_t size = positions * (size_t)(K_TB * (k_pitch(K_CI) + k_pitch(K_CO)) + K_CI * K_CO);
 #ifdef K_CHUNKS
     size = K_CHUNKS * (size + (size_t)K_CO);
@@ -122,10 +132,6 @@ static void free_job(job *j)
     free(j->b);
 }
 
-/* Errors that are allowed, in rounding units of the largest sum of absolute terms that a weight has. The shapes below
- * come to 4.2 and 17.7. */
-static const double bounds[] = {[2] = 9, [4] = 30};
-
 /* One weight's gradient by its definition, and the sum of the terms' sizes. */
 static double naive(const job *j, int tap, int ci, int co, double *size)
 {
@@ -135,7 +141,7 @@ static double naive(const job *j, int tap, int ci, int co, double *size)
     for (int n = 0; n < l->n; n++) {
         for (int oh = 0; oh < l->oh; oh++) {
             for (int ow = 0; ow < l->ow; ow++) {
-                int h = oh + tap / 3 - l->ph, w = ow + tap % 3 - l->pw;
+                int h = oh + tap / l->kw - l->ph, w = ow + tap % l->kw - l->pw;
                 if (h < 0 || w < 0 || h >= l->h || w >= l->w)
                     continue;
                 double term = value(&j->x, n, h, w, ci) * value(&j->dy, n, oh, ow, co);
@@ -147,15 +153,16 @@ static double naive(const job *j, int tap, int ci, int co, double *size)
     return sum;
 }
 
-static double check_job(job *j)
+static double check_job(job *j, double bound)
 {
     const layer *l = &j->l;
+    const int taps = l->kh * l->kw;
     double *expected = allocate(j->n_w * sizeof *expected), largest = 0, worst = 0;
-    for (int tap = 0; tap < 9; tap++) {
+    for (int tap = 0; tap < taps; tap++) {
         for (int ci = 0; ci < l->ci; ci++) {
             for (int co = 0; co < l->co; co++) {
                 double size;
-                expected[panel_index(0, tap * l->ci + ci, co, 9 * l->ci, l->co_padded, K_NR)] = naive(j, tap, ci, co, &size);
+                expected[panel_index(0, tap * l->ci + ci, co, taps * l->ci, l->co_padded, K_NR)] = naive(j, tap, ci, co, &size);
                 largest = fmax(largest, size);
             }
         }
@@ -163,9 +170,9 @@ static double check_job(job *j)
     run(j, 1);
     for (size_t i = 0; i < j->n_w; i++) {
         double error = fabs((double)j->w[i] - expected[i]) / (rounding * largest);
-        if (!(error <= bounds[K_T])) {
+        if (!(error <= bound)) {
             print_layer(l);
-            print_message("T %d, tile %dx%d, block %d, group %d\n", K_T, K_MR, K_NR, K_TB, K_TG);
+            print_message("F(%d, %d), tile %dx%d, block %d, group %d\n", K_T, l->kh, K_MR, K_NR, K_TB, K_TG);
             fail_msg("weight %zu of %zu: %g instead of %g, error %g", i, j->n_w, (double)j->w[i], expected[i], error);
         }
         worst = fmax(worst, error);
@@ -186,22 +193,23 @@ static double check_job(job *j)
 static void test_random_layers(void **state)
 {
     (void)state;
-    double worst[5] = {0};
-    for (int i = 0; i < 400; i++) {
-        int t = i % 2 ? 2 : 4;
-        job j = new_job(random_winograd(40), t);
-        worst[t] = fmax(worst[t], check_job(&j));
+    double worst[N_WAYS] = {0};
+    for (int i = 0; i < 600; i++) {
+        int w = i % N_WAYS;
+        job j = new_job(random_winograd(ways[w].window, 40), &ways[w]);
+        worst[w] = fmax(worst[w], check_job(&j, ways[w].bound));
         free_job(&j);
     }
-    print_message("largest errors, in rounding units of the largest sum of sizes: %.2f (T = 2), %.2f (T = 4)\n",
-                  worst[2], worst[4]);
+    for (int w = 0; w < N_WAYS; w++)
+        print_message("F(%d, %d): errors up to %.2f rounding units of the largest sum of sizes\n", ways[w].tile,
+                      ways[w].window, worst[w]);
 }
 
 static void test_same_bits(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        job j = new_job(random_winograd(24), i % 2 ? 2 : 4);
+        job j = new_job(random_winograd(ways[i % N_WAYS].window, 24), &ways[i % N_WAYS]);
         real *w = allocate(j.n_w * sizeof(real)), *b = allocate((size_t)K_CO * sizeof(real));
         run(&j, 1);
         memcpy(w, j.w, j.n_w * sizeof(real));
