@@ -117,7 +117,9 @@ static const char *name_of(const Roofline *r, const RoofStep *s)
     const char *what = step->what;
     if (anchor && anchor->layer && step->macs > 0) {
         const char *towards = strcmp(s->direction, "forward") == 0 ? "" : arena_printf(r->arena, " %s", s->direction);
-        what = arena_printf(r->arena, "%s%s%s", anchor->layer->op->name, towards, what + strcspn(what, " "));
+        const char *own = strstr(what, anchor->op->name); /* behind "again: " where it is computed a second time */
+        what = arena_printf(r->arena, "%.*s%s%s%s", (int)(own - what), what, anchor->layer->op->name, towards,
+                            own + strlen(anchor->op->name));
     }
     return arena_printf(r->arena, "%s  %s", step->layer, what);
 }

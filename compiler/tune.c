@@ -4,6 +4,7 @@
  * (`bench --per-layer`): first the compiler's own choices, then the two other tiles where Winograd's filtering fits,
  * then smaller and larger blocks with the tiles that were best. A last round, in turns with the compiler's own choices,
  * keeps what is still faster. Of several runs the fastest counts, as other load on the machine only slows. */
+#include "config.h"
 #include "driver.h"
 #include "emit/emit.h"
 #include "measured.h"
@@ -75,7 +76,18 @@ static Step *steps_of(const Tuner *t, bool training, int *n)
                     : steps_of_inference(&c->arena, c->infer, c->target, n);
 }
 
-/* Products are listed, and met again in later graphs, in the order of their steps. */
+/* The candidate of a step; NULL: the step is no product. */
+static Candidate *candidate_of(const Tuner *t, const Step *s, bool training)
+{
+    for (int i = 0; i < t->n && choice_of(s); i++) {
+        Candidate *x = &t->list[i];
+        if (x->training == training && x->direction == group_direction(s->group) && strcmp(x->layer, s->layer) == 0) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
 static void list_candidates(Tuner *t)
 {
     int n[2];
@@ -85,21 +97,12 @@ static void list_candidates(Tuner *t)
         for (int i = 0; i < n[training]; i++) {
             const Step *s = &lists[training][i];
             const Choice *own = choice_of(s);
-            if (own) {
+            if (own && !candidate_of(t, s, training)) {
                 t->list[t->n++] =
                     (Candidate){s->layer, training, group_direction(s->group), *own, *own, *own, INFINITY, INFINITY};
             }
         }
     }
-}
-
-static int first_of(const Tuner *t, bool training)
-{
-    int i = 0;
-    while (i < t->n && t->list[i].training != training) {
-        i++;
-    }
-    return i;
 }
 
 /* Builds the graphs by the choices to be tried; where Winograd's filtering does not fit, they stay the compiler's. What
@@ -121,14 +124,13 @@ static bool use_choices(Tuner *t, bool *differs)
         return false;
     }
     for (int training = 0; training < 2; training++) {
-        int n = 0, at = first_of(t, training);
+        int n = 0;
         const Step *steps = steps_of(t, training, &n);
         for (int i = 0; i < n; i++) {
-            const Choice *is = choice_of(&steps[i]);
-            if (is) {
-                Candidate *x = &t->list[at++];
-                x->tried = *is;
-                *differs |= !is_same(is, &x->own);
+            Candidate *x = candidate_of(t, &steps[i], training);
+            if (x) {
+                x->tried = *choice_of(&steps[i]);
+                *differs |= !is_same(&x->tried, &x->own);
             }
         }
     }
@@ -160,7 +162,7 @@ static bool measure_pass(const Tuner *t, const char *name, bool training, Times 
     if (!run_into(argv, path) || !measured_read(a, path, &m)) {
         return false;
     }
-    int n = 0, at = measured_begin(&m, training), product = first_of(t, training);
+    int n = 0, at = measured_begin(&m, training);
     const Step *steps = steps_of(t, training, &n);
     double all = 0;
     for (int i = 0; i < n; i++, at++) {
@@ -169,9 +171,10 @@ static bool measure_pass(const Tuner *t, const char *name, bool training, Times 
         }
         const double took = m.steps[at].least;
         all += took;
-        if (choice_of(&steps[i])) {
-            times->products[product] = fmin(times->products[product], took);
-            product++;
+        const Candidate *x = candidate_of(t, &steps[i], training);
+        if (x) {
+            double *fastest = &times->products[x - t->list];
+            *fastest = fmin(*fastest, took);
         }
     }
     times->all[training] = fmin(times->all[training], all);
@@ -301,9 +304,7 @@ static Tuning result_of(const Tuner *t, const Times *own, const Times *best)
     for (int i = 0; i < t->n; i++) {
         const Candidate *x = &t->list[i];
         const double before = fmin(own->products[i], x->own_time), after = best->products[i];
-        /* a product that the backward pass computes again goes by the choice of its first time */
-        const bool again = tuning_find(&result, x->layer, x->training, x->direction) != NULL;
-        if (!again && !is_same(&x->best, &x->own) && after < (1 - least_gain) * before) {
+        if (!is_same(&x->best, &x->own) && after < (1 - least_gain) * before) {
             result.steps[result.n_steps++] = (TunedStep){x->layer, x->training, x->direction, x->best, before, after};
         }
     }
@@ -397,6 +398,8 @@ int command_tune(const Options *o)
     const bool good = compile_front(&c, o);
     if (good) {
         take_batch(&c);
+        c.net->config->memory =
+            0; /* with everything kept: what is computed again to save memory is computed the same way */
     }
     if (good && compile_graphs(&c) && code_fits(&c)) {
         Tuner t = {.c = &c,
