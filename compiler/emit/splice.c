@@ -603,10 +603,12 @@ static Splice new_splice(Emit *e)
     }
     for (;;) {
         const char *text = next_function(e, rest, &rest), *name = function_name(e, text);
-        const bool hooked = strstr(text, "K_ARGS") != NULL; /* a kernel that prepares for another has no tail */
+        const bool takes_more = strstr(text, "K_ARGS") != NULL; /* a kernel that prepares for another has no tail */
         text = add_constants(e, replace_names(e, replace_hooks(e, text), &helpers));
         if (strcmp(name, "k_main") == 0) {
             const bool samples = strstr(text, "static void @(int n") != NULL;
+            /* a copy whose constants leave the hook out takes no more, although the key was made with a tail */
+            const bool hooked = takes_more && (e->has_tail || e->n_pointers > 0);
             return (Splice){.function = function_for(e, text), .hooked = hooked, .samples = samples};
         }
         if (helpers.n == MAX_HELPERS) {
