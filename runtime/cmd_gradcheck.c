@@ -569,6 +569,12 @@ static int conclude(const checker *c, const summary *sum)
     else
         printf("%d gradient%s agree%s%s\n", right, right == 1 ? "" : "s", right == 1 ? "s" : "",
                zero > 0 ? ", those not measured are zero" : "");
+    int frozen = 0;
+    for (int i = 0; i < c->model->n_params; i++)
+        frozen += c->model->params[i].frozen && c->model->params[i].role != NT_STAT;
+    if (frozen > 0)
+        printf("%d tensor%s frozen%s\n", frozen, frozen == 1 ? " is" : "s are",
+               is_checked(c, NT_D_INPUT) ? "" : ", so that the input has no gradient either");
     if (unknown > 0)
         printf("%d could not be checked: try another --seed, a larger --batch or --gain\n", unknown);
     return right > 0 && wrong == 0 && unknown == 0 ? NT_OK : NT_FAILED;

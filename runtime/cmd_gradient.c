@@ -253,6 +253,8 @@ int nt_cmd_gradient(const nt_context *context, int argc, char **argv)
         model->gradient(&engine.pass);
         if (!write_results(&engine, o.out, &error))
             status = nt_report(&error, NT_ENVIRONMENT);
+        else if (model->input_grad == SIZE_MAX)
+            fprintf(stderr, "note: there is no gradient of the input: what it would go through is frozen\n");
     }
     nt_weights_free(&weights);
     nt_engine_free(&engine);

@@ -351,7 +351,7 @@ static void print_unused(const nt_model *model, const nt_tensors *tensors, FILE 
         fputc('\n', to);
 }
 
-static void print_notes(const account *a, FILE *to)
+static void print_notes(const account *a, const nt_tensors *tensors, FILE *to)
 {
     char all[32], trained[32];
     int64_t values = 0;
@@ -365,6 +365,10 @@ static void print_notes(const account *a, FILE *to)
     fprintf(to, "  %s of %s parameters are trained%s\n", nt_format_count(trained, values),
             nt_format_count(all, a->model->parameters),
             statistics ? "; frozen batchnorms use their running statistics, which stay" : "");
+    char kind[32];
+    if (nt_weights_normalize(tensors, kind) && strcmp(kind, nt_normalize_name(a->model->data->normalize)) != 0)
+        fprintf(to, "warning: the file is of a run with normalize = %s, and this one has %s: what was loaded expects other inputs\n",
+                kind, nt_normalize_name(a->model->data->normalize));
     if (untaught)
         fputs("warning: what is frozen and not loaded stays at initial values that nothing has trained\n", to);
 }
@@ -388,7 +392,7 @@ static bool write_account(const nt_start *start, const nt_model *model, const nt
             fprintf(to, "weights  %s\n", start->path);
         print_rows(&a, tensors, to);
         print_unused(model, tensors, to);
-        print_notes(&a, to);
+        print_notes(&a, tensors, to);
     }
     free(a.sorted);
     free(a.rows);
@@ -405,8 +409,13 @@ bool nt_start_load(const nt_start *start, const nt_model *model, real *params, n
         origins[i] = NT_INITIAL;
         plain = plain && !param->frozen && !(param->lr_scale > 1 || param->lr_scale < 1);
     }
+    if (start->path && !nt_tensors_read(&tensors, start->path, error)) {
+        char said[NT_ERROR_MAX];
+        snprintf(said, sizeof said, "%s", error->text);
+        return nt_fail(error, "%s\nhelp: the path is relative to where the trainer runs; --weights F names another", said);
+    }
     if (start->path)
-        good = nt_tensors_read(&tensors, start->path, error) && leave_out(start, model, origins, error) &&
+        good = leave_out(start, model, origins, error) &&
                load(start, model, &tensors, params, origins, error);
     if (good && account && !plain)
         good = write_account(start, model, &tensors, origins, account, error);

@@ -327,6 +327,20 @@ static bool read_matrix(json_t *object, const nt_normalizer *z, float **matrix)
     return *matrix != NULL;
 }
 
+const char *nt_normalize_name(nt_normalize kind)
+{
+    return normalize_names[kind];
+}
+
+bool nt_weights_normalize(const nt_tensors *tensors, char text[32])
+{
+    json_t *object = parse_value(tensors, "netc.preprocessing");
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    snprintf(text, 32, "%s", kind ? kind : "");
+    json_decref(object);
+    return kind != NULL;
+}
+
 bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer, bool *found, nt_error *error)
 {
     json_t *object = weights->preprocessing, *scale = json_object_get(object, "scale");

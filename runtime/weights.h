@@ -54,6 +54,11 @@ void nt_weights_free(nt_weights *weights);
 /* Gives the normalizer the file's constants. `*found` tells whether there were any. */
 bool nt_weights_normalizer(const nt_weights *weights, nt_normalizer *normalizer, bool *found, nt_error *error);
 
+/* How the file's inputs were normalised, as the language calls it, in `text`; false where it does not say. */
+bool nt_weights_normalize(const nt_tensors *tensors, char text[32]);
+/* The language's name of a kind. */
+const char *nt_normalize_name(nt_normalize kind);
+
 /* The name of class i, or NULL. */
 const char *nt_weights_class(const nt_weights *weights, int i);
 

@@ -93,7 +93,7 @@ grep -q '^ *one.bias ' log && grep -q '^ *bn.weight ' log && grep -q '^ *head.we
 ! grep -q '^ *\(one.weight\|two\|head.bias\|input\)' log || { cat log; fail "gradients of what is frozen"; }
 ! "$compare" base.gradient part.gradient 1e-6 >/dev/null || fail "without freezing there are no more gradients"
 for name in lower upper biases part; do
-    "./$name" gradcheck >log || { cat log; fail "$name: gradcheck"; }
+    "./$name" gradcheck >log && grep -q ' frozen' log || { cat log; fail "$name: gradcheck"; }
 done
 
 # ---- what is frozen has no code behind the forward pass, no gradients, no state ----
@@ -217,5 +217,14 @@ grep -q '^error: --except is about a weights file, and there is none: give --wei
 if ./base train --plain --weights none.safetensors --out no.run 2>log; then
     fail "no such file"
 fi
-grep -q '^error: none.safetensors: ' log || { cat log; fail "the message for no file"; }
+grep -q '^error: none.safetensors: ' log && grep -q '^help: the path is relative to where the trainer runs' log || { cat log; fail "the message for no file"; }
+
+# What would go wrong in silence.
+sed 's/source = csv.*)/& normalize = standardize/' lower.net >otherwise.net
+"$netc" build otherwise.net -o otherwise
+train otherwise --out otherwise.run
+grep -q '^warning: the file is of a run with normalize = none, and this one has standardize' otherwise.err || { cat otherwise.err; fail "inputs that are normalised otherwise"; }
+model alone 'freeze = [one]'
+train alone --out alone.run
+grep -q '^warning: what is frozen and not loaded stays at initial values' alone.err || { cat alone.err; fail "frozen initial values"; }
 exit $failed
