@@ -42,6 +42,9 @@ void graph_verify(const Graph *g, const char *after)
             if (n->out[k]->def != n && n->out[k]->kind != VALUE_GRAD) {
                 broken(after, "an output belongs to another node", n->out[k]->name);
             }
+            if (n->out[k]->kind == VALUE_GRAD && !param_is_trained(n->out[k]->param)) {
+                broken(after, "a parameter that is not trained has a gradient", n->out[k]->name);
+            }
         }
     }
 }

@@ -128,7 +128,8 @@ static void add_help(const nt_start *start, const nt_model *model, const nt_tens
         const char *dot = strrchr(param->name, '.');
         size_t length = dot ? (size_t)(dot - param->name) : strlen(param->name);
         bool fits = origins[i] == NT_LEFT_OUT || (tensor && nt_tensor_fits(tensor, param));
-        if (fits || (length == last_length && strncmp(param->name, last, length) == 0))
+        bool under = last_length > 0 && strncmp(param->name, last, last_length) == 0 && param->name[last_length] == '.';
+        if (fits || under)
             continue;
         if (n++ < MOST && used < sizeof labels)
             used += (size_t)snprintf(labels + used, sizeof labels - used, "%s%.*s", used ? "," : "", (int)length,

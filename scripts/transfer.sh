@@ -3,7 +3,7 @@
 # Fashion-MNIST from the first SAMPLES (2000) of its training part: its head alone, the last stage as well, all of it at rates by layer,
 # and all from nothing.
 #
-# WEIGHTS is ResNet-20 of akamaster/pytorch_resnet_cifar10 as a safetensors file. EPOCHS in the environment, 10 unless given. Steps are timed
+# WEIGHTS is ResNet-20 of akamaster/pytorch_resnet_cifar10 as a safetensors file. EPOCHS in the environment, 10 unless given. Steps are timed with one thread,
 # in turns, and the fastest of three counts, as the machine may have other work.
 set -eu
 if [ $# -lt 3 ]; then
@@ -55,7 +55,7 @@ for name in head stage rates nothing; do
 done
 for round in 1 2 3; do
     for name in head stage rates; do
-        "$work/$name" bench --batch 64 --steps 8 | sed 's/.*"train_ms":\([0-9.]*\).*/\1/' >>"$work/$name.steps"
+        "$work/$name" bench --only training --batch 64 --threads 1 --steps 15 | sed 's/.*"train_ms":\([0-9.]*\).*/\1/' >>"$work/$name.steps"
     done
 done
 cp "$work/rates.steps" "$work/nothing.steps"

@@ -167,6 +167,37 @@ static void write_text(const Text *t, int number, Str *out)
     str_printf(out, "}\n");
 }
 
+/* The network with some of its parameters frozen: each with the same probability, or the first ones. The text is freed. */
+static char *freeze_some(char *text)
+{
+    Arena arena = {0};
+    Diags diags = {0};
+    const Net *net = compile_text(&arena, &diags, text);
+    Str out = {0};
+    const bool first = random_in(0, 1);
+    int trained = 0, most = random_in(0, net->n_params);
+    str_printf(&out, "%strain { freeze = [", text);
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        bool freeze = first ? i < most : random_in(0, 1);
+        if (p->role == PARAM_STAT) {
+            continue;
+        }
+        if (freeze) {
+            str_printf(&out, "%s, ", p->name);
+        }
+        trained += !freeze;
+    }
+    str_add(&out, "] }\n");
+    arena_free(&arena);
+    if (trained == 0) {
+        str_free(&out);
+        return text;
+    }
+    free(text);
+    return out.data;
+}
+
 /* What the lines so far give. False: they are no network. */
 static bool result_of(const Text *t, Shape *out)
 {
@@ -384,7 +415,11 @@ static void judge_gradients(Verdict *v, const nt_model *m, Block *grads, const R
     for (int i = 0; i < m->n_params; i++) {
         const nt_param *p = &m->params[i];
         const NetParam *q = r->train->net->params[i];
-        if (p->role == NT_STAT) {
+        if (p->role == NT_STAT || p->frozen) { /* it has no gradient, and no place for one */
+            if (r->train->param_grads[i]) {
+                v->worst = INFINITY;
+                v->where = p->name;
+            }
             continue;
         }
         double *got = checked(calloc((size_t)param_size(q), sizeof *got));
@@ -442,6 +477,13 @@ static Verdict run_model(const nt_model *m, const Reference *r, bool wide)
         }
         judge(&v, "loss", v.of_values, &sum, &wanted, 1);
         judge_head(&v, "output", m, &arena, m->heads[0].offset, r->n, r->in_training);
+        if ((m->input_grad == SIZE_MAX) != !r->train->d_input) {
+            die("the emitted model and the graph differ on the gradient of the input");
+        }
+        if (m->input_grad == SIZE_MAX) { /* frozen parameters lie before all that is trained */
+            judge_gradients(&v, m, &grads, r);
+            continue;
+        }
         double *dx = read_tensor(&arena, r->n, m->input_grad, m->input_h, m->input_w, m->input_c, m->input_grad_stride_sample,
                                  m->input_grad_stride_row, m->input_grad_stride_pixel);
         judge(&v, "gradient of the input", v.of_gradients, dx, r->in_training->data[r->train->d_input->id], (int64_t)inputs);
@@ -606,6 +648,9 @@ int main(int argc, char **argv)
     random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (int i = 0; i < n; i++) {
         texts[i] = i < KNOWN ? known_network(i) : random_network(i);
+    }
+    for (int i = 1; i < n; i += 3) {
+        texts[i] = freeze_some(texts[i]);
     }
     void *handles[MODELS] = {load_networks(texts, n, "native", false, false), load_networks(texts, n, "generic", true, false),
                              load_networks(texts, n, "native", false, true)};
