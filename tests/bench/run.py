@@ -611,7 +611,7 @@ def measure_cells(results, args, folder):
                 for batch in args.batches.get(what) or (MODELS[model] if what == "training" else INFERENCE_BATCHES):
                     cell = {"model": model, "what": what, "batch": batch, "threads": threads, "flops": None,
                             "images": not model.startswith("mlp"), "peak_gflops": results["peaks"][str(threads)]}
-                    trainer = Trainer(trainer_of(model, args, batch if what == "training" else None), what, batch, threads) if args.netc else None
+                    trainer = Trainer(trainer_of(model, args, batch), what, batch, threads) if args.netc else None
                     measure(cell, trainer, peers, args, folder)
                     results["cells"].append(cell)
                     print_cell(cell)
