@@ -403,28 +403,38 @@ static void add_frozen(const Explain *x, Compilation *c)
         lowest = !lowest && param_is_trained(p) ? p : lowest;
     }
     str_printf(x->out, "FROZEN: %s%s; %s of %s parameters\n", config->trainable_given ? "all but " : "",
-               listed_names(x, config->trainable_given ? &config->trainable : &config->freeze), grouped(a, frozen), grouped(a, all));
+               listed_names(x, config->trainable_given ? &config->trainable : &config->freeze), grouped(a, frozen),
+               grouped(a, all));
     const Memory now = report_training(c, c->train, c->infer, x->batch);
     const Backward back = report_backward(c->train);
     int fused = 0;
     const int batchnorms = count_frozen_batchnorms(c->train, &fused);
     const Thawed thawed = report_thawed(c, x->batch);
-    add_line(x, "back", arena_printf(a, "the backward pass ends at %s: %d operator%s in %d function%s; with nothing frozen %d in %d",
-                                     lowest->layer->name, back.operators, back.operators == 1 ? "" : "s", back.functions,
-                                     back.functions == 1 ? "" : "s", thawed.backward.operators, thawed.backward.functions));
+    add_line(x, "back",
+             arena_printf(a,
+                          "the backward pass ends at %s: %d operator%s in %d function%s; with nothing frozen %d in %d",
+                          lowest->layer->name, back.operators, back.operators == 1 ? "" : "s", back.functions,
+                          back.functions == 1 ? "" : "s", thawed.backward.operators, thawed.backward.functions));
     if (!c->train->input_gradient) {
         add_line(x, "", "the gradient of the input, which `gradient` gives, is left out: it alone would go on");
     }
     if (batchnorms > 0) {
-        add_line(x, "norm", arena_printf(a, "%d batchnorm%s with running statistics, which stay: a scale and a shift, %d of them in the function "
-                                            "of what comes before",
-                                         batchnorms, batchnorms == 1 ? "" : "s", fused));
+        add_line(
+            x, "norm",
+            arena_printf(
+                a,
+                "%d batchnorm%s with running statistics, which stay: a scale and a shift, %d of them in the function "
+                "of what comes before",
+                batchnorms, batchnorms == 1 ? "" : "s", fused));
     }
-    add_line(x, "memory", arena_printf(a, "training takes %s; with nothing frozen %s: gradients %s and %s, optimizer %s and %s, activations %s and %s",
-                                       tied_bytes(x, now.training), tied_bytes(x, thawed.memory.training), tied_bytes(x, now.gradients),
-                                       tied_bytes(x, thawed.memory.gradients), tied_bytes(x, now.optimizer),
-                                       tied_bytes(x, thawed.memory.optimizer), tied_bytes(x, now.activations),
-                                       tied_bytes(x, thawed.memory.activations)));
+    add_line(x, "memory",
+             arena_printf(a,
+                          "training takes %s; with nothing frozen %s: gradients %s and %s, optimizer %s and %s, "
+                          "activations %s and %s",
+                          tied_bytes(x, now.training), tied_bytes(x, thawed.memory.training),
+                          tied_bytes(x, now.gradients), tied_bytes(x, thawed.memory.gradients),
+                          tied_bytes(x, now.optimizer), tied_bytes(x, thawed.memory.optimizer),
+                          tied_bytes(x, now.activations), tied_bytes(x, thawed.memory.activations)));
     str_addc(x->out, '\n');
 }
 

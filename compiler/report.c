@@ -372,7 +372,8 @@ Thawed report_thawed(Compilation *c, int64_t batch)
     other.front = NULL;
     other.plan = NULL;
     compile_graphs(&other);
-    const Thawed thawed = {.memory = report_training(&other, other.train, other.infer, batch), .backward = report_backward(other.train)};
+    const Thawed thawed = {.memory = report_training(&other, other.train, other.infer, batch),
+                           .backward = report_backward(other.train)};
     net->config->memory = limit;
     for (int i = 0; i < net->n_params; i++) {
         net->params[i]->frozen = frozen[i];

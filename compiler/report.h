@@ -60,8 +60,8 @@ Report *report_make(Compilation *c);
 Memory report_blocks(const Compilation *c);
 /* And what training with this planned graph takes, beside the one for inference, which validates. */
 Memory report_training(const Compilation *c, const Graph *train, const Graph *infer, int64_t batch);
-/* What training takes with nothing frozen and no limit. Pre: compile_graphs was called. Post: the graphs are what they were, but no code
- * can be made of them, as the layers know others. */
+/* What training takes with nothing frozen and no limit. Pre: compile_graphs was called. Post: the graphs are what they
+ * were, but no code can be made of them, as the layers know others. */
 Thawed report_thawed(Compilation *c, int64_t batch);
 Backward report_backward(const Graph *train);
 /* Parameters that are frozen, statistics not counted. */

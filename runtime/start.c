@@ -144,7 +144,8 @@ static void add_help(const nt_start *start, const nt_model *model, const nt_tens
                 "      partial=yes, or --partial, takes whatever fits",
                 said, start->path, labels, labels);
     else
-        nt_fail(error, "%s\nhelp: partial=yes in weights = file(...), or --partial, takes what fits and leaves the rest",
+        nt_fail(error,
+                "%s\nhelp: partial=yes in weights = file(...), or --partial, takes what fits and leaves the rest",
                 said);
 }
 
@@ -168,12 +169,13 @@ static bool load(const nt_start *start, const nt_model *model, const nt_tensors 
         if (origins[i] == NT_LOADED)
             items[n++] = (nt_item){model->params[i].name, &model->params[i], params};
     }
-    bool more = start->partial || start->n_except > 0, good = nt_items_check(tensors, items, n, more, model->name, error);
+    bool more = start->partial || start->n_except > 0,
+         good = nt_items_check(tensors, items, n, more, model->name, error);
     if (!good)
         add_help(start, model, tensors, origins, error);
     if (good && n == 0)
-        good = nt_fail(error, "%s: no tensor has the name and shape of a parameter of %s that is to be loaded", start->path,
-                       model->name);
+        good = nt_fail(error, "%s: no tensor has the name and shape of a parameter of %s that is to be loaded",
+                       start->path, model->name);
     good = good && nt_items_fill(tensors, items, n, error);
     free(items);
     return good;
@@ -185,7 +187,7 @@ static bool load(const nt_start *start, const nt_model *model, const nt_tensors 
 typedef struct row {
     const char *name;
     int length;
-    int first;       /* the lowest index of its parameters: rows are in the network's order */
+    int first; /* the lowest index of its parameters: rows are in the network's order */
     int tensors;
     size_t values;
     const nt_param *example; /* one that is no statistic, if it has one */
@@ -286,11 +288,16 @@ static const char *start_text(const row *r, const nt_tensors *tensors, char *tex
 {
     char dims[NT_DIMS_TEXT];
     switch (r->origin) {
-    case NT_LOADED: return "loaded";
-    case NT_INITIAL: return "initial values";
-    case NT_LEFT_OUT: return "initial values: left out by name";
-    case NT_NOT_IN_FILE: return "initial values: not in the file";
-    case NT_OTHER_SHAPE: break;
+    case NT_LOADED:
+        return "loaded";
+    case NT_INITIAL:
+        return "initial values";
+    case NT_LEFT_OUT:
+        return "initial values: left out by name";
+    case NT_NOT_IN_FILE:
+        return "initial values: not in the file";
+    case NT_OTHER_SHAPE:
+        break;
     }
     const nt_tensor *tensor = nt_tensors_find(tensors, r->example->name);
     snprintf(text, size, "initial values: %s in the file", nt_dims_text(dims, tensor->dims, tensor->n_dims));
@@ -368,7 +375,9 @@ static void print_notes(const account *a, const nt_tensors *tensors, FILE *to)
             statistics ? "; frozen batchnorms use their running statistics, which stay" : "");
     char kind[32];
     if (nt_weights_normalize(tensors, kind) && strcmp(kind, nt_normalize_name(a->model->data->normalize)) != 0)
-        fprintf(to, "warning: the file is of a run with normalize = %s, and this one has %s: what was loaded expects other inputs\n",
+        fprintf(to,
+                "warning: the file is of a run with normalize = %s, and this one has %s: what was loaded expects other "
+                "inputs\n",
                 kind, nt_normalize_name(a->model->data->normalize));
     if (untaught)
         fputs("warning: what is frozen and not loaded stays at initial values that nothing has trained\n", to);
@@ -413,11 +422,11 @@ bool nt_start_load(const nt_start *start, const nt_model *model, real *params, n
     if (start->path && !nt_tensors_read(&tensors, start->path, error)) {
         char said[NT_ERROR_MAX];
         snprintf(said, sizeof said, "%s", error->text);
-        return nt_fail(error, "%s\nhelp: the path is relative to where the trainer runs; --weights F names another", said);
+        return nt_fail(error, "%s\nhelp: the path is relative to where the trainer runs; --weights F names another",
+                       said);
     }
     if (start->path)
-        good = leave_out(start, model, origins, error) &&
-               load(start, model, &tensors, params, origins, error);
+        good = leave_out(start, model, origins, error) && load(start, model, &tensors, params, origins, error);
     if (good && account && !plain)
         good = write_account(start, model, &tensors, origins, account, error);
     nt_tensors_free(&tensors);

@@ -1,10 +1,10 @@
 #!/bin/sh
-# transfer.sh NETC WORKDIR WEIGHTS [SAMPLES] - the table of docs/transfer.md: a network that was trained on other pictures learns
-# Fashion-MNIST from the first SAMPLES (2000) of its training part: its head alone, the last stage as well, all of it at rates by layer,
-# and all from nothing.
+# transfer.sh NETC WORKDIR WEIGHTS [SAMPLES] - the table of docs/transfer.md: a network that was trained on other
+# pictures learns Fashion-MNIST from the first SAMPLES (2000) of its training part: its head alone, the last stage as
+# well, all of it at rates by layer, and all from nothing.
 #
-# WEIGHTS is ResNet-20 of akamaster/pytorch_resnet_cifar10 as a safetensors file. EPOCHS in the environment, 10 unless given. Steps are timed with one thread,
-# in turns, and the fastest of three counts, as the machine may have other work.
+# WEIGHTS is ResNet-20 of akamaster/pytorch_resnet_cifar10 as a safetensors file. EPOCHS in the environment, 10 unless
+# given. Steps are timed with one thread, in turns, and the fastest of three counts, as the machine may have other work.
 set -eu
 if [ $# -lt 3 ]; then
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
@@ -23,8 +23,8 @@ if [ ! -f $full/train-images-idx3-ubyte.gz ]; then
     exit 1
 fi
 
-# first FILE HEADER BYTES: of an idx file with so many bytes before the samples and in each, the first samples. Bytes 5 to 8 are
-# their number, the highest byte first.
+# first FILE HEADER BYTES: of an idx file with so many bytes before the samples and in each, the first samples. Bytes 5
+# to 8 are their number, the highest byte first.
 first() {
     gzip -dc "$full/$1.gz" >"$work/whole"
     n=$samples

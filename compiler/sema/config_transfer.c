@@ -1,9 +1,9 @@
-/* config_transfer.c - the settings of the train section that say what training starts from and which parameters it changes, by how
- * much: weights, freeze, trainable, groups.
+/* config_transfer.c - the settings of the train section that say what training starts from and which parameters it
+ * changes, by how much: weights, freeze, trainable, groups.
  *
- * They choose parameters by names: a label, or any part of a name that ends before a dot, stands for all that is under it, a full name
- * for one parameter, and either may be a pattern of the shell (fnmatch: * ? [...], where * also stands for dots). The trainer reads
- * `except` by the same rule (runtime/start.c). */
+ * They choose parameters by names: a label, or any part of a name that ends before a dot, stands for all that is under
+ * it, a full name for one parameter, and either may be a pattern of the shell (fnmatch: * ? [...], where * also stands
+ * for dots). The trainer reads `except` by the same rule (runtime/start.c). */
 #define _POSIX_C_SOURCE 200809L
 #include "sections.h"
 
@@ -28,7 +28,8 @@ static bool chooses(Arena *a, const char *pattern, const NetParam *p)
     }
 }
 
-/* Parameters' names, and what they begin with up to a dot, each at least once: what a name that chooses nothing may have been. */
+/* Parameters' names, and what they begin with up to a dot, each at least once: what a name that chooses nothing may
+ * have been. */
 static const char **all_names(Sections *cx, int *n)
 {
     const Net *net = cx->s->net;
@@ -72,8 +73,8 @@ static void chooses_nothing(Sections *cx, const char *pattern, Loc at, const Net
     diag_help(ds, d, "the parameters are %s%s", list, net->n_params > SHOWN ? ", ..." : "");
 }
 
-/* Sets chosen[i] of net->params for those that the names choose; reports names that choose none. What `statistics` leaves out cannot be
- * chosen. Returns whether all names chose something. */
+/* Sets chosen[i] of net->params for those that the names choose; reports names that choose none. Without `statistics`
+ * these cannot be chosen. Returns whether all names chose something. */
 static bool choose(Sections *cx, const Names *names, bool statistics, bool *chosen)
 {
     const Net *net = cx->s->net;
@@ -142,7 +143,8 @@ static const AttrDef file_attrs[] = {
      .type = ATTR_NAMES,
      .offset = offsetof(WeightsArgs, except),
      .standard = "[]",
-     .doc = "what starts as the init section says, whatever the file holds: a new head. What else the file holds is passed over then"},
+     .doc = "what starts as the init section says, whatever the file holds: a new head. What else the file holds is "
+            "passed over then"},
     {.name = "partial",
      .type = ATTR_BOOL,
      .offset = offsetof(WeightsArgs, partial),
@@ -154,7 +156,8 @@ static const AttrDef file_attrs[] = {
 const FormDef weights_forms[] = {
     {"none", WEIGHTS_NONE, NULL, "what the init section says"},
     {"file", WEIGHTS_FILE, file_attrs,
-     "the weights of a file, which must have all parameters in their shapes, and no others; `\"PATH\"` alone is `file(\"PATH\")`"},
+     "the weights of a file, which must have all parameters in their shapes, and no others; `\"PATH\"` alone is "
+     "`file(\"PATH\")`"},
     {0},
 };
 
@@ -265,7 +268,8 @@ static const AttrDef group_attrs[] = {
 };
 
 const FormDef group_forms[] = {
-    {"group", 0, group_attrs, "rate and decay of the parameters that are named, whatever the schedule makes of the rate"},
+    {"group", 0, group_attrs,
+     "rate and decay of the parameters that are named, whatever the schedule makes of the rate"},
     {0},
 };
 

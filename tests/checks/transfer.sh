@@ -1,6 +1,7 @@
 #!/bin/sh
-# transfer.sh NETC - transfer learning: what is frozen stays to the bit and the rest is trained as it would be without; the account of what was
-# loaded; loads in part only when asked for; what is frozen has no code, no gradient, no state; runs with frozen parts are resumed.
+# transfer.sh NETC - transfer learning: what is frozen stays to the bit and the rest is trained as it would be without;
+# the account of what was loaded; loads in part only when asked for; what is frozen has no code, no gradient, no state;
+# runs with frozen parts are resumed.
 set -eu
 netc=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
