@@ -202,10 +202,17 @@ static void dx_reach(int64_t in, int64_t out, int64_t k, int64_t stride, int64_t
     }
 }
 
+/* A window that is the whole volume: the gradient to the input is a plain product with the turned weights. */
+static bool is_dense(const Geometry *g)
+{
+    return g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w && g->pad_top == 0 && g->pad_left == 0 &&
+           g->groups == 1 && g->dilation_h == 1 && g->dilation_w == 1;
+}
+
 static void conv_dx_halo(const Node *n, int input, int *top, int *left, int *bottom, int *right)
 {
     const Geometry *g = n->attrs;
-    if (input == 0 && !(g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w)) {
+    if (input == 0 && !is_dense(g)) {
         dx_reach(g->in_h, g->out_h, g->kh, g->stride_h, g->dilation_h, g->pad_top, top, bottom);
         dx_reach(g->in_w, g->out_w, g->kw, g->stride_w, g->dilation_w, g->pad_left, left, right);
     }
@@ -215,13 +222,6 @@ static bool reads_any_pixels(const Node *n, int input)
 {
     (void)n;
     return input == 0;
-}
-
-/* A window that is the whole volume: the gradient to the input is a plain product with the turned weights. */
-static bool is_dense(const Geometry *g)
-{
-    return g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w && g->pad_top == 0 && g->pad_left == 0 &&
-           g->groups == 1 && g->dilation_h == 1 && g->dilation_w == 1;
 }
 
 /* The taps of a window over x as igemm.k.c wants them: offsets, and how many elements follow each other. */

@@ -63,6 +63,9 @@ static const char *const known[] = {
     "input(5x5x3) concat { conv(5, 1x1) conv(6, 3x3, pad=1) conv(6, 1x1, groups=3) -> elu } softmax maxpool(2x2, stride=1) softmax -> batchnorm avgpool(global)",
     "input(4x4x6) concat { conv(6, 1x1, groups=2) -> sigmoid maxpool(3x3, stride=1, pad=1) } maxout(4) -> batchnorm -> flatten -> batchnorm",
     "input(4x4x20) conv(15, 3x3, groups=5, pad=1) shortcut(19, stride=2, kind=pad) batchnorm mul { identity conv(19, 1x1, groups=19) -> sigmoid } dense(3)",
+    "input(4x7x5) conv(1, 3x3, stride=2x3, pad=0x2, bias=no) -> batchnorm conv(3, 1x3, stride=2x3, pad=0x1) -> tanh dense(3)",
+    "input(3x3x4) conv(4, 1x1) -> tanh conv(6, 3x3, groups=2) -> tanh dense(3)",
+    "input(3x3x4) conv(4, 1x1) -> tanh conv(6, 3x3, pad=1, stride=3) -> tanh dense(3)",
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
