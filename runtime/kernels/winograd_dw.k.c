@@ -371,6 +371,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     real *u = work, *sums = u + K_CHUNKS * size_u;
 #pragma omp for schedule(static)
     for (int chunk = 0; chunk < K_CHUNKS; chunk++) {
+        /* scratch of the thread's own: chunks go to the first K_CHUNKS threads only */
         real *v = sums + K_CHUNKS * K_CO + nt_worker() * (size_v + size_m);
         k_chunk((int)((int64_t)tiles * chunk / K_CHUNKS), (int)((int64_t)tiles * (chunk + 1) / K_CHUNKS), x, dy, v,
                 v + size_v, u + chunk * size_u, sums + chunk * K_CO);
