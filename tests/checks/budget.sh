@@ -15,12 +15,7 @@ fail() {
     failed=1
 }
 
-# npy FILE SHAPE: an array of bytes of that shape, which standard input gives
-npy() {
-    { printf '\223NUMPY\001\000\166\000'
-      printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }"
-      cat; } >"$1"
-}
+. ./npy.inc
 mkdir "$work/data"
 for part in train:200 test:48; do
     n=${part#*:}

@@ -5,6 +5,7 @@ set -eu
 netc=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/npy.inc"
 cd "$work"
 
 cat >vectors.net <<'NET'
@@ -28,12 +29,6 @@ network volumes {
 data { source = npy("arrays") }
 train { loss = mse  optimizer = sgd(lr=0.05)  batch = 10  epochs = 80 }
 NET
-# npy FILE SHAPE: an array of bytes of that shape, which standard input gives
-npy() {
-    { printf '\223NUMPY\001\000\166\000'
-      printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }"
-      cat; } >"$1"
-}
 # Bytes 51 k, which are read as k/5; the targets are k and 5 - k, first all of the one and then of the other.
 bytes() {
     awk -v n=60 -v want="$1" 'BEGIN { s = 3; for (i = 0; i < n; i++) { for (p = 0; p < 6; p++) { s = (s * 16807) % 2147483647; k[p] = s % 6 }

@@ -14,12 +14,7 @@ fail() {
     failed=1
 }
 
-# npy FILE SHAPE: an array of bytes of that shape, which standard input gives
-npy() {
-    { printf '\223NUMPY\001\000\166\000'
-      printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($2), }"
-      cat; } >"$1"
-}
+. ./npy.inc
 
 # Images whose colour tells the class, with some noise; POSIX awk: octal escapes for printf to make bytes of.
 images() {
