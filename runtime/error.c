@@ -1,5 +1,7 @@
+#define _POSIX_C_SOURCE 200809L
 #include "error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,4 +27,18 @@ bool nt_fail_memory(nt_error *err, const char *what, double bytes)
 {
     return nt_fail(err, "not enough memory for %s (%.1f MB): close other programs, or use less data", what,
                    bytes * 1e-6);
+}
+
+const char *nt_write_advice(int reason)
+{
+    switch (reason) {
+    case ENOSPC:
+    case EDQUOT: return "; free some space, or choose another folder with --out";
+    case EFBIG: return "; the limit on file sizes (ulimit -f) is too low";
+    case EACCES:
+    case EROFS:
+    case EPERM: return "; choose a folder you can write to with --out";
+    case ENOENT: return "; the folder does not exist";
+    default: return "";
+    }
 }

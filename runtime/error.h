@@ -22,4 +22,8 @@ bool nt_fail(nt_error *err, const char *format, ...);
 /* The message for memory that could not be had: `what` names its use, `bytes` its size. Returns false. */
 bool nt_fail_memory(nt_error *err, const char *what, double bytes);
 
+/* What to do about a file that could not be written for that reason, an errno: goes behind the message. "" where there is
+ * nothing to say. */
+const char *nt_write_advice(int reason);
+
 #endif

@@ -446,20 +446,6 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-static const char *advice(int reason)
-{
-    switch (reason) {
-    case ENOSPC:
-    case EDQUOT: return "; free some space, or choose another folder with --out";
-    case EFBIG: return "; the limit on file sizes (ulimit -f) is too low";
-    case EACCES:
-    case EROFS:
-    case EPERM: return "; choose a folder you can write to with --out";
-    case ENOENT: return "; the folder does not exist";
-    default: return "";
-    }
-}
-
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error)
 {
@@ -488,7 +474,7 @@ bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, 
     else if (!good && file)
         unlink(temporary);
     free(temporary);
-    return good || nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), advice(reason));
+    return good || nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), nt_write_advice(reason));
 }
 
 bool nt_tensors_sync(const char *path, nt_error *error)
@@ -496,7 +482,7 @@ bool nt_tensors_sync(const char *path, nt_error *error)
     int file = open(path, O_RDONLY | O_CLOEXEC);
     bool good = file >= 0 && fsync(file) == 0;
     if (!good)
-        nt_fail(error, "%s: cannot write to the disk: %s%s", path, strerror(errno), advice(errno));
+        nt_fail(error, "%s: cannot write to the disk: %s%s", path, strerror(errno), nt_write_advice(errno));
     if (file >= 0)
         close(file);
     if (good)
