@@ -20,6 +20,7 @@ struct OptimizerDef {
 
 typedef struct OptimizerAttrs {
     double lr, momentum, weight_decay, l1, rho, beta1, beta2, eps;
+    Range lr_range, momentum_range, weight_decay_range, l1_range;
     bool nesterov;
 } OptimizerAttrs;
 

@@ -44,6 +44,7 @@ static const char *type_text(const AttrDef *a)
         [ATTR_REALS] = "list of numbers",
         [ATTR_NAMES] = "list of names",
         [ATTR_LEARNT] = "number or `learn`",
+        [ATTR_RATE] = "number or [range](reference.md#search)",
     };
     return text[a->type];
 }

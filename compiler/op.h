@@ -24,7 +24,8 @@ typedef enum AttrType {
     ATTR_COLUMN, /* const char *: a name, a string, or a number from 0 (kept as text) */
     ATTR_REALS,  /* Reals: a list of numbers */
     ATTR_NAMES,  /* Names: a list of labels, and of patterns in quotes */
-    ATTR_LEARNT  /* Learnt: a number, or `learn` */
+    ATTR_LEARNT, /* Learnt: a number, or `learn` */
+    ATTR_RATE    /* double; of a range, its middle, with the Range at `range_offset` */
 } AttrType;
 
 typedef struct Size2 {
@@ -56,10 +57,23 @@ typedef struct Learnt {
     bool learnt;
 } Learnt;
 
+/* What `search` draws a number from: log(from, to), uniform(from, to), or choice(values ...). */
+typedef enum RangeKind { RANGE_NONE, RANGE_LOG, RANGE_UNIFORM, RANGE_CHOICE } RangeKind;
+typedef struct Range {
+    RangeKind kind;      /* NONE: it is a plain number */
+    double from, to;     /* from < to, of LOG above 0 */
+    Reals values;        /* of CHOICE, rising */
+} Range;
+/* What stands for the range where one number is needed: sqrt(from * to), (from + to) / 2, the middle value or the one above the
+ * middle. It is above 0 where the range is not below. */
+double range_middle(const Range *r);
+extern const char *const range_names[]; /* by RangeKind */
+
 typedef struct AttrDef {
     const char *name;
     AttrType type;
     size_t offset;       /* in the attrs struct */
+    size_t range_offset; /* RATE: of its Range */
     bool positional;     /* positional arguments fill these in order */
     bool required;
     const char *standard; /* default as the user would write it; NULL with !required: left zero and `given` is false */

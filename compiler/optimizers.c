@@ -16,18 +16,26 @@
         .name = #member, .type = ATTR_REAL, .offset = offsetof(OptimizerAttrs, member), .standard = usual, \
         .min = least, .max = most, .doc = text                                                             \
     }
-#define LR_REQUIRED                                                                                              \
-    {                                                                                                            \
-        .name = "lr", .type = ATTR_REAL, .offset = offsetof(OptimizerAttrs, lr), .required = true, .min = 1e-12, \
-        .max = 1e6, .doc = "lr, the learning rate"                                                               \
+/* Those that come with each step, and may be ranges. */
+#define RATE_ATTR(member, usual, least, most, text)                                                             \
+    {                                                                                                           \
+        .name = #member, .type = ATTR_RATE, .offset = offsetof(OptimizerAttrs, member),                         \
+        .range_offset = offsetof(OptimizerAttrs, member##_range), .standard = usual, .min = least, .max = most, \
+        .doc = text                                                                                             \
     }
-#define LR(usual) REAL_ATTR(lr, usual, 1e-12, 1e6, "the learning rate")
-#define MOMENTUM(usual, text) REAL_ATTR(momentum, usual, 0, 0.999999, text)
+#define LR_REQUIRED                                                                                            \
+    {                                                                                                          \
+        .name = "lr", .type = ATTR_RATE, .offset = offsetof(OptimizerAttrs, lr),                               \
+        .range_offset = offsetof(OptimizerAttrs, lr_range), .required = true, .min = 1e-12, .max = 1e6,        \
+        .doc = "lr, the learning rate"                                                                         \
+    }
+#define LR(usual) RATE_ATTR(lr, usual, 1e-12, 1e6, "the learning rate")
+#define MOMENTUM(usual, text) RATE_ATTR(momentum, usual, 0, 0.999999, text)
 #define RHO(usual) REAL_ATTR(rho, usual, 0, 0.999999, "decay of the mean of the squared gradients")
 #define EPS(usual, text) REAL_ATTR(eps, usual, 1e-30, 1, text)
 #define L2 \
-    REAL_ATTR(weight_decay, "0", 0, 100, "factor of the L2 penalty that is added to the gradient: g + weight_decay * w")
-#define L1 REAL_ATTR(l1, "0", 0, 100, "factor of the L1 penalty that is added to the gradient: g + l1 * sign(w)")
+    RATE_ATTR(weight_decay, "0", 0, 100, "factor of the L2 penalty that is added to the gradient: g + weight_decay * w")
+#define L1 RATE_ATTR(l1, "0", 0, 100, "factor of the L1 penalty that is added to the gradient: g + l1 * sign(w)")
 
 static const AttrDef sgd_attrs[] = {
     LR_REQUIRED,
@@ -75,7 +83,7 @@ static const AttrDef adamw_attrs[] = {
     BETA1,
     BETA2,
     ADAM_EPS,
-    REAL_ATTR(weight_decay, "0.01", 0, 100, "share of each weight that a step takes away, times lr"),
+    RATE_ATTR(weight_decay, "0.01", 0, 100, "share of each weight that a step takes away, times lr"),
     L1,
     {0},
 };

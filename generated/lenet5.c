@@ -2247,7 +2247,7 @@ static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale
     own.lr *= lr_scale;
     nt_rates rates = momentum_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
-    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
+    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->l1_scale));
     const uint64_t key = nt_noise_key(p);
     real *const w = p->params, *const grad = p->grads, *const state = p->state;
 #pragma omp for schedule(static)
@@ -2660,7 +2660,7 @@ static const nt_data_config data_config = {
 };
 
 static const nt_train_config train_config = {
-    .optimizer = "nesterov", .lr = 0.05, .momentum = 0.9,
+    .optimizer = "nesterov", .lr = 0.05, .momentum = 0.9, .weight_decay = 0.0, .l1 = 0.0,
     .schedule = {.kind = NT_SCHEDULE_COSINE, .final = 0.0, .per = NT_STEPS},
     .momentum_schedule = {.kind = NT_SCHEDULE_CONSTANT},
     .batch = 32, .epochs = 10,

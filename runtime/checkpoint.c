@@ -8,7 +8,7 @@
 
 #include "weights.h"
 
-static const char state_version[] = "2";
+static const char state_version[] = "3";
 
 typedef enum field_kind { SIGNED, UNSIGNED, REAL, HISTORY, TEXT, REASON } field_kind;
 
@@ -21,7 +21,10 @@ static const struct run_field {
     {"run.seed", UNSIGNED, offsetof(nt_run, seed)},
     {"run.batch", SIGNED, offsetof(nt_run, batch)},
     {"run.epochs", SIGNED, offsetof(nt_run, epochs)},
-    {"run.lr", REAL, offsetof(nt_run, lr)},
+    {"run.lr", REAL, offsetof(nt_run, rates[NT_RATE_LR])},
+    {"run.momentum", REAL, offsetof(nt_run, rates[NT_RATE_MOMENTUM])},
+    {"run.weight_decay", REAL, offsetof(nt_run, rates[NT_RATE_WEIGHT_DECAY])},
+    {"run.l1", REAL, offsetof(nt_run, rates[NT_RATE_L1])},
     {"run.batch_given", SIGNED, offsetof(nt_run, batch_given)},
     {"run.data", TEXT, offsetof(nt_run, data)},
     {"run.train_count", SIGNED, offsetof(nt_run, train_count)},
@@ -217,7 +220,7 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
                            run_fields[i].name);
     }
     if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 ||
-        run->first > run->train_count || !(run->lr >= 0) || !(run->course.scale > 0) || run->course.rule < 0)
+        run->first > run->train_count || !(run->rates[NT_RATE_LR] >= 0) || !(run->course.scale > 0) || run->course.rule < 0)
         return nt_fail(error, "%s: the position in its __metadata__ makes no sense", tensors->path);
     return true;
 }

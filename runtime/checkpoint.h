@@ -17,7 +17,7 @@ typedef struct nt_run {
     uint64_t seed;
     int64_t batch, epochs;
     int64_t batch_given; /* 1: every batch is of `batch` samples, whatever the model says */
-    double lr;
+    double rates[NT_RATES];
     char data[NT_RUN_TEXT]; /* --data; "" where the model's own path is used */
     /* samples that there were */
     int64_t train_count, validation_count;

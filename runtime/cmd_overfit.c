@@ -108,7 +108,7 @@ static int learn(const options *o, nt_engine *engine, const nt_data *data, const
     double first_loss = 0;
     engine->pass.seed = seed;
     engine->pass.random = 0;
-    engine->pass.decay_scale = 0;
+    engine->pass.decay_scale = engine->pass.l1_scale = 0;
     engine->pass.lr = lr;
     for (int64_t number = 0; number < o->epochs; number++) {
         nt_epoch epoch;

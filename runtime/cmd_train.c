@@ -18,22 +18,13 @@
 #include "rng.h"
 #include "schedule.h"
 #include "start.h"
+#include "training.h"
 
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
 enum { NORM_EVERY = 16 };
 
 /* Seconds between two checkpoints for which the disk is waited for. */
 static const double sync_pause = 1;
-
-typedef struct options {
-    const char *data, *out, *weights, *except, *log;
-    int64_t epochs, batch, threads;
-    uint64_t seed;
-    double lr;
-    bool resume, plain, partial;
-    int64_t fold; /* of k_fold, from 1; 0: all, one after the other */
-    bool epochs_given, batch_given, seed_given, lr_given, data_given;
-} options;
 
 /* What a run of one fold came to, on the part that was held out. */
 typedef struct fold_result {
@@ -43,7 +34,7 @@ typedef struct fold_result {
 typedef struct trainer {
     const nt_context *context;
     const nt_model *model;
-    options o;
+    nt_train_options o;
     nt_run run;
     nt_data data;
     nt_engine engine;
@@ -63,6 +54,7 @@ typedef struct trainer {
     bool best_unsynced;    /* the best weights are in their file, but maybe not yet on the disk */
     double synced;         /* when the disk was last waited for */
     fold_result *fold;     /* where the result of the fold goes; NULL where there are no folds */
+    nt_trial *trial;       /* NULL: an ordinary run */
 } trainer;
 
 /* -- Signals ----------------------------------------------------------------------------------------------------- */
@@ -92,14 +84,54 @@ static void catch_signals(void)
 
 /* -- Setting up -------------------------------------------------------------------------------------------------- */
 
-static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
+const char *const nt_rate_names[NT_RATES] = {"lr", "momentum", "weight_decay", "l1"};
+static const char *const rate_options[NT_RATES] = {"--lr", "--momentum", "--weight-decay", "--l1"};
+
+double nt_rate_of_model(const nt_train_config *config, nt_rate rate)
+{
+    switch (rate) {
+    case NT_RATE_LR: return config->lr;
+    case NT_RATE_MOMENTUM: return config->momentum;
+    case NT_RATE_WEIGHT_DECAY: return config->weight_decay;
+    case NT_RATE_L1: return config->l1;
+    case NT_RATES: break;
+    }
+    return 0;
+}
+
+/* What an optimizer does without is not in its code: it cannot be given here. */
+static bool check_rates(const nt_train_config *config, const nt_train_options *o)
+{
+    for (int i = 0; i < NT_RATES; i++) {
+        if (!o->rates_given[i])
+            continue;
+        if (nt_rate_of_model(config, (nt_rate)i) == 0) {
+            fprintf(stderr, "error: %s: the model's optimizer has no %s; write %s=... there first\n", rate_options[i],
+                    nt_rate_names[i], nt_rate_names[i]);
+            return false;
+        }
+        if (i == NT_RATE_MOMENTUM && o->rates[i] >= 1) {
+            fprintf(stderr, "error: --momentum must be less than 1, not %g\n", o->rates[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static nt_parsed parse(const nt_context *context, nt_train_options *o, int argc, char **argv)
 {
     const nt_option list[] = {
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0,
          &o->data_given},
         {"--epochs", NT_OPTION_COUNT, &o->epochs, "N", "passes over the training set", 1, &o->epochs_given},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, &o->batch_given},
-        {"--lr", NT_OPTION_NUMBER, &o->lr, "X", "learning rate, which the schedule starts from", 0, &o->lr_given},
+        {"--lr", NT_OPTION_NUMBER, &o->rates[NT_RATE_LR], "X", "learning rate, which the schedule starts from", 0,
+         &o->rates_given[NT_RATE_LR]},
+        {"--momentum", NT_OPTION_NUMBER, &o->rates[NT_RATE_MOMENTUM], "X", "the optimizer's momentum", 0,
+         &o->rates_given[NT_RATE_MOMENTUM]},
+        {"--weight-decay", NT_OPTION_NUMBER, &o->rates[NT_RATE_WEIGHT_DECAY], "X", "the optimizer's weight decay", 0,
+         &o->rates_given[NT_RATE_WEIGHT_DECAY]},
+        {"--l1", NT_OPTION_NUMBER, &o->rates[NT_RATE_L1], "X", "the optimizer's l1", 0, &o->rates_given[NT_RATE_L1]},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of every random choice", 0, &o->seed_given},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N",
          "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
@@ -122,6 +154,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
                 o->weights ? "--weights" : o->except ? "--except" : "--partial");
         return NT_PARSED_WRONG;
     }
+    if (parsed == NT_PARSED && !check_rates(context->model->train_config, o))
+        return NT_PARSED_WRONG;
     int folds = context->model->data->folds;
     if (parsed == NT_PARSED && o->fold > folds) {
         if (folds > 0)
@@ -156,9 +190,7 @@ static bool set_paths(trainer *t, nt_error *error)
            set_path(t->state_path, folder, "state.safetensors", error);
 }
 
-/* Makes the folder, parents included, and sees that it can be written to before hours are spent on what goes into
- * it. */
-static bool make_folder(const char *path, nt_error *error)
+bool nt_make_folder(const char *path, nt_error *error)
 {
     char part[PATH_MAX];
     bool good = true;
@@ -185,8 +217,9 @@ static void begin_run(trainer *t)
         .batch = t->o.batch_given ? t->o.batch : config->batch,
         .batch_given = t->o.batch_given,
         .epochs = t->o.epochs_given ? t->o.epochs : config->epochs,
-        .lr = t->o.lr_given ? t->o.lr : config->lr,
     };
+    for (int i = 0; i < NT_RATES; i++)
+        t->run.rates[i] = t->o.rates_given[i] ? t->o.rates[i] : nt_rate_of_model(config, (nt_rate)i);
     nt_course_begin(&t->run.course);
 }
 
@@ -194,7 +227,7 @@ static void begin_run(trainer *t)
 static bool merge_options(trainer *t, nt_error *error)
 {
     nt_run *run = &t->run;
-    const options *o = &t->o;
+    const nt_train_options *o = &t->o;
     if (o->seed_given && o->seed != run->seed)
         return nt_fail(error, "--seed %llu: the run began with seed %llu and can only go on with it",
                        (unsigned long long)o->seed, (unsigned long long)run->seed);
@@ -204,12 +237,14 @@ static bool merge_options(trainer *t, nt_error *error)
         fprintf(stderr, "note: --batch is now %lld, was %lld\n", (long long)o->batch, (long long)run->batch);
     if (o->epochs_given && o->epochs != run->epochs)
         fprintf(stderr, "note: --epochs is now %lld, was %lld\n", (long long)o->epochs, (long long)run->epochs);
-    if (o->lr_given && o->lr != run->lr)
-        fprintf(stderr, "note: --lr is now %g, was %g\n", o->lr, run->lr);
+    for (int i = 0; i < NT_RATES; i++) {
+        if (o->rates_given[i] && o->rates[i] != run->rates[i])
+            fprintf(stderr, "note: %s is now %g, was %g\n", rate_options[i], o->rates[i], run->rates[i]);
+        run->rates[i] = o->rates_given[i] ? o->rates[i] : run->rates[i];
+    }
     run->batch = o->batch_given ? o->batch : run->batch;
     run->batch_given |= o->batch_given;
     run->epochs = o->epochs_given ? o->epochs : run->epochs;
-    run->lr = o->lr_given ? o->lr : run->lr;
     return true;
 }
 
@@ -240,12 +275,19 @@ static int plan_run(trainer *t, nt_error *error)
     return NT_OK;
 }
 
-static bool load_data(trainer *t, nt_error *error)
+static bool read_data(trainer *t, nt_error *error)
 {
     nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL,
                                                 NT_PART_TRAIN | NT_PART_TEST, t->run.seed);
     request.fold = t->o.fold > 0 ? (int)t->o.fold - 1 : 0;
-    if (!nt_data_load(&request, &t->data, error))
+    return nt_data_load(&request, &t->data, error);
+}
+
+static bool load_data(trainer *t, nt_error *error)
+{
+    if (t->trial)
+        t->data = *t->trial->data;
+    else if (!read_data(t, error))
         return false;
     int64_t train = t->data.train.count, validation = t->data.validation.count;
     if (t->o.resume && (train != t->run.train_count || validation != t->run.validation_count))
@@ -305,13 +347,20 @@ static bool begin_parameters(trainer *t, nt_error *error)
     if (!origins)
         return nt_fail_memory(error, "the list of parameters", (double)t->model->n_params * sizeof *origins);
     bool good = nt_params_initialise(t->model, t->run.seed, engine->memory.params, error) &&
-                nt_start_load(&t->start, t->model, engine->memory.params, origins, stderr, error) &&
+                nt_start_load(&t->start, t->model, engine->memory.params, origins, t->trial ? NULL : stderr, error) &&
                 nt_lsuv(engine, &t->data, &t->data.train, origins, t->run.seed, &layers, &samples, error);
     free(origins);
-    if (good && layers > 0)
+    if (good && layers > 0 && !t->trial)
         fprintf(stderr, "lsuv: %d layer%s scaled to unit variance over %d samples\n", layers, layers == 1 ? "" : "s",
                 samples);
     return good;
+}
+
+/* A rate over the one that is in the emitted update. */
+static double share_of_model(const trainer *t, nt_rate rate)
+{
+    double emitted = nt_rate_of_model(t->model->train_config, rate);
+    return emitted > 0 ? t->run.rates[rate] / emitted : 1;
 }
 
 /* Those of a new run, or the saved state. */
@@ -320,6 +369,8 @@ static bool set_parameters(trainer *t, nt_error *error)
     nt_engine *engine = &t->engine;
     engine->pass.seed = t->run.seed;
     engine->disturb = t->model->train_config->disturb_label;
+    engine->pass.decay_scale = share_of_model(t, NT_RATE_WEIGHT_DECAY);
+    engine->pass.l1_scale = share_of_model(t, NT_RATE_L1);
     if (nt_weight_rule(t->model->train_config))
         t->earlier = engine->memory.state + (size_t)(t->model->state_slots - 1) * t->model->trainable_elements;
     if (t->o.resume) {
@@ -343,8 +394,25 @@ static bool open_log(trainer *t, nt_error *error)
            nt_fail(error, "%s: cannot write the log: %s; name another file with --log", name, strerror(errno));
 }
 
+/* Where the model gives ranges and the command line no numbers. */
+static void tell_middles(const trainer *t)
+{
+    const nt_train_config *config = t->model->train_config;
+    int n = 0;
+    for (int i = 0; i < config->n_ranges; i++) {
+        nt_rate rate = config->ranges[i].rate;
+        if (!t->o.rates_given[rate])
+            fprintf(stderr, "%s%s %.4g", n++ > 0 ? ", " : "note: ", nt_rate_names[rate], t->run.rates[rate]);
+    }
+    if (n > 0)
+        fprintf(stderr, ": the middle%s; `%s search` looks for better ones\n", n > 1 ? "s of ranges" : " of its range",
+                t->context->exe);
+}
+
 static void print_header(trainer *t)
 {
+    if (!t->o.resume)
+        tell_middles(t);
     char parameters[64], threads[32], train[64], validation[64], test[64], number[32];
     snprintf(parameters, sizeof parameters, "%s parameters", nt_format_count(number, t->model->parameters));
     snprintf(threads, sizeof threads, "%d thread%s", t->engine.threads, t->engine.threads == 1 ? "" : "s");
@@ -359,11 +427,27 @@ static void print_header(trainer *t)
 
 /* -- Saving ------------------------------------------------------------------------------------------------------ */
 
+/* Of a trial, only the best weights are of use. */
+static bool save_trial(trainer *t, bool best)
+{
+    nt_error error = {0};
+    const char *path = t->trial->best_path;
+    bool good = !best || nt_weights_save(t->model, t->engine.memory.params, t->metadata, path, NT_SURVIVES_PROCESS, &error);
+    if (!good) {
+        nt_progress_clear(&t->progress);
+        nt_report(&error, NT_ENVIRONMENT);
+    }
+    t->unsaved = !good;
+    return good;
+}
+
 /* What was saved before stays as it was if this fails; the run goes on and tries again after the next epoch. The disk
  * is not waited for at each of many short epochs. */
 static bool save(trainer *t, bool best, bool last)
 {
     nt_error error = {0};
+    if (t->trial)
+        return save_trial(t, best);
     bool wait = last || nt_seconds() - t->synced >= sync_pause;
     nt_durability durability = wait ? NT_SURVIVES_MACHINE : NT_SURVIVES_PROCESS;
     real *params = t->engine.memory.params;
@@ -463,9 +547,9 @@ static int report_not_finite(trainer *t, nt_step_outcome outcome)
 static void set_rates(trainer *t, nt_position at)
 {
     const nt_train_config *config = t->model->train_config;
-    t->lr = nt_schedule_rate(config, t->run.lr, at) * nt_course_scale(&t->run.course, config);
+    t->lr = nt_schedule_rate(config, t->run.rates[NT_RATE_LR], at) * nt_course_scale(&t->run.course, config);
     t->engine.pass.lr = t->lr;
-    t->engine.pass.momentum = nt_schedule_momentum(config, at);
+    t->engine.pass.momentum = nt_schedule_momentum(config, t->run.rates[NT_RATE_MOMENTUM], at);
 }
 
 /* Whether each step's limit follows from the norms of those before it. */
@@ -504,6 +588,19 @@ static void book_step(trainer *t, const nt_step *step, int64_t samples)
     t->samples_since += samples;
 }
 
+/* Whether a step has shown that nothing will come of the trial. */
+static bool trial_is_over(trainer *t, nt_step_outcome outcome, double loss)
+{
+    nt_trial *trial = t->trial;
+    if (t->run.step == 0)
+        trial->first_loss = loss;
+    if (outcome != NT_STEP_DONE)
+        trial->end = NT_TRIAL_NOT_FINITE;
+    else if (loss > trial->give_up * trial->first_loss)
+        trial->end = NT_TRIAL_HOPELESS;
+    return trial->end != NT_TRIAL_DONE;
+}
+
 /* The rest of the epoch's steps. NT_INTERRUPTED if a signal asked for an end. */
 static int train_epoch(trainer *t, nt_error *error)
 {
@@ -522,11 +619,14 @@ static int train_epoch(trainer *t, nt_error *error)
         int64_t left = run->train_count - run->first, batch = batch_now(t), n = left < batch ? left : batch;
         nt_step step = prepare_step(t, n == left);
         nt_step_outcome outcome = nt_engine_train_batch(&t->engine, &epoch, run->first, (int)n, &step, &run->score);
+        if (t->trial && trial_is_over(t, outcome, step.loss))
+            break;
         if (outcome != NT_STEP_DONE) {
             status = report_not_finite(t, outcome);
             break;
         }
-        compare_first_loss(t, step.loss);
+        if (!t->trial)
+            compare_first_loss(t, step.loss);
         book_step(t, &step, n);
         show_progress(t);
         status = stop_asked ? NT_INTERRUPTED : NT_OK;
@@ -634,6 +734,15 @@ static int finish_epoch(trainer *t, nt_error *error)
     run->seconds += seconds;
     t->epoch_began = now;
     save(t, best, run->epoch == run->epochs || is_over(t));
+    if (t->trial) {
+        t->trial->epochs = run->epoch;
+        if (best) {
+            t->trial->best_epoch = run->epoch;
+            t->trial->loss = result.loss;
+            t->trial->accuracy = accuracy(t, &val);
+        }
+        return NT_OK;
+    }
     log_epoch(t, &train, &val, result.norm, seconds, is_over(t) ? run->course.reason : note);
     nt_epoch_summary summary = {
         .epoch = run->epoch,
@@ -657,6 +766,8 @@ static int interrupted(trainer *t)
 {
     t->run.epoch_seconds += nt_seconds() - t->epoch_began;
     nt_progress_clear(&t->progress);
+    if (t->trial)
+        return NT_INTERRUPTED;
     if (!save(t, false, true)) {
         fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
         return NT_ENVIRONMENT;
@@ -711,6 +822,8 @@ static int run_epochs(trainer *t, nt_error *error)
         fprintf(stderr, "note: the run has finished its %lld epochs; --epochs N goes on\n", (long long)t->run.epochs);
     while (status == NT_OK && t->run.epoch < t->run.epochs && !is_over(t)) {
         status = train_epoch(t, error);
+        if (status == NT_OK && t->trial && t->trial->end != NT_TRIAL_DONE)
+            break;
         if (status == NT_OK)
             status = finish_epoch(t, error);
         if (status == NT_OK && stop_asked)
@@ -718,7 +831,7 @@ static int run_epochs(trainer *t, nt_error *error)
     }
     if (status == NT_INTERRUPTED)
         return interrupted(t);
-    if (status != NT_OK)
+    if (status != NT_OK || t->trial)
         return status;
     if (is_over(t))
         fprintf(stderr, "stopped early: %s; best epoch %lld kept\n", t->run.course.reason,
@@ -737,9 +850,10 @@ static int report_no_room(const trainer *t, const nt_error *error)
     return status;
 }
 
-static int train(const nt_context *context, const options *asked, fold_result *fold)
+/* At most one of `fold` and `trial`. */
+static int train(const nt_context *context, const nt_train_options *asked, fold_result *fold, nt_trial *trial)
 {
-    trainer t = {.context = context, .model = context->model, .o = *asked, .fold = fold};
+    trainer t = {.context = context, .model = context->model, .o = *asked, .fold = fold, .trial = trial};
     nt_error error = {0};
     if (!set_paths(&t, &error))
         return nt_report(&error, NT_USAGE);
@@ -759,13 +873,14 @@ static int train(const nt_context *context, const options *asked, fold_result *f
         status = report_no_room(&t, &error);
     else if (!set_parameters(&t, &error))
         status = nt_report(&error, NT_FAILED);
-    else if (!make_folder(t.o.out, &error) || !open_log(&t, &error))
+    else if (!trial && (!nt_make_folder(t.o.out, &error) || !open_log(&t, &error)))
         status = nt_report(&error, NT_ENVIRONMENT);
     else {
         if (t.o.threads == 0)
             nt_engine_adapt(&t.engine);
         nt_engine_use_data(&t.engine, &t.data);
-        print_header(&t);
+        if (!trial)
+            print_header(&t);
         catch_signals();
         status = run_epochs(&t, &error);
     }
@@ -774,7 +889,19 @@ static int train(const nt_context *context, const options *asked, fold_result *f
     json_decref(t.metadata);
     nt_start_free(&t.start);
     nt_engine_free(&t.engine);
-    nt_data_free(&t.data);
+    if (!trial)
+        nt_data_free(&t.data);
+    return status;
+}
+
+int nt_train_trial(const nt_context *context, const nt_train_options *options, nt_trial *trial)
+{
+    double began = nt_seconds();
+    trial->end = NT_TRIAL_DONE;
+    trial->first_loss = trial->loss = trial->accuracy = NAN;
+    trial->best_epoch = trial->epochs = 0;
+    int status = train(context, options, NULL, trial);
+    trial->seconds = nt_seconds() - began;
     return status;
 }
 
@@ -806,21 +933,21 @@ static void print_folds(const fold_result *results, int n)
 
 int nt_cmd_train(const nt_context *context, int argc, char **argv)
 {
-    options o = {0};
+    nt_train_options o = {0};
     fold_result results[NT_MOST_FOLDS] = {{0}};
     nt_parsed parsed = parse(context, &o, argc, argv);
     if (parsed != NT_PARSED)
         return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
     int folds = context->model->data->folds, status = NT_OK;
     if (folds == 0)
-        return train(context, &o, NULL);
+        return train(context, &o, NULL, NULL);
     if (o.fold > 0)
-        return train(context, &o, &results[0]);
+        return train(context, &o, &results[0], NULL);
     for (int i = 0; i < folds && status == NT_OK; i++) {
-        options one = o;
+        nt_train_options one = o;
         one.fold = i + 1;
         fprintf(stderr, "%sfold %d of %d\n", i ? "\n" : "", i + 1, folds);
-        status = train(context, &one, &results[i]);
+        status = train(context, &one, &results[i], NULL);
     }
     if (status == NT_OK)
         print_folds(results, folds);

@@ -86,6 +86,7 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .momentum = model->train_config->momentum,
         .clip_scale = 1,
         .decay_scale = 1,
+        .l1_scale = 1,
     };
     if (engine->input && engine->labels && engine->taught && engine->targets && engine->sample_loss &&
         engine->sample_rank && engine->chunk_sums && engine->pass.loss_sample && engine->infer_batch > 0)

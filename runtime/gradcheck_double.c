@@ -88,7 +88,7 @@ nt_d_check *nt_d_check_new(const nt_model *model, int n, int threads, const int3
     check->pass.input = check->input;
     check->pass.labels = labels ? check->labels : NULL;
     check->pass.targets = targets ? check->targets : NULL;
-    check->pass.clip_scale = check->pass.decay_scale = 1;
+    check->pass.clip_scale = check->pass.decay_scale = check->pass.l1_scale = 1;
     return check;
 }
 

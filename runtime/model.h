@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NT_ABI = 3 };
+enum { NT_ABI = 4 };
 
 /* How a parameter is stored in memory.
  *   NT_VECTOR  `out` values, in order (bias, batchnorm's vectors, prelu's slopes).
@@ -210,9 +210,25 @@ typedef struct nt_start {
     int partial;               /* 1: takes what fits and leaves the rest */
 } nt_start;
 
+/* What of the optimizer the command line may change, and `search` looks for. The others are constants of the emitted code. */
+typedef enum nt_rate { NT_RATE_LR, NT_RATE_MOMENTUM, NT_RATE_WEIGHT_DECAY, NT_RATE_L1, NT_RATES } nt_rate;
+
+typedef enum nt_range_kind { NT_RANGE_LOG, NT_RANGE_UNIFORM, NT_RANGE_CHOICE } nt_range_kind;
+
+/* Where a rate is looked for: log(from, to), uniform(from, to) or choice(values ...). */
+typedef struct nt_range {
+    nt_rate rate;
+    nt_range_kind kind;
+    double from, to;         /* LOG: above 0 */
+    const double *values;    /* CHOICE, rising */
+    int n_values;
+} nt_range;
+
 typedef struct nt_train_config {
     const char *optimizer;   /* for messages: "sgd", "momentum", "nesterov", "adam" ... */
-    double lr, momentum;
+    double lr, momentum, weight_decay, l1; /* of a range, its middle */
+    const nt_range *ranges;  /* in the order of nt_rate */
+    int n_ranges;
     nt_schedule schedule, momentum_schedule;
     nt_schedule warmup;      /* before the schedule; kind CONSTANT: none */
     int batch, epochs;       /* batch: the largest that the file names */
@@ -265,7 +281,8 @@ typedef struct nt_pass {
     double clip_scale;       /* for update: factor on every gradient, 1 without clipping by the norm */
     double noise;            /* for update: standard deviation of the gradient's noise, if the model has it */
     uint64_t update_step;    /* for update: 1 at the first update (adam's bias correction) */
-    double decay_scale;      /* for update: factor on weight decay and l1: 1, or 0 to train without them */
+    double decay_scale, l1_scale; /* for update: factors on weight decay and l1: 1, 0 to train without them, or what
+                                   * makes of them what the command line asks for */
     nt_laps *laps;           /* where to note the time of each step; NULL: nowhere */
 } nt_pass;
 

@@ -23,6 +23,7 @@ enum {
     NT_KEY_ROAD_TRAIN,
     NT_KEY_ROAD_TEST,
     NT_KEY_ROAD_BUFFER, /* which pictures are replaced: then the epoch */
+    NT_KEY_SEARCH,     /* hyper-parameters: then the stage */
     NT_KEY_USER = 1000 /* first number free for others */
 };
 

@@ -69,18 +69,17 @@ double nt_schedule_rate(const nt_train_config *config, double lr, nt_position at
     return lr * shape(config, t);
 }
 
-double nt_schedule_momentum(const nt_train_config *config, nt_position at)
+double nt_schedule_momentum(const nt_train_config *config, double momentum, nt_position at)
 {
     const nt_schedule *s = &config->momentum_schedule;
     span t = time_in(s->per, at);
-    double from = config->momentum;
     if (s->kind == NT_SCHEDULE_PIECEWISE)
         return piecewise(s, t.now);
     if (s->kind == NT_SCHEDULE_LINEAR)
-        return from + (s->to - from) * fmin(t.now / s->length, 1);
+        return momentum + (s->to - momentum) * fmin(t.now / s->length, 1);
     if (s->kind == NT_SCHEDULE_ONE_CYCLE)
-        return from * cycle(t, s->rest, s->low / from, 1);
-    return from;
+        return momentum * cycle(t, s->rest, s->low / momentum, 1);
+    return momentum;
 }
 
 int64_t nt_batch_of_epoch(const nt_batch_plan *plan, int64_t batch, int64_t epoch)

@@ -26,12 +26,12 @@ typedef struct nt_position {
  * converted by T's ratio. */
 double nt_schedule_rate(const nt_train_config *config, double lr, nt_position at);
 
-/* The momentum of the step, from m = config->momentum:
+/* The momentum of the step, from m = `momentum` (config->momentum, or what --momentum says):
  *   constant    m
  *   piecewise   values[i], as above
  *   linear      m + (to - m) * min(t / length, 1)
  *   one_cycle   straight lines through m at 0, low at c/2, m at c and from there on */
-double nt_schedule_momentum(const nt_train_config *config, nt_position at);
+double nt_schedule_momentum(const nt_train_config *config, double momentum, nt_position at);
 
 /* Samples of a step in an epoch, for the plan and, where that is NT_BATCH_FIXED or ALL, the batch of the run:
  *   grow   min(last, round(first * factor^floor(epoch / every))) */

@@ -20,6 +20,7 @@ static const struct command {
     {"gradient", "--weights F --batch B --out G", "one forward and backward pass, written to a file", nt_cmd_gradient},
     {"gradcheck", "", "the backward code against central differences in double precision", nt_cmd_gradcheck},
     {"overfit", "[N]", "can the network learn N=20 samples by heart? It must", nt_cmd_overfit},
+    {"search", "", "random search over the ranges of the model's optimizer, coarse to fine", nt_cmd_search},
     {"samples", "[--out FILE.png]", "a picture of training samples as the augmentation makes them", nt_cmd_samples},
     {"bench", "", "time of a training step and of inference", nt_cmd_bench},
     {"info", "", "size, hash and memory of this model", nt_cmd_info},
@@ -125,7 +126,7 @@ static void print_usage(const nt_context *context, FILE *to)
 
 static int unknown_command(const nt_context *context, const char *word)
 {
-    static const char *const later[] = {"adversarial", "lr-range", "search", "stats"};
+    static const char *const later[] = {"adversarial", "lr-range", "stats"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(word, later[i]) == 0) {
             fprintf(stderr, "error: the command '%s' is not available yet\nhelp: `%s --help` lists those that are\n", word,

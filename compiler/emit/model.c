@@ -604,6 +604,7 @@ static const char *form_initializer(Emit *e, const char *kind, const FormValue *
             break;
         }
         case ATTR_LEARNT:
+        case ATTR_RATE:
         case ATTR_NAMES:
         case ATTR_SIZE2:
         case ATTR_WINDOW:
@@ -616,6 +617,41 @@ static const char *form_initializer(Emit *e, const char *kind, const FormValue *
         }
     }
     return arena_printf(a, "%s}", text);
+}
+
+/* Where `search` looks for the optimizer's rates: a table if there are any. Their number. */
+static int describe_ranges(Emit *e, Ct *out)
+{
+    const OptimizerAttrs *o = &e->net->config->opt;
+    const struct {
+        const char *name;
+        const Range *range;
+    } rates[] = {{"LR", &o->lr_range}, {"MOMENTUM", &o->momentum_range}, {"WEIGHT_DECAY", &o->weight_decay_range},
+                 {"L1", &o->l1_range}};
+    Arena *a = e->arena;
+    Ct *table = NULL;
+    int n = 0;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        const Range *r = rates[i].range;
+        if (r->kind == RANGE_NONE) {
+            continue;
+        }
+        table = table ? table : ct_table(out, "static const nt_range ranges[] =");
+        const char *kind = c_upper(a, range_names[r->kind]);
+        if (r->kind == RANGE_CHOICE) {
+            const char *values = "";
+            for (int k = 0; k < r->values.n; k++) {
+                values = arena_printf(a, "%s%s%s", values, k ? ", " : "", c_real(a, r->values.items[k]));
+            }
+            ct_line(table, "{NT_RATE_%s, NT_RANGE_%s, .values = (const double[]){%s}, .n_values = %d},", rates[i].name,
+                    kind, values, r->values.n);
+        } else {
+            ct_line(table, "{NT_RATE_%s, NT_RANGE_%s, .from = %s, .to = %s},", rates[i].name, kind, c_real(a, r->from),
+                    c_real(a, r->to));
+        }
+        n++;
+    }
+    return n;
 }
 
 static void describe_training(Emit *e, Ct *out)
@@ -635,9 +671,13 @@ static void describe_training(Emit *e, Ct *out)
             ct_line(except, "%s,", c_string(a, start->except.items[i]));
         }
     }
+    const int ranges = describe_ranges(e, out);
     Ct *t = ct_table(out, "static const nt_train_config train_config =");
-    ct_line(t, ".optimizer = %s, .lr = %s, .momentum = %s,", c_string(a, c->optimizer->name), c_real(a, c->opt.lr),
-            c_real(a, c->opt.momentum));
+    ct_line(t, ".optimizer = %s, .lr = %s, .momentum = %s, .weight_decay = %s, .l1 = %s,", c_string(a, c->optimizer->name),
+            c_real(a, c->opt.lr), c_real(a, c->opt.momentum), c_real(a, c->opt.weight_decay), c_real(a, c->opt.l1));
+    if (ranges > 0) {
+        ct_line(t, ".ranges = ranges, .n_ranges = %d,", ranges);
+    }
     ct_line(t, ".schedule = %s,", form_initializer(e, "SCHEDULE", &c->schedule));
     if (c->warmup.form) {
         ct_line(t, ".warmup = %s,", form_initializer(e, "SCHEDULE", &c->warmup));

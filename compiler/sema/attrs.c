@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { CHOICES_MAX = 32 };
+
 int attr_count(const AttrDef *attrs)
 {
     int n = 0;
@@ -191,28 +193,132 @@ static bool set_names(Sema *s, const char *owner, const AttrDef *a, void *out, c
     return true;
 }
 
+/* ---- ranges ---- */
+
+const char *const range_names[] = {
+    [RANGE_NONE] = "", [RANGE_LOG] = "log", [RANGE_UNIFORM] = "uniform", [RANGE_CHOICE] = "choice", NULL,
+};
+
+double range_middle(const Range *r)
+{
+    switch (r->kind) {
+    case RANGE_NONE: break;
+    case RANGE_LOG: return sqrt(r->from) * sqrt(r->to);
+    case RANGE_UNIFORM: return r->from + (r->to - r->from) / 2;
+    case RANGE_CHOICE: return r->values.items[r->values.n / 2];
+    }
+    return 0;
+}
+
+static RangeKind range_kind(const Val *v)
+{
+    for (int i = RANGE_LOG; v->kind == VAL_CALL && range_names[i]; i++) {
+        if (strcmp(v->text, range_names[i]) == 0) {
+            return (RangeKind)i;
+        }
+    }
+    return RANGE_NONE;
+}
+
+/* A range where a number is compiled into the code. */
+static bool not_searched(Sema *s, const char *owner, const AttrDef *a, const Val *v)
+{
+    Diag *d = diag_error(s->diags, v->loc, "%s of %s is part of the emitted code: it cannot be a range", a->name, owner);
+    diag_help(s->diags, d, "ranges are for lr, momentum, weight_decay and l1 of an optimizer; write a number here, or a "
+                           "constant by `let`, and change it with -D");
+    sema_note_calls(s, d, s->frame);
+    return false;
+}
+
+/* The numbers of a range into `range`: rising, distinct, and each of them a value that the attribute may have. */
+static bool read_range(Sema *s, const char *owner, const AttrDef *a, const Val *v, Range *range)
+{
+    const char *name = range_names[range->kind], *how = range->kind == RANGE_CHOICE    ? "choice(0.5, 0.9, 0.95)"
+                                                        : range->kind == RANGE_LOG     ? "log(1e-5, 1e-1)"
+                                                                                       : "uniform(0.5, 0.95)";
+    Reals *values = &range->values;
+    values->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *values->items);
+    for (int i = 0; i < v->n_items; i++) {
+        const Val *item = &v->items[i];
+        if (v->names[i] || !val_is_number(item)) {
+            bool unknown = item->kind == VAL_NAME && !v->names[i];
+            Diag *d = unknown ? diag_error(s->diags, item->loc, "%s takes numbers, and '%s' is not a constant known here", name,
+                                           item->text)
+                              : diag_error(s->diags, item->loc, "%s takes numbers, without names", name);
+            diag_help(s->diags, d, "write %s", how);
+            return false;
+        }
+        if (!in_range(s, owner, a, item->real, item)) {
+            return false;
+        }
+        if (i > 0 && !(item->real > values->items[i - 1])) {
+            Diag *d = diag_error(s->diags, item->loc, "the numbers of %s must rise, and %s comes after %s", name,
+                                 val_text(s->arena, item), val_text(s->arena, &v->items[i - 1]));
+            diag_help(s->diags, d, "write %s", how);
+            return false;
+        }
+        values->items[values->n++] = item->real;
+    }
+    if (range->kind == RANGE_CHOICE ? values->n < 2 || values->n > CHOICES_MAX : values->n != 2) {
+        Diag *d = diag_error(s->diags, v->loc, "%s takes %s, and here %s %d", name,
+                             range->kind == RANGE_CHOICE ? "2 to 32 numbers" : "the two ends of the range",
+                             values->n == 1 ? "is" : "are", values->n);
+        diag_help(s->diags, d, "write %s", how);
+        return false;
+    }
+    range->from = values->items[0];
+    range->to = values->items[values->n - 1];
+    if (range->kind == RANGE_LOG && !(range->from > 0)) {
+        Diag *d = diag_error(s->diags, v->items[0].loc, "a range on a logarithmic scale cannot begin at 0");
+        diag_help(s->diags, d, "begin with what is as good as none, such as log(1e-7, %.10g), or write uniform(0, %.10g)",
+                  range->to, range->to);
+        return false;
+    }
+    return true;
+}
+
+static bool set_rate(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
+{
+    Range range = {.kind = range_kind(v)};
+    if (range.kind == RANGE_NONE && !val_is_number(v)) {
+        bool list = v->kind == VAL_LIST;
+        wrong_type(s, owner, a, v, list ? "a number, or a range: choice(a, b, ...)" : "a number, or a range such as log(1e-5, 1e-1)");
+        return false;
+    }
+    if (range.kind != RANGE_NONE && !read_range(s, owner, a, v, &range)) {
+        return false;
+    }
+    *(double *)field(out, a) = range.kind == RANGE_NONE ? v->real : range_middle(&range);
+    *(Range *)(void *)((char *)out + a->range_offset) = range;
+    return range.kind != RANGE_NONE || in_range(s, owner, a, v->real, v);
+}
+
 static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, const Val *v)
 {
     switch (a->type) {
     case ATTR_INT:
+        if (range_kind(v) != RANGE_NONE) {
+            return not_searched(s, owner, a, v);
+        }
         if (v->kind != VAL_INT) {
             return wrong_type(s, owner, a, v, "an integer");
         }
         *(int64_t *)field(out, a) = v->integer;
         return in_range(s, owner, a, (double)v->integer, v);
     case ATTR_REAL:
-        if (v->kind == VAL_CALL && v->expr->kind == EXPR_CALL && strcmp(v->text, "log") == 0) {
-            Diag *d = diag_error(s->diags, v->loc, "searching over a range such as log(1e-5, 1e-1) is not available yet");
-            diag_help(s->diags, d, "write a number for %s of %s", a->name, owner);
-            sema_note_calls(s, d, s->frame);
-            return false;
+        if (range_kind(v) != RANGE_NONE) {
+            return not_searched(s, owner, a, v);
         }
         if (!val_is_number(v)) {
             return wrong_type(s, owner, a, v, "a number");
         }
         *(double *)field(out, a) = v->real;
         return in_range(s, owner, a, v->real, v);
+    case ATTR_RATE: return set_rate(s, owner, a, out, v);
     case ATTR_REAL_OR_AUTO:
+        if (range_kind(v) != RANGE_NONE) {
+            return not_searched(s, owner, a, v);
+        }
         if (v->kind == VAL_NAME && strcmp(v->text, "auto") == 0) {
             *(double *)field(out, a) = 0;
             return true;

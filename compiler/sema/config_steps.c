@@ -299,6 +299,13 @@ void set_momentum_schedule(Sections *cx, const SettingDef *def, const Val *v)
     cx->momentum_schedule_at = v->loc;
 }
 
+static void range_unused(Sections *cx, Loc at, const char *name, const char *values, Loc values_at)
+{
+    Diag *d = diag_error(cx->s->diags, at, "a range for %s has nothing to change: piecewise has %s of its own", name, values);
+    diag_note(cx->s->diags, d, values_at, "the %s are here", values);
+    diag_help(cx->s->diags, d, "write a number for %s, or another schedule", name);
+}
+
 /* What of the optimizer's rate and momentum the schedules leave unused, or cannot start from. */
 void check_schedules(Sections *cx)
 {
@@ -306,7 +313,9 @@ void check_schedules(Sections *cx)
     Diags *ds = cx->s->diags;
     if (c->schedule.form->kind == SCHEDULE_PIECEWISE && cx->lr_at.file >= 0) {
         double first = ((const ScheduleArgs *)c->schedule.args)->values.items[0];
-        if (c->opt.lr != first) {
+        if (c->opt.lr_range.kind != RANGE_NONE) {
+            range_unused(cx, cx->lr_at, "lr", "rates", cx->rates_at);
+        } else if (c->opt.lr != first) {
             Diag *d = diag_warning(ds, cx->lr_at, "lr = %.10g is never used: the rates of piecewise begin with %.10g",
                                    c->opt.lr, first);
             diag_note(ds, d, cx->rates_at, "the rates are here");
@@ -327,7 +336,9 @@ void check_schedules(Sections *cx)
     }
     if (c->momentum_schedule.form->kind == SCHEDULE_PIECEWISE && cx->momentum_at.file >= 0) {
         double first = ((const ScheduleArgs *)c->momentum_schedule.args)->values.items[0];
-        if (c->opt.momentum != first) {
+        if (c->opt.momentum_range.kind != RANGE_NONE) {
+            range_unused(cx, cx->momentum_at, "momentum", "momenta", cx->momenta_at);
+        } else if (c->opt.momentum != first) {
             Diag *d = diag_warning(ds, cx->momentum_at,
                                    "momentum = %.10g is never used: the values of piecewise begin with %.10g",
                                    c->opt.momentum, first);

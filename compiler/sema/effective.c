@@ -74,6 +74,22 @@ static void add_names(Str *out, const Names *names)
     str_addc(out, ']');
 }
 
+static void add_rate(Str *out, double value, const Range *range)
+{
+    const Reals ends = {(double[]){range->from, range->to}, 2};
+    const Reals *list = range->kind == RANGE_CHOICE ? &range->values : &ends;
+    if (range->kind == RANGE_NONE) {
+        add_number(out, value);
+        return;
+    }
+    str_add(out, range_names[range->kind]);
+    for (int i = 0; i < list->n; i++) {
+        str_add(out, i ? ", " : "(");
+        add_number(out, list->items[i]);
+    }
+    str_addc(out, ')');
+}
+
 static void add_attr(Str *out, const AttrDef *a, const void *values)
 {
     const void *at = (const char *)values + a->offset;
@@ -93,6 +109,9 @@ static void add_attr(Str *out, const AttrDef *a, const void *values)
         return;
     case ATTR_REAL:
         add_number(out, *(const double *)at);
+        return;
+    case ATTR_RATE:
+        add_rate(out, *(const double *)at, (const Range *)(const void *)((const char *)values + a->range_offset));
         return;
     case ATTR_CHOICE:
         str_add(out, a->choices[*(const int *)at]);

@@ -6,7 +6,7 @@
  * and sign(0) = 0. A NaN stays a NaN. The noise (K_NOISE) is normal with standard deviation p->noise, a function of the
  * seed, the step and the element's place. With K_COUPLED 0 the decay is left to the rule.
  *
- * begin and end are multiples of VL. The rate is p->lr times lr_scale. decay and l1 are multiplied by p->decay_scale.
+ * begin and end are multiples of VL. The rate is p->lr times lr_scale. decay is multiplied by p->decay_scale, l1 by p->l1_scale.
  * Ints: K_NOISE K_COUPLED. Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */
 #include "../emitted.h"
 
@@ -36,7 +36,7 @@ static void k_main(const nt_pass *p, size_t begin, size_t end, double lr_scale, 
     own.lr *= lr_scale;
     nt_rates rates = k_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
-    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->decay_scale));
+    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->l1_scale));
     const uint64_t key = nt_noise_key(p);
     real *const w = p->params, *const grad = p->grads, *const state = p->state;
 #pragma omp for schedule(static)

@@ -183,7 +183,8 @@ static nt_pass pass_of(const settings *s, real *w, real *g, real *state, int ste
                      .lr = s->lr,
                      .momentum = s->momentum,
                      .clip_scale = s->clip_scale,
-                     .decay_scale = 1};
+                     .decay_scale = 1,
+                     .l1_scale = 1};
 }
 
 /* Five steps over begin..end-1 of `count` elements, by teams of one and two. */

@@ -105,7 +105,7 @@ static void one_cycle_goes_up_and_down_and_out(void **state)
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         nt_position at = {.step = points[i].step, .steps = 1000};
         near(nt_schedule_rate(&c, 0.1, at), points[i].lr);
-        near(nt_schedule_momentum(&c, at), points[i].momentum);
+        near(nt_schedule_momentum(&c, c.momentum, at), points[i].momentum);
     }
     c.schedule.rest = c.momentum_schedule.rest = 0;
     near(rate(&c, 0.1, 0, 500), 1);
@@ -143,14 +143,14 @@ static void momentum_follows_its_schedule(void **state)
     (void)state;
     const double at[] = {5}, values[] = {0.5, 0.9};
     nt_train_config c = {.momentum = 0.5};
-    near(nt_schedule_momentum(&c, (nt_position){.epoch = 7}), 0.5);
+    near(nt_schedule_momentum(&c, c.momentum, (nt_position){.epoch = 7}), 0.5);
     c.momentum_schedule =
         (nt_schedule){.kind = NT_SCHEDULE_PIECEWISE, .at = at, .n_at = 1, .values = values, .n_values = 2};
-    near(nt_schedule_momentum(&c, (nt_position){.epoch = 4}), 0.5);
-    near(nt_schedule_momentum(&c, (nt_position){.epoch = 5}), 0.9);
+    near(nt_schedule_momentum(&c, c.momentum, (nt_position){.epoch = 4}), 0.5);
+    near(nt_schedule_momentum(&c, c.momentum, (nt_position){.epoch = 5}), 0.9);
     c.momentum_schedule = (nt_schedule){.kind = NT_SCHEDULE_LINEAR, .to = 0.9, .length = 8};
-    near(nt_schedule_momentum(&c, (nt_position){.epoch = 2}), 0.6);
-    near(nt_schedule_momentum(&c, (nt_position){.epoch = 9}), 0.9);
+    near(nt_schedule_momentum(&c, c.momentum, (nt_position){.epoch = 2}), 0.6);
+    near(nt_schedule_momentum(&c, c.momentum, (nt_position){.epoch = 9}), 0.9);
 }
 
 static void batches_grow(void **state)
