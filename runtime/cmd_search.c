@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "command.h"
+#include "plot.h"
 #include "progress.h"
 #include "rng.h"
 #include "training.h"
@@ -59,7 +60,7 @@ typedef struct search {
     int64_t done, all; /* trials */
     span spans[NT_RATES];
     FILE *log;
-    char log_path[PATH_MAX], best_path[PATH_MAX], trial_path[PATH_MAX], settings_path[PATH_MAX];
+    char log_path[PATH_MAX], best_path[PATH_MAX], trial_path[PATH_MAX], settings_path[PATH_MAX], picture_path[PATH_MAX];
 } search;
 
 /* -- Comparing --------------------------------------------------------------------------------------------------- */
@@ -443,6 +444,65 @@ static void print_table(const search *s, const int64_t *places, int64_t n)
                (long long)given_up[NT_TRIAL_HOPELESS], give_up, (long long)given_up[NT_TRIAL_NOT_FINITE]);
 }
 
+/* Which range goes upwards: the first but one that is no choice between a few numbers, else any; 0: there is only one. */
+static int second_range(const nt_train_config *config)
+{
+    for (int i = 1; i < config->n_ranges; i++)
+        if (config->ranges[i].kind != NT_RANGE_CHOICE)
+            return i;
+    return config->n_ranges > 1;
+}
+
+/* The trials as points: two of their rates, or the only one and the result, in groups of a quarter of those that were measured, and
+ * those that were given up. */
+static bool draw_trials(const search *s, const int64_t *places, nt_error *error)
+{
+    enum { GROUPS = 5, NAME = 64 };
+    static const char *const quarters[] = {"best quarter", "second", "third", "last"};
+    const int second = second_range(s->config);
+    const nt_range *across = &s->config->ranges[0], *up = second > 0 ? &s->config->ranges[second] : NULL;
+    double *x = malloc(2 * (size_t)s->done * sizeof *x), *y = x + s->done;
+    if (!x)
+        return nt_fail_memory(error, "the picture", 2 * (double)s->done * sizeof *x);
+    int64_t measured = 0;
+    for (int64_t i = 0; i < s->done; i++) {
+        const outcome *t = &s->trials[places[i]];
+        x[i] = t->values[0];
+        y[i] = up ? t->values[second] : s->classes ? t->accuracy : t->loss;
+        measured += is_measured(t);
+    }
+    char names[GROUPS][NAME];
+    nt_series series[GROUPS];
+    int n = 0;
+    for (int64_t g = 0; g < GROUPS; g++) {
+        int64_t first = g < 4 ? g * measured / 4 : measured, end = g < 4 ? (g + 1) * measured / 4 : s->done;
+        if (first == end)
+            continue;
+        const outcome *a = &s->trials[places[first]], *b = &s->trials[places[end - 1]];
+        if (g == 4)
+            snprintf(names[n], NAME, "given up");
+        else if (s->classes)
+            snprintf(names[n], NAME, "%s: %.1f%% to %.1f%%", quarters[g], 100 * a->accuracy, 100 * b->accuracy);
+        else
+            snprintf(names[n], NAME, "%s: %.3g to %.3g", quarters[g], a->loss, b->loss);
+        series[n] = (nt_series){.name = names[n], .x = x + first, .y = y + first, .n = (int)(end - first), .style = NT_STYLE_POINTS};
+        n++;
+    }
+    nt_page page;
+    nt_page_begin_svg(&page);
+    nt_plot_lines(&page, &(nt_chart){
+                             .caption = s->context->model->name,
+                             .x_title = nt_rate_names[across->rate],
+                             .y_title = up ? nt_rate_names[up->rate] : s->classes ? "accuracy" : "loss",
+                             .series = series,
+                             .n_series = n,
+                             .x_log = across->kind == NT_RANGE_LOG,
+                             .y_log = up && up->kind == NT_RANGE_LOG,
+                         });
+    free(x);
+    return nt_page_save(&page, s->picture_path, error);
+}
+
 static int print_results(const search *s)
 {
     int64_t *places = malloc((size_t)s->done * sizeof *places + 1);
@@ -455,6 +515,8 @@ static int print_results(const search *s)
     for (int64_t i = 0; i < s->done; i++)
         places[i] = i;
     sort_trials(s, places, s->done);
+    if (!draw_trials(s, places, &error))
+        fprintf(stderr, "warning: %s\n", error.text);
     if (s->json) {
         json_t *all = search_json(s), *list = json_array();
         for (int64_t i = 0; i < s->done; i++)
@@ -609,7 +671,8 @@ static bool set_paths(search *s, nt_error *error)
     } paths[] = {{s->log_path, "search.jsonl"},
                  {s->best_path, "best.safetensors"},
                  {s->trial_path, "trial.safetensors"},
-                 {s->settings_path, "best.json"}};
+                 {s->settings_path, "best.json"},
+                 {s->picture_path, "search.svg"}};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (snprintf(paths[i].to, PATH_MAX, "%s/%s", s->o.out, paths[i].name) >= PATH_MAX)
             return nt_fail(error, "--out: the path is too long");

@@ -50,6 +50,8 @@ values one >one.values
 values two >two.values
 cmp one.values two.values || fail "other results with two threads"
 values other | cmp -s - one.values && fail "another seed draws the same"
+cmp one/search.svg two/search.svg
+grep -q '<svg' one/search.svg || fail "no picture"
 cmp one/best.safetensors two/best.safetensors
 
 # ---- the draws: inside, and spread over the logarithms (of 200, 9 decades, 22 a decade; a uniform law puts 180 in the last) ----
