@@ -1,6 +1,7 @@
 /* build.c - emit, build, train: sources into a folder, a C compiler over them, the program run. */
 #include "driver.h"
 #include "emit/emit.h"
+#include "sketch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -108,11 +109,18 @@ static int write_files(Compilation *c, const char *folder, const Output *out, bo
     return OK;
 }
 
+/* A trainer's own files. */
+static void emit_trainer(Compilation *c, Output *out)
+{
+    emit_model(&c->arena, c->net, c->train, c->probe, c->infer, c->target, out);
+    sketch_file(c, out);
+}
+
 /* A trainer: whole, with the runtime's sources and a Makefile, or only what netc compiles. */
 static int write_trainer(Compilation *c, const char *folder, bool whole)
 {
     Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->probe, c->infer, c->target, &out);
+    emit_trainer(c, &out);
     int status = write_files(c, folder, &out, whole ? trainer_needs : trainer_includes);
     if (status == OK && whole) {
         const char *text = makefile_text(&c->arena, c_name(&c->arena, c->net->name), c->target);
@@ -577,7 +585,7 @@ int command_build(const Options *o)
 static uint64_t build_key(Compilation *c)
 {
     Output out = {0};
-    emit_model(&c->arena, c->net, c->train, c->probe, c->infer, c->target, &out);
+    emit_trainer(c, &out);
     uint64_t h = hash_text(hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler()), own_flags());
     for (int i = 0; i < out.n; i++) {
         h = hash_bytes(h, out.files[i].text, out.files[i].len);

@@ -1,21 +1,22 @@
 /* draw_svg.c - the picture as SVG, complete in itself, for light and dark screens. */
 #include "draw.h"
 
+/* Every rule is for what is inside this picture: it may stand in a page with others. */
 static const char style[] =
-    "text { font: 11px Helvetica, Arial, sans-serif; text-anchor: middle; fill: #22272e; }\n"
-    ".title { font-weight: bold; } .quiet { fill: #68707a; }\n"
-    ".frame { fill: #f4f6f8; stroke: #dde2e7; } .label { text-anchor: start; font-size: 10px; fill: #8a929b; }\n"
-    ".page { fill: #fff; }\n"
-    ".box { stroke-width: 1.2; fill: #fff; stroke: #9aa4af; }\n"
-    ".weights { fill: #e3eefb; stroke: #6c9bd2; } .pool { fill: #e4f3e6; stroke: #76b07e; }\n"
-    ".merge { fill: #fdf0dc; stroke: #d3a254; } .end { stroke-width: 2.4; }\n"
-    ".arrow { fill: none; stroke: #8b95a0; stroke-width: 1.3; } .tip { fill: #8b95a0; }\n"
+    ".network text { font: 11px Helvetica, Arial, sans-serif; text-anchor: middle; fill: #22272e; }\n"
+    ".network .title { font-weight: bold; } .network .quiet { fill: #68707a; }\n"
+    ".network .frame { fill: #f4f6f8; stroke: #dde2e7; }\n"
+    ".network .label { text-anchor: start; font-size: 10px; fill: #8a929b; } .network .page { fill: #fff; }\n"
+    ".network .box { stroke-width: 1.2; fill: #fff; stroke: #9aa4af; }\n"
+    ".network .weights { fill: #e3eefb; stroke: #6c9bd2; } .network .pool { fill: #e4f3e6; stroke: #76b07e; }\n"
+    ".network .merge { fill: #fdf0dc; stroke: #d3a254; } .network .end { stroke-width: 2.4; }\n"
+    ".network .arrow { fill: none; stroke: #8b95a0; stroke-width: 1.3; } .network .tip { fill: #8b95a0; }\n"
     "@media (prefers-color-scheme: dark) {\n"
-    "  .page { fill: #15181c; } text { fill: #e4e7eb; } .quiet { fill: #98a1ab; }\n"
-    "  .frame { fill: #1c2026; stroke: #2d333b; } .label { fill: #7c858f; }\n"
-    "  .box { fill: #22272e; stroke: #68727d; } .weights { fill: #1b2f48; stroke: #4c7fb8; } .pool { fill: #1e3524; "
-    "stroke: #528c5b; }\n"
-    "  .merge { fill: #3c2f18; stroke: #a67c35; } .arrow { stroke: #6b7580; } .tip { fill: #6b7580; }\n"
+    "  .network .page { fill: #15181c; } .network text { fill: #e4e7eb; } .network .quiet { fill: #98a1ab; }\n"
+    "  .network .frame { fill: #1c2026; stroke: #2d333b; } .network .label { fill: #7c858f; }\n"
+    "  .network .box { fill: #22272e; stroke: #68727d; } .network .weights { fill: #1b2f48; stroke: #4c7fb8; }\n"
+    "  .network .pool { fill: #1e3524; stroke: #528c5b; } .network .merge { fill: #3c2f18; stroke: #a67c35; }\n"
+    "  .network .arrow { stroke: #6b7580; } .network .tip { fill: #6b7580; }\n"
     "}\n";
 
 static void add_frame(Str *out, const Frame *f)
@@ -83,7 +84,7 @@ static void add_arrow(Str *out, const Box *from, const Box *to)
 void draw_svg(const Drawing *d, Str *out)
 {
     str_printf(out,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"network\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
                "%.0f\">\n<title>%s</title>\n",
                d->width, d->height, d->width, d->height, d->net->name);
     str_printf(out, "<style>\n%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style);

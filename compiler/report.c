@@ -451,14 +451,20 @@ const char *report_macs_name(const Report *r)
 
 /* ---- the command ---- */
 
-Report *report_make(Compilation *c)
+Report *report_rows(Arena *a, const Net *net)
 {
-    Report *r = arena_alloc(&c->arena, sizeof *r);
-    r->arena = &c->arena;
-    r->net = c->net;
-    r->batch = planned_batch(c);
+    Report *r = arena_alloc(a, sizeof *r);
+    r->arena = a;
+    r->net = net;
     make_rows(r);
     add_totals(r);
+    return r;
+}
+
+Report *report_make(Compilation *c)
+{
+    Report *r = report_rows(&c->arena, c->net);
+    r->batch = planned_batch(c);
     r->memory = report_training(c, c->train, c->infer, r->batch);
     r->front = c->front;
     r->plan = c->plan;

@@ -54,6 +54,8 @@ typedef struct Report {
     Thawed thawed;
 } Report;
 
+/* Rows and totals alone. */
+Report *report_rows(Arena *a, const Net *net);
 /* Pre: compile_graphs was called. Everything is in the compilation's arena. */
 Report *report_make(Compilation *c);
 /* Parameters, gradients and the optimizer's state: what does not depend on the plan. */

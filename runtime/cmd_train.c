@@ -16,12 +16,16 @@
 #include "lsuv.h"
 #include "progress.h"
 #include "rng.h"
+#include "run_page.h"
 #include "schedule.h"
 #include "start.h"
 #include "training.h"
 
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
 enum { NORM_EVERY = 16 };
+
+/* The page about the run is made again at most so often, and so seldom that its making takes no more than this share of the time. */
+static const double page_pause = 2, page_share = 0.02;
 
 /* Seconds between two checkpoints for which the disk is waited for. */
 static const double sync_pause = 1;
@@ -41,7 +45,7 @@ typedef struct trainer {
     nt_progress progress;
     json_t *metadata;
     FILE *log;
-    char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX];
+    char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX], log_path[PATH_MAX], page_path[PATH_MAX];
     nt_start start;        /* the model's, or --weights */
     nt_batch_plan plan;    /* of the batches: the model's, or --batch */
     uint64_t steps;        /* of all epochs */
@@ -53,6 +57,8 @@ typedef struct trainer {
     bool unsaved;          /* the last attempt to save failed */
     bool best_unsynced;    /* the best weights are in their file, but maybe not yet on the disk */
     double synced;         /* when the disk was last waited for */
+    nt_verdict verdict;    /* on the test part, or else the validation part, by the best weights; without samples before the end */
+    double page_made, page_took; /* when the page about the run was last made, and how long that took */
     fold_result *fold;     /* where the result of the fold goes; NULL where there are no folds */
     nt_trial *trial;       /* NULL: an ordinary run */
 } trainer;
@@ -142,6 +148,7 @@ static nt_parsed parse(const nt_context *context, nt_train_options *o, int argc,
         {"--partial", NT_OPTION_FLAG, &o->partial, NULL, "of the file take what fits and leave the rest", 0, NULL},
         {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
         {"--fold", NT_OPTION_COUNT, &o->fold, "N", "with validation = k_fold(k): only fold N, of 1 to k", 1, NULL},
+        {"--no-report", NT_OPTION_FLAG, &o->no_report, NULL, "leave out DIR/report.html, the page about the run", 0, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
     const nt_usage usage = {
@@ -187,7 +194,7 @@ static bool set_paths(trainer *t, nt_error *error)
     t->o.out = folder;
     return good && set_path(t->best_path, folder, "best.safetensors", error) &&
            set_path(t->last_path, folder, "last.safetensors", error) &&
-           set_path(t->state_path, folder, "state.safetensors", error);
+           set_path(t->state_path, folder, "state.safetensors", error) && set_path(t->page_path, folder, "report.html", error);
 }
 
 bool nt_make_folder(const char *path, nt_error *error)
@@ -386,12 +393,13 @@ static bool set_parameters(trainer *t, nt_error *error)
 
 static bool open_log(trainer *t, nt_error *error)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/log.jsonl", t->o.out);
-    const char *name = t->o.log ? t->o.log : path;
-    t->log = fopen(name, t->o.resume ? "ae" : "we");
+    bool fits = t->o.log ? snprintf(t->log_path, PATH_MAX, "%s", t->o.log) < PATH_MAX
+                         : snprintf(t->log_path, PATH_MAX, "%s/log.jsonl", t->o.out) < PATH_MAX;
+    if (!fits)
+        return nt_fail(error, "--log: the path is too long");
+    t->log = fopen(t->log_path, t->o.resume ? "ae" : "we");
     return t->log ||
-           nt_fail(error, "%s: cannot write the log: %s; name another file with --log", name, strerror(errno));
+           nt_fail(error, "%s: cannot write the log: %s; name another file with --log", t->log_path, strerror(errno));
 }
 
 /* Where the model gives ranges and the command line no numbers. */
@@ -466,6 +474,42 @@ static bool save(trainer *t, bool best, bool last)
     }
     t->unsaved = !good;
     return good;
+}
+
+/* Makes the page about the run anew. */
+static bool make_page(trainer *t, const char *state, nt_error *error)
+{
+    if (t->o.no_report)
+        return true;
+    double began = nt_seconds();
+    const nt_run_page page = {
+        .model = t->model,
+        .sketch = t->context->sketch,
+        .run = &t->run,
+        .log = t->log_path,
+        .state = state,
+        .data = &t->data,
+        .engine = &t->engine,
+        .verdict = t->verdict.score.samples > 0 ? &t->verdict : NULL,
+        .part = t->data.test.count > 0 ? "test" : "validation",
+    };
+    bool good = nt_run_page_write(&page, t->page_path, error);
+    t->page_made = nt_seconds();
+    t->page_took = t->page_made - began;
+    return good;
+}
+
+/* After an epoch, if it is time; what fails now is tried again. */
+static void update_page(trainer *t)
+{
+    nt_error error = {0};
+    double since = nt_seconds() - t->page_made;
+    if (t->page_made > 0 && (since < page_pause || since * page_share < t->page_took))
+        return;
+    if (!make_page(t, "in training", &error)) {
+        nt_progress_clear(&t->progress);
+        fprintf(stderr, "warning: %s\n", error.text);
+    }
 }
 
 /* -- The loop ---------------------------------------------------------------------------------------------------- */
@@ -758,6 +802,8 @@ static int finish_epoch(trainer *t, nt_error *error)
     nt_progress_epoch(&t->progress, &summary);
     if (note[0])
         nt_progress_fields(&t->progress, (const char *[]){note}, 1);
+    if (run->epoch < run->epochs && !is_over(t))
+        update_page(t);
     return NT_OK;
 }
 
@@ -766,12 +812,17 @@ static int interrupted(trainer *t)
 {
     t->run.epoch_seconds += nt_seconds() - t->epoch_began;
     nt_progress_clear(&t->progress);
+    char state[64];
+    nt_error error = {0};
     if (t->trial)
         return NT_INTERRUPTED;
     if (!save(t, false, true)) {
         fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
         return NT_ENVIRONMENT;
     }
+    snprintf(state, sizeof state, "stopped in epoch %lld", (long long)t->run.epoch + 1);
+    if (!make_page(t, state, &error))
+        fprintf(stderr, "warning: %s\n", error.text);
     if (t->run.first > 0)
         fprintf(stderr, "stopped in epoch %lld after step %lld of %lld", (long long)t->run.epoch + 1,
                 (long long)steps_for(t, t->run.first), (long long)steps_for(t, t->run.train_count));
@@ -781,13 +832,25 @@ static int interrupted(trainer *t)
     return NT_INTERRUPTED;
 }
 
-/* The best weights' figures on the test part; the last ones' where the best could not be kept. */
+static void print_test(const trainer *t, const nt_score *score)
+{
+    char number[32];
+    printf("test  loss %.4f", nt_score_loss(score));
+    if (with_accuracy(t))
+        printf("  accuracy %.2f%%", 100 * nt_score_accuracy(score));
+    if (with_accuracy(t) && t->model->train_config->top_k > 0)
+        printf("  top-%d %.2f%%", t->model->train_config->top_k, 100 * (double)score->top / (double)score->samples);
+    printf("  %s samples\n", nt_format_count(number, score->samples));
+}
+
+/* The best weights' figures on the test part; the last ones' where the best could not be kept. Without a test part the
+ * page shows what they make of the validation part. */
 static bool final_test(trainer *t, nt_error *error)
 {
     nt_weights weights;
     nt_score score;
-    char number[32];
-    if ((t->data.test.count == 0 && !t->fold) || t->run.course.best_epoch == 0)
+    const nt_split *split = t->data.test.count > 0 ? &t->data.test : t->o.no_report ? NULL : &t->data.validation;
+    if ((!split && !t->fold) || t->run.course.best_epoch == 0)
         return true;
     bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
     if (best)
@@ -799,16 +862,11 @@ static bool final_test(trainer *t, nt_error *error)
             return stop_asked != 0;
         *t->fold = (fold_result){nt_score_loss(&score), accuracy(t, &score)};
     }
+    if (split && split->count > 0 && !nt_verdict_make(&t->verdict, &t->engine, &t->data, split, &stop_asked, error))
+        return stop_asked != 0;
     if (t->data.test.count == 0)
         return true;
-    if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.test, &stop_asked, &score, error))
-        return stop_asked != 0;
-    printf("test  loss %.4f", nt_score_loss(&score));
-    if (with_accuracy(t))
-        printf("  accuracy %.2f%%", 100 * nt_score_accuracy(&score));
-    if (with_accuracy(t) && t->model->train_config->top_k > 0)
-        printf("  top-%d %.2f%%", t->model->train_config->top_k, 100 * (double)score.top / (double)score.samples);
-    printf("  %s samples\n", nt_format_count(number, score.samples));
+    print_test(t, &t->verdict.score);
     if (best)
         printf("best  epoch %lld  %s\n", (long long)t->run.course.best_epoch, t->best_path);
     return true;
@@ -836,8 +894,10 @@ static int run_epochs(trainer *t, nt_error *error)
     if (is_over(t))
         fprintf(stderr, "stopped early: %s; best epoch %lld kept\n", t->run.course.reason,
                 (long long)t->run.course.best_epoch);
-    if (!final_test(t, error))
+    if (!final_test(t, error) || !make_page(t, is_over(t) ? "stopped early" : "finished", error))
         return nt_report(error, NT_ENVIRONMENT);
+    if (!t->o.no_report)
+        printf("page  %s\n", t->page_path);
     return t->unsaved ? NT_ENVIRONMENT : NT_OK;
 }
 
@@ -887,6 +947,7 @@ static int train(const nt_context *context, const nt_train_options *asked, fold_
     if (t.log && fclose(t.log) != 0)
         fprintf(stderr, "warning: cannot write the log: %s\n", strerror(errno));
     json_decref(t.metadata);
+    nt_verdict_free(&t.verdict);
     nt_start_free(&t.start);
     nt_engine_free(&t.engine);
     if (!trial)

@@ -12,6 +12,7 @@
 
 typedef struct nt_context {
     const nt_model *model, *model_double;
+    const nt_sketch *sketch;
     const char *exe; /* as the user called it */
 } nt_context;
 

@@ -49,6 +49,11 @@ static const char page_style[] =
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .93rem; }\n"
     "th, td { padding: .24rem 1.4rem .24rem 0; border-bottom: 1px solid var(--grid); text-align: left; white-space: nowrap; }\n"
     "th { color: var(--quiet); font-weight: 500; } .r { text-align: right; }\n"
+    ".facts { display: flex; flex-wrap: wrap; gap: 1rem 2.6rem; margin: 1.2rem 0 .4rem; font-size: .87rem; }\n"
+    ".facts .value { font-size: 1.45rem; line-height: 1.3; color: var(--text); }\n"
+    ".beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }\n"
+    ".tall { max-height: 50rem; overflow: auto; } pre { font-size: .85rem; line-height: 1.45; margin: .6rem 0; overflow-x: auto; }\n"
+    "summary { cursor: pointer; color: var(--quiet); }\n"
     ".images { display: flex; flex-wrap: wrap; gap: 6px; } .images.named { gap: 14px 10px; }\n"
     ".images div { font-size: .75rem; line-height: 1.3; white-space: pre-line; overflow-wrap: anywhere; }\n"
     ".images img { display: block; image-rendering: pixelated; background: var(--grid); margin-bottom: 2px; }\n";
@@ -206,6 +211,27 @@ void nt_page_paragraph(nt_page *page, const char *format, ...)
     nt_page_add(page, "</p>\n");
     page->lost = page->lost || text.lost;
     nt_page_free(&text);
+}
+
+static void add_div(nt_page *page, const char *class, const char *text)
+{
+    nt_page_add(page, "<div class=\"%s\">", class);
+    nt_page_text(page, text);
+    nt_page_add(page, "</div>");
+}
+
+void nt_page_facts(nt_page *page, const nt_fact *facts, int n)
+{
+    nt_page_add(page, "<div class=\"facts\">\n");
+    for (int i = 0; i < n; i++) {
+        nt_page_add(page, "<div>");
+        add_div(page, "quiet", facts[i].name);
+        add_div(page, "value", facts[i].value);
+        if (facts[i].note)
+            add_div(page, "quiet", facts[i].note);
+        nt_page_add(page, "</div>\n");
+    }
+    nt_page_add(page, "</div>\n");
 }
 
 static void add_row(nt_page *page, const char *element, const char *const *cells)

@@ -43,6 +43,12 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void nt_page_paragraph(nt_page *page, const char *format, ...);
 
+/* Figures that stand out, side by side. NULL as the note: none. */
+typedef struct nt_fact {
+    const char *name, *value, *note;
+} nt_fact;
+void nt_page_facts(nt_page *page, const nt_fact *facts, int n);
+
 /* A table: `align` has 'l' or 'r' for each column, up to NT_PAGE_COLUMNS. Titles and cells are escaped; NULL is an empty
  * cell. */
 void nt_page_table(nt_page *page, const char *align, const char *const *titles);

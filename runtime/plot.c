@@ -80,12 +80,13 @@ static void add_tick(axis *a, double value)
         a->ticks[a->n_ticks++] = value;
 }
 
-/* Ticks at every power of ten, or some of them; where fewer than two lie inside, at 2 and 5 times as well. */
+/* Ticks at every power of ten, or some of them; where there are few, at 2 and 5 times these as well. */
 static void log_ticks(axis *a, int most)
 {
     int first = (int)floor(log10(a->low) + 1e-9), last = (int)ceil(log10(a->high) - 1e-9);
     int every = (last - first) / most + 1;
-    bool fine = (log10(a->high / a->low) < 2 && most > 4) || log10(a->high / a->low) < 1;
+    double decades = log10(a->high / a->low);
+    bool fine = decades < 1 || (decades < 2 && most >= 4);
     for (int e = first; e <= last; e += every) {
         add_tick(a, pow(10, e));
         if (fine) {
@@ -412,9 +413,9 @@ static void add_mark(const frame *f, const nt_chart *chart)
     if (!chart->mark_text || !is_shown(chart->mark, chart->x_log))
         return;
     double x = at(&f->x, chart->mark), width = text_width(chart->mark_text, 12);
-    bool left = x + width + 6 > f->right;
-    add_line(f->page, "mark", x, f->top, x, f->bottom);
-    add_text(f->page, left ? "quiet end" : "quiet", left ? x - 5 : x + 5, f->top + 11, chart->mark_text);
+    double place = fmax(f->left + width / 2, fmin(x, f->right + 8 - width / 2));
+    add_line(f->page, "mark", x, f->top - 3, x, f->bottom);
+    add_text(f->page, "quiet mid", place, f->top - 7, chart->mark_text);
 }
 
 void nt_plot_lines(nt_page *page, const nt_chart *chart)
@@ -422,7 +423,8 @@ void nt_plot_lines(nt_page *page, const nt_chart *chart)
     frame f = {.page = page, .width = chart->width ? chart->width : 560, .height = chart->height ? chart->height : 300};
     bool whole = measure(chart, &f), empty = f.x.low > f.x.high || f.y.low > f.y.high;
     double legend_left = 12;
-    int lines = legend(NULL, chart, legend_left, f.width - 14, 0);
+    bool marked = chart->mark_text && chart->mark_text[0];
+    int legend_lines = legend(NULL, chart, legend_left, f.width - 14, 0), lines = legend_lines + marked;
     lay_axis(&f.x, (int)(f.width / (chart->x_log ? 50 : 80)), false, whole);
     lay_axis(&f.y, (int)((f.height - LINE_HEIGHT * lines) / 45), true, false);
 

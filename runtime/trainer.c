@@ -144,9 +144,11 @@ static int unknown_command(const nt_context *context, const char *word)
     return NT_USAGE;
 }
 
-int nt_trainer_main(const nt_model *model, const nt_model *model_double, int argc, char **argv)
+int nt_trainer_main(const nt_model *model, const nt_model *model_double, const nt_sketch *sketch, int argc, char **argv)
 {
-    nt_context context = {.model = model, .model_double = model_double, .exe = argc > 0 ? argv[0] : model->name};
+    nt_context context = {
+        .model = model, .model_double = model_double, .sketch = sketch, .exe = argc > 0 ? argv[0] : model->name,
+    };
     if (model->abi != NT_ABI) {
         fprintf(stderr, "error: %s was emitted for version %d of the runtime, this is %d: build it again\n",
                 model->file, model->abi, NT_ABI);

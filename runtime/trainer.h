@@ -3,6 +3,7 @@
 #define NT_TRAINER_H
 
 #include "model.h"
+#include "sketch.h"
 
 /* Exit statuses. */
 enum {
@@ -14,7 +15,7 @@ enum {
 };
 
 /* Runs the command that argv[1] names and returns the exit status. `model_double` is the same model compiled with
- * NT_DOUBLE, for gradcheck, or NULL. */
-int nt_trainer_main(const nt_model *model, const nt_model *model_double, int argc, char **argv);
+ * NT_DOUBLE, for gradcheck, or NULL; `sketch` what the page about a run shows of the network itself, or NULL. */
+int nt_trainer_main(const nt_model *model, const nt_model *model_double, const nt_sketch *sketch, int argc, char **argv);
 
 #endif

@@ -11,7 +11,7 @@ typedef struct nt_train_options {
     uint64_t seed;
     double rates[NT_RATES];
     bool rates_given[NT_RATES];
-    bool resume, plain, partial;
+    bool resume, plain, partial, no_report;
     int64_t fold; /* of k_fold, from 1; 0: all, one after the other */
     bool epochs_given, batch_given, seed_given, data_given;
 } nt_train_options;

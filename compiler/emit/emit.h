@@ -102,7 +102,7 @@ typedef struct Output {
  * graphs are planned. */
 bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Graph *infer);
 
-/* Fills out with the trainer's own files (NAME.c, NAME_main.c). Pre: both graphs are planned. */
+/* Fills out with the trainer's own files (NAME.c, NAME_main.c, which includes the sketch.h of the commands). Pre: both graphs are planned. */
 void emit_model(Arena *a, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *t, Output *out);
 
 /* Fills out with an inference library's own files (NAME.h, NAME.c, NAME_load.c, NAME_example.c, Makefile) and, given the path of a

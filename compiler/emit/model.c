@@ -987,6 +987,7 @@ static void add_main(Emit *e, Output *out, const char *name)
     Ct *file = ct_new(e->arena);
     ct_comment(file, "The trainer of %s. Made by netc; do not edit.", e->net->name);
     ct_directive(file, "include \"runtime/trainer.h\"");
+    ct_directive(file, "include \"%s_sketch.h\"", name);
     ct_blank(file);
     ct_directive(file, "include <stddef.h>");
     ct_blank(file);
@@ -999,7 +1000,7 @@ static void add_main(Emit *e, Output *out, const char *name)
     ct_directive(file, "endif");
     ct_blank(file);
     Ct *f = ct_function(file, "int main(int argc, char **argv)");
-    ct_line(f, "return nt_trainer_main(&%s_model, DOUBLE_MODEL, argc, argv);", name);
+    ct_line(f, "return nt_trainer_main(&%s_model, DOUBLE_MODEL, &sketch, argc, argv);", name);
     add_tree(e, out, arena_printf(e->arena, "%s_main.c", name), file);
 }
 

@@ -368,6 +368,6 @@ int main(int argc, char **argv)
     own.stops = &stop;
     own.n_stops = patience != NULL;
     model.train_config = &own;
-    return nt_trainer_main(&model, &toy_model_double, argc, argv);
+    return nt_trainer_main(&model, &toy_model_double, NULL, argc, argv);
 }
 #endif
