@@ -1,5 +1,6 @@
-/* sketch.c - NAME_sketch.h, which a trainer's main() includes: what the page about a run shows of the network itself. The trainer
- * cannot work these out, as it knows tensors and not layers; drawn by the compiler, the picture is the one of `netc graph`. */
+/* sketch.c - NAME_sketch.h, which a trainer's main() includes: what the page about a run shows of the network
+ * itself. The trainer cannot work these out, as it knows tensors and not layers; drawn by the compiler, the picture
+ * is the one of `netc graph`. */
 #include "sketch.h"
 #include "draw.h"
 #include "emit/ctree.h"
@@ -62,8 +63,9 @@ void sketch_file(Compilation *c, Output *output)
     const Report *r = report_rows(a, c->net);
     Str settings = {0}, text = {0};
     Ct *file = ct_new(a);
-    ct_comment(file, "What report.html shows of %s: its layers, all settings, its graph. Made by netc from %s; do not edit.", c->net->name,
-               c->net->file);
+    ct_comment(file,
+               "What report.html shows of %s: its layers, all settings, its graph. Made by netc from %s; do not edit.",
+               c->net->name, c->net->file);
     ct_directive(file, "include \"runtime/sketch.h\"");
     ct_blank(file);
     ct_directive(file, "include <stddef.h>");
@@ -74,7 +76,8 @@ void sketch_file(Compilation *c, Output *output)
     str_free(&settings);
     add_graph(a, file, c->net);
     Ct *sketch = ct_table(file, "static const nt_sketch sketch =");
-    ct_line(sketch, ".layers = sketch_layers, .n_layers = %d, .shapes = %s,", r->n_rows, c_string(a, network_shapes(a, c->net)));
+    ct_line(sketch, ".layers = sketch_layers, .n_layers = %d, .shapes = %s,", r->n_rows,
+            c_string(a, network_shapes(a, c->net)));
     ct_line(sketch, ".settings = sketch_settings, .graph = sketch_graph,");
     ct_render(file, 0, &text);
     add_file(a, output, arena_printf(a, "%s_sketch.h", c_name(a, c->net->name)), text.data, text.len);

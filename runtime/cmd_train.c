@@ -24,7 +24,8 @@
 /* The gradient's norm is worked out every so many steps where clipping does not need it anyway. */
 enum { NORM_EVERY = 16 };
 
-/* The page about the run is made again at most so often, and so seldom that its making takes no more than this share of the time. */
+/* The page about the run is made again at most so often, and so seldom that its making takes no more than this share of
+ * the time. */
 static const double page_pause = 2, page_share = 0.02;
 
 /* Seconds between two checkpoints for which the disk is waited for. */

@@ -26,6 +26,7 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv);
 int nt_cmd_bench(const nt_context *context, int argc, char **argv);
 int nt_cmd_samples(const nt_context *context, int argc, char **argv);
 int nt_cmd_search(const nt_context *context, int argc, char **argv);
+int nt_cmd_report(const nt_context *context, int argc, char **argv);
 int nt_cmd_info(const nt_context *context, int argc, char **argv);
 
 /* Prints "error: ..." and returns `status`. */

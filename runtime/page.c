@@ -7,18 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Colours of series: those that Okabe and Ito (2008) chose for all kinds of colour vision, some of them darker where
  * they stand on white. */
-static const char colours[] =
-    ":root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --quiet: #67707b; --grid: #e6e9ed; --axis: #b3bac2;\n"
-    "  --right: #2f7ebc; --wrong: #d5661c; --bar: #4c93c7; --zero: #fff;\n"
-    "  --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b6549a; --s4: #b98b00; --s5: #4aa3df; --s6: #8c564b; --s7: #6b7480; }\n"
-    "@media (prefers-color-scheme: dark) { :root { --page: #15181c; --text: #e4e7eb; --quiet: #98a1ab; --grid: #2a3037; "
-    "--axis: #5a646f;\n"
-    "  --right: #4a9ad8; --wrong: #e8833f; --bar: #3f83b5; --zero: #1b1f24;\n"
-    "  --s0: #56a8e0; --s1: #f0823c; --s2: #2fc49a; --s3: #d98cc0; --s4: #dcb13a; --s5: #8fd0ff; --s6: #c49a8c; --s7: #9aa4af; } }\n";
+static const char colours[] = ":root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --quiet: #67707b; "
+                              "--grid: #e6e9ed; --axis: #b3bac2;\n"
+                              "  --right: #2f7ebc; --wrong: #d5661c; --bar: #4c93c7; --zero: #fff;\n"
+                              "  --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b6549a; --s4: #b98b00; --s5: "
+                              "#4aa3df; --s6: #8c564b; --s7: #6b7480; }\n"
+                              "@media (prefers-color-scheme: dark) { :root { --page: #15181c; --text: #e4e7eb; "
+                              "--quiet: #98a1ab; --grid: #2a3037; "
+                              "--axis: #5a646f;\n"
+                              "  --right: #4a9ad8; --wrong: #e8833f; --bar: #3f83b5; --zero: #1b1f24;\n"
+                              "  --s0: #56a8e0; --s1: #f0823c; --s2: #2fc49a; --s3: #d98cc0; --s4: #dcb13a; --s5: "
+                              "#8fd0ff; --s6: #c49a8c; --s7: #9aa4af; } }\n";
 
 static const char drawing_style[] =
     ".chart text { font: 12px system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; fill: var(--text); }\n"
@@ -26,8 +30,10 @@ static const char drawing_style[] =
     ".chart .small { font-size: 10px; } .chart .title { font-weight: 600; }\n"
     ".chart .end { text-anchor: end; } .chart .mid { text-anchor: middle; }\n"
     ".grid { stroke: var(--grid); stroke-width: 1; } .fine { stroke: var(--grid); stroke-width: .5; }\n"
-    ".axis { stroke: var(--axis); stroke-width: 1; fill: none; } .mark { stroke: var(--quiet); stroke-dasharray: 3 3; }\n"
-    ".line { fill: none; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; } .dashed { stroke-dasharray: 5 4; }\n"
+    ".axis { stroke: var(--axis); stroke-width: 1; fill: none; } .mark { stroke: var(--quiet); stroke-dasharray: 3 3; "
+    "}\n"
+    ".line { fill: none; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; } .dashed { "
+    "stroke-dasharray: 5 4; }\n"
     ".dot { stroke: none; } .bar { fill: var(--bar); } .frame { fill: var(--page); }\n"
     ".right { fill: var(--right); } .wrong { fill: var(--wrong); } .cell { fill: var(--zero); stroke: var(--grid); }\n"
     ".chart .on { fill: #fff; }\n"
@@ -37,7 +43,8 @@ static const char drawing_style[] =
     ".d4 { fill: var(--s4); } .d5 { fill: var(--s5); } .d6 { fill: var(--s6); } .d7 { fill: var(--s7); }\n";
 
 static const char page_style[] =
-    "body { font: 15px/1.5 system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; color: var(--text); background: var(--page);\n"
+    "body { font: 15px/1.5 system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; color: var(--text); background: "
+    "var(--page);\n"
     "  margin: 2.5rem auto; max-width: 76rem; padding: 0 1.5rem; }\n"
     "h1 { font-size: 1.7rem; margin: 0 0 .5rem; } h2 { font-size: 1.2rem; margin: 0 0 .6rem; }\n"
     "section { margin: 2.4rem 0 0; border-top: 1px solid var(--grid); padding-top: 1.2rem; }\n"
@@ -47,12 +54,14 @@ static const char page_style[] =
     "svg { max-width: 100%; height: auto; display: block; }\n"
     ".scroll { overflow-x: auto; margin: .6rem 0 1.2rem; }\n"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .93rem; }\n"
-    "th, td { padding: .24rem 1.4rem .24rem 0; border-bottom: 1px solid var(--grid); text-align: left; white-space: nowrap; }\n"
+    "th, td { padding: .24rem 1.4rem .24rem 0; border-bottom: 1px solid var(--grid); text-align: left; white-space: "
+    "nowrap; }\n"
     "th { color: var(--quiet); font-weight: 500; } .r { text-align: right; }\n"
     ".facts { display: flex; flex-wrap: wrap; gap: 1rem 2.6rem; margin: 1.2rem 0 .4rem; font-size: .87rem; }\n"
     ".facts .value { font-size: 1.45rem; line-height: 1.3; color: var(--text); }\n"
     ".beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }\n"
-    ".tall { max-height: 50rem; overflow: auto; } pre { font-size: .85rem; line-height: 1.45; margin: .6rem 0; overflow-x: auto; }\n"
+    ".tall { max-height: 50rem; overflow: auto; } pre { font-size: .85rem; line-height: 1.45; margin: .6rem 0; "
+    "overflow-x: auto; }\n"
     "summary { cursor: pointer; color: var(--quiet); }\n"
     ".images { display: flex; flex-wrap: wrap; gap: 6px; } .images.named { gap: 14px 10px; }\n"
     ".images div { font-size: .75rem; line-height: 1.3; white-space: pre-line; overflow-wrap: anywhere; }\n"
@@ -107,7 +116,8 @@ void nt_page_add(nt_page *page, const char *format, ...)
     va_end(args);
 }
 
-/* Bytes of the character that begins at `text`, if it is well-formed UTF-8 (Unicode, table 3-7) that XML allows; else 0. */
+/* Bytes of the character that begins at `text`, if it is well-formed UTF-8 (Unicode, table 3-7) that XML allows;
+ * else 0. */
 static size_t character(const unsigned char *text)
 {
     unsigned char c = text[0];
@@ -127,10 +137,18 @@ void nt_page_text(nt_page *page, const char *text)
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
         size_t n = character(p);
         switch (*p) {
-        case '<': nt_page_add(page, "&lt;"); break;
-        case '>': nt_page_add(page, "&gt;"); break;
-        case '&': nt_page_add(page, "&amp;"); break;
-        case '"': nt_page_add(page, "&quot;"); break;
+        case '<':
+            nt_page_add(page, "&lt;");
+            break;
+        case '>':
+            nt_page_add(page, "&gt;");
+            break;
+        case '&':
+            nt_page_add(page, "&amp;");
+            break;
+        case '"':
+            nt_page_add(page, "&quot;");
+            break;
         default:
             if (n > 0)
                 add_bytes(page, (const char *)p, n);
@@ -274,11 +292,26 @@ static bool write_page(const nt_page *page, const char *path)
         good = false;
         reason = errno;
     }
-    if (!good) {
-        unlink(path);
-        errno = reason;
-    }
+    errno = reason;
     return good;
+}
+
+/* Whether there is something else than a file at the path: a pipe or a terminal is written to, and not replaced. */
+static bool is_no_file(const char *path)
+{
+    struct stat there;
+    return stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+}
+
+/* Through a file beside it, which is renamed. */
+static bool replace(const nt_page *page, const char *path, const char *beside)
+{
+    if (write_page(page, beside) && rename(beside, path) == 0)
+        return true;
+    int reason = errno;
+    unlink(beside);
+    errno = reason;
+    return false;
 }
 
 bool nt_page_save(nt_page *page, const char *path, nt_error *error)
@@ -288,14 +321,10 @@ bool nt_page_save(nt_page *page, const char *path, nt_error *error)
     nt_page name = {0};
     nt_page_add(&name, "%s.tmp", path);
     bool good = true;
-    if (page->lost || name.lost) {
+    if (page->lost || name.lost)
         good = nt_fail_memory(error, path, (double)page->length);
-    } else if (!write_page(page, name.text)) {
+    else if (!(is_no_file(path) ? write_page(page, path) : replace(page, path, name.text)))
         good = nt_fail(error, "%s: cannot write: %s%s", path, strerror(errno), nt_write_advice(errno));
-    } else if (rename(name.text, path) != 0) {
-        good = nt_fail(error, "%s: cannot write: %s%s", path, strerror(errno), nt_write_advice(errno));
-        unlink(name.text);
-    }
     nt_page_free(&name);
     nt_page_free(page);
     return good;

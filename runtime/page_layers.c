@@ -25,8 +25,8 @@ static const nt_param *first_filters(const nt_model *model)
     return NULL;
 }
 
-/* The bytes of one tile: a filter in colours, or one channel of it. `disk` is in PyTorch's order. Zero is the middle, and the
- * largest weight of the filter the end. */
+/* The bytes of one tile: a filter in colours, or one channel of it. `disk` is in PyTorch's order. Zero is the
+ * middle, and the largest weight of the filter the end. */
 static void make_tile(const nt_param *param, const float *disk, int filter, int channel, int channels, uint8_t *bytes)
 {
     size_t window = (size_t)param->kh * (size_t)param->kw, all = window * (size_t)param->in;
@@ -36,7 +36,8 @@ static void make_tile(const nt_param *param, const float *disk, int filter, int 
         most = fmax(most, fabs((double)from[i]));
     for (int c = 0; c < channels; c++)
         for (size_t i = 0; i < window; i++)
-            nt_image_bytes(from + (size_t)(channel + c) * window + i, 1, -most, most, bytes + i * (size_t)channels + (size_t)c);
+            nt_image_bytes(from + (size_t)(channel + c) * window + i, 1, -most, most,
+                           bytes + i * (size_t)channels + (size_t)c);
 }
 
 /* The first filters' weights in PyTorch's order. The caller frees them. */
@@ -65,8 +66,9 @@ static void add_tiles(nt_page *page, const nt_param *param, const real *params)
     }
     if (n < tiles)
         snprintf(part, sizeof part, "; the first %d of %d", n, tiles);
-    snprintf(caption, sizeof caption, "%.100s, %dx%d%s%s. Middle grey is 0; %s the filter's largest weight", param->name, param->kh,
-             param->kw, part, channels == 1 && param->in > 1 ? "; each channel by itself, filter after filter" : "",
+    snprintf(caption, sizeof caption, "%.100s, %dx%d%s%s. Middle grey is 0; %s the filter's largest weight",
+             param->name, param->kh, param->kw, part,
+             channels == 1 && param->in > 1 ? "; each channel by itself, filter after filter" : "",
              channels == 3 ? "a colour is strongest at" : "black and white are");
     if (good)
         nt_plot_images(page, caption, images, n, shown_side(side));

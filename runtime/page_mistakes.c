@@ -1,5 +1,5 @@
-/* page_mistakes.c - what a run's page shows of the test: what is taken for what, the mistakes that the network is surest of, and for
- * outputs that are no classes the answers beside the targets. */
+/* page_mistakes.c - what a run's page shows of the test: what is taken for what, the mistakes that the network is
+ * surest of, and for outputs that are no classes the answers beside the targets. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,9 @@ enum {
     NAMED_MATRIX = 40, /* and with names at its sides */
     MOST_PAIRS = 12,   /* lines of the list of confusions */
     MOST_ROWS = 20,    /* mistakes without pictures */
-    SMALLEST_PICTURE = 4, LARGEST_PICTURE = 96, /* pixels of a side that samples are shown with */
-    MOST_CHARTED = 200, /* values of an answer that is drawn as a curve */
+    SMALLEST_PICTURE = 4,
+    LARGEST_PICTURE = 96, /* pixels of a side that samples are shown with */
+    MOST_CHARTED = 200,   /* values of an answer that is drawn as a curve */
 };
 
 static const nt_weights no_weights;
@@ -38,11 +39,12 @@ static int64_t place_of(const nt_split *split, int64_t sample)
     return split->index ? split->index[sample] : sample;
 }
 
-/* The sample as it was read, in its colours, or, where it has other than three channels, its mean over them. Values that
- * are no bytes from their smallest to their largest. The caller frees the bytes. */
+/* The sample as it was read, in its colours, or, where it has other than three channels, its mean over them. Values
+ * that are no bytes from their smallest to their largest. The caller frees the bytes. */
 static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t sample)
 {
-    size_t pixels = (size_t)data->h * (size_t)data->w, c = (size_t)data->c, first = (size_t)place_of(split, sample) * pixels * c;
+    size_t pixels = (size_t)data->h * (size_t)data->w, c = (size_t)data->c,
+           first = (size_t)place_of(split, sample) * pixels * c;
     size_t shown = c == 3 ? 3 : 1, n = pixels * shown;
     float *values = malloc(n * sizeof *values);
     uint8_t *bytes = malloc(n);
@@ -165,8 +167,8 @@ static void add_pictures(nt_page *page, const nt_run_page *p, const char *captio
         images[i] = sample_image(p->data, v->split, m->sample);
         good = images[i].bytes != NULL;
         if (v->classes)
-            snprintf(labels[i], LABEL, "%s \xe2\x86\x92 %s\n%.1f%%", class_name(p, m->truth, a), class_name(p, m->guess, b),
-                     100 * m->weight);
+            snprintf(labels[i], LABEL, "%s \xe2\x86\x92 %s\n%.1f%%", class_name(p, m->truth, a),
+                     class_name(p, m->guess, b), 100 * m->weight);
         else
             snprintf(labels[i], LABEL, "loss %.3g", m->weight);
         images[i].label = labels[i];
@@ -183,7 +185,8 @@ static void add_mistake_rows(nt_page *page, const nt_run_page *p)
     const nt_verdict *v = p->verdict;
     char number[32], a[32], b[32], probability[32], values[160];
     bool few = p->data->h * p->data->w * p->data->c <= NT_FEW_VALUES && v->split->part.values;
-    nt_page_table(page, "rlllr", (const char *const[]){"sample", few ? "values" : "", "true class", "taken for", "probability"});
+    nt_page_table(page, "rlllr",
+                  (const char *const[]){"sample", few ? "values" : "", "true class", "taken for", "probability"});
     for (int i = 0; i < v->n_worst && i < MOST_ROWS; i++) {
         const nt_mistake *m = &v->worst[i];
         size_t n = few ? (size_t)(p->data->h * p->data->w * p->data->c) : 0, used = 0;
@@ -217,8 +220,10 @@ static void add_classes(nt_page *page, const nt_run_page *p)
         nt_page_paragraph(page, "A matrix of %d classes cannot be looked at.", v->n_classes);
     if (v->counts && v->n_classes > 2)
         add_pairs(page, p);
-    snprintf(caption, sizeof caption, "%s %s samples that are taken for another class: true \xe2\x86\x92 given, and how sure of it the network is",
-             v->n_worst < wrong ? "The surest of the" : "All", nt_format_count(count, wrong));
+    snprintf(
+        caption, sizeof caption,
+        "%s %s samples that are taken for another class: true \xe2\x86\x92 given, and how sure of it the network is",
+        v->n_worst < wrong ? "The surest of the" : "All", nt_format_count(count, wrong));
     if (has_pictures(p->data)) {
         add_pictures(page, p, caption);
     } else {
@@ -285,8 +290,10 @@ static void add_answer(nt_page *page, const nt_verdict *v, int64_t sample, const
     const nt_series series[] = {{.name = "target", .y = values, .n = v->outputs, .style = NT_STYLE_DASHED},
                                 {.name = "answer", .y = values + v->outputs, .n = v->outputs}};
     snprintf(caption, sizeof caption, "Sample %lld", (long long)place_of(v->split, sample) + 1);
-    nt_plot_lines(page, &(nt_chart){
-                            .caption = caption, .x_title = "output", .series = series, .n_series = 2, .width = 270, .height = 200});
+    nt_plot_lines(
+        page,
+        &(nt_chart){
+            .caption = caption, .x_title = "output", .series = series, .n_series = 2, .width = 270, .height = 200});
     free(values);
 }
 

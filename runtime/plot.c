@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    LINE_HEIGHT = 18,    /* of a line of text */
-    MOST_TICKS = 40,     /* more than fit anywhere */
+    LINE_HEIGHT = 18,     /* of a line of text */
+    MOST_TICKS = 40,      /* more than fit anywhere */
     MOST_SHOWN_DOTS = 60, /* values of a curve that are also drawn as dots, with their numbers under the pointer */
     N_COLOURS = 8,
     MOST_NUMBERED = 20, /* columns of a matrix whose cells have numbers */
@@ -26,12 +26,30 @@ static double text_width(const char *text, double size)
     return n * size * 0.56;
 }
 
+/* -- PNG ----------------------------------------------------------------------------------------------------------- */
+
+/* The image as a PNG in the page's text. */
+static void add_png(nt_page *page, const nt_image *image)
+{
+    png_image png = {.version = PNG_IMAGE_VERSION,
+                     .width = (png_uint_32)image->w,
+                     .height = (png_uint_32)image->h,
+                     .format = image->c == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
+    unsigned char *file = malloc(size);
+    if (file && png_image_write_to_memory(&png, file, &size, 0, image->bytes, 0, NULL))
+        nt_page_base64(page, file, size);
+    else
+        page->lost = true;
+    free(file);
+}
+
 /* -- Axes -------------------------------------------------------------------------------------------------------- */
 
 typedef struct axis {
     bool log;
-    double low, high;       /* of values */
-    double from, to;        /* of pixels: low is at `from` */
+    double low, high; /* of values */
+    double from, to;  /* of pixels: low is at `from` */
     double ticks[MOST_TICKS], step;
     int n_ticks;
 } axis;
@@ -94,6 +112,12 @@ static void log_ticks(axis *a, int most)
             add_tick(a, 5 * pow(10, e));
         }
     }
+    if (a->n_ticks < 2) { /* a single number tells nothing of the scale */
+        a->n_ticks = 0;
+        add_tick(a, a->low);
+        add_tick(a, pow(10, first + 1));
+        add_tick(a, a->high);
+    }
 }
 
 static void even_ticks(axis *a, int most, bool whole)
@@ -106,7 +130,8 @@ static void even_ticks(axis *a, int most, bool whole)
         add_tick(a, (first + i) * a->step);
 }
 
-/* Makes an axis of what values there are (low > high: none), with about `most` ticks. `round`: its ends are moved outwards to ticks. */
+/* Makes an axis of what values there are (low > high: none), with about `most` ticks. `round`: its ends are moved
+ * outwards to ticks. */
 static void lay_axis(axis *a, int most, bool round, bool whole)
 {
     if (a->low > a->high) {
@@ -145,7 +170,9 @@ static void tick_text(const axis *a, double value, char *text, size_t room)
     double size = fabs(value);
     if (a->log ? size > 0 && (size < 9e-4 || size > 99999) : (size > 999999 || (a->step < 9e-5 && size > 0))) {
         double power = floor(log10(size) + 1e-9), digit = value / pow(10, power);
-        int places = a->log || fabs(digit - round(digit)) < 1e-6 ? 0 : fabs(10 * digit - round(10 * digit)) < 1e-5 ? 1 : 2;
+        int places = a->log || fabs(digit - round(digit)) < 1e-6   ? 0
+                     : fabs(10 * digit - round(10 * digit)) < 1e-5 ? 1
+                                                                   : 2;
         snprintf(text, room, "%.*fe%.0f", places, digit, power);
         return;
     }
@@ -198,8 +225,8 @@ static void add_line(nt_page *page, const char *class, double x1, double y1, dou
     nt_page_add(page, "<path class=\"%s\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", class, x1, y1, x2, y2);
 }
 
-/* Opens the SVG and gives the plot its sides: room for the caption of a picture in a file of its own, for `head` lines
- * above, for the numbers of the y axis, whose ticks are known. */
+/* Opens the SVG and gives the plot its sides: room for the caption of a picture in a file of its own, for `head`
+ * lines above, for the numbers of the y axis, whose ticks are known. */
 static void open_frame(frame *f, const char *caption, const char *x_title, const char *y_title, int head)
 {
     nt_page *page = f->page;
@@ -340,7 +367,8 @@ static int legend(nt_page *page, const nt_chart *chart, double left, double righ
             y += LINE_HEIGHT;
         }
         if (page && s->style == NT_STYLE_POINTS)
-            nt_page_add(page, "<circle class=\"dot d%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", k % N_COLOURS, x + 10, y);
+            nt_page_add(page, "<circle class=\"dot d%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", k % N_COLOURS, x + 10,
+                        y);
         else if (page)
             nt_page_add(page, "<path class=\"line l%d%s\" d=\"M%.1f %.1fh20\"/>\n", k % N_COLOURS,
                         s->style == NT_STYLE_DASHED ? " dashed" : "", x, y);
@@ -351,8 +379,8 @@ static int legend(nt_page *page, const nt_chart *chart, double left, double righ
     return line + 1;
 }
 
-/* One piece of a curve: values first .. last-1, all of them shown. Of many in one column of pixels only the first, the
- * lowest, the highest and the last can be told apart. */
+/* One piece of a curve: values first .. last-1, all of them shown. Of many in one column of pixels only the first,
+ * the lowest, the highest and the last can be told apart. */
 static void add_piece(const frame *f, const nt_series *s, int first, int last)
 {
     nt_page *page = f->page;
@@ -379,7 +407,8 @@ static void add_piece(const frame *f, const nt_series *s, int first, int last)
 static void add_curve(const frame *f, const nt_chart *chart, int k)
 {
     const nt_series *s = &chart->series[k];
-    nt_page_add(f->page, "<path class=\"line l%d%s\" d=\"", k % N_COLOURS, s->style == NT_STYLE_DASHED ? " dashed" : "");
+    nt_page_add(f->page, "<path class=\"line l%d%s\" d=\"", k % N_COLOURS,
+                s->style == NT_STYLE_DASHED ? " dashed" : "");
     for (int i = 0; i < s->n; i++) {
         int first = i;
         while (i < s->n && point_shown(chart, s, i))
@@ -418,6 +447,16 @@ static void add_mark(const frame *f, const nt_chart *chart)
     add_text(f->page, "quiet mid", place, f->top - 7, chart->mark_text);
 }
 
+static void add_ground(const frame *f, const nt_image *image)
+{
+    nt_page_add(f->page,
+                "<image x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" preserveAspectRatio=\"none\" "
+                "href=\"data:image/png;base64,",
+                f->left, f->top, f->right - f->left, f->bottom - f->top);
+    add_png(f->page, image);
+    nt_page_add(f->page, "\"/>\n");
+}
+
 void nt_plot_lines(nt_page *page, const nt_chart *chart)
 {
     frame f = {.page = page, .width = chart->width ? chart->width : 560, .height = chart->height ? chart->height : 300};
@@ -425,11 +464,18 @@ void nt_plot_lines(nt_page *page, const nt_chart *chart)
     double legend_left = 12;
     bool marked = chart->mark_text && chart->mark_text[0];
     int legend_lines = legend(NULL, chart, legend_left, f.width - 14, 0), lines = legend_lines + marked;
+    if (chart->ground) {
+        f.x.low = chart->ground_x[0], f.x.high = chart->ground_x[1];
+        f.y.low = chart->ground_y[0], f.y.high = chart->ground_y[1];
+        whole = false;
+    }
     lay_axis(&f.x, (int)(f.width / (chart->x_log ? 50 : 80)), false, whole);
-    lay_axis(&f.y, (int)((f.height - LINE_HEIGHT * lines) / 45), true, false);
+    lay_axis(&f.y, (int)((f.height - LINE_HEIGHT * lines) / 45), !chart->ground, false);
 
     begin_figure(page, chart->caption);
     open_frame(&f, chart->caption, chart->x_title, chart->y_title, lines);
+    if (chart->ground)
+        add_ground(&f, chart->ground);
     add_y_axis(&f);
     add_x_axis(&f, true);
     legend(page, chart, legend_left, f.width - 14, f.top - LINE_HEIGHT * lines - 4);
@@ -570,8 +616,10 @@ static void add_cell(nt_page *page, const nt_matrix *m, int r, int c, double str
     char text[40], a[16], b[16];
     number_text(value, text, sizeof text);
     if (strong > 0) {
-        nt_page_add(page, "<rect class=\"%s\" fill-opacity=\"%.2f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>",
-                    m->confusion && r != c ? "wrong" : "right", fmax(strong, 0.02), x, y, side, side);
+        nt_page_add(
+            page,
+            "<rect class=\"%s\" fill-opacity=\"%.2f\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>",
+            m->confusion && r != c ? "wrong" : "right", fmax(strong, 0.02), x, y, side, side);
         nt_page_text(page, name_of(m->row_names, r, a, sizeof a));
         nt_page_add(page, " \xe2\x86\x92 ");
         nt_page_text(page, name_of(m->column_names, c, b, sizeof b));
@@ -616,11 +664,14 @@ void nt_plot_matrix(nt_page *page, const nt_matrix *m)
         page->lost = true;
         return;
     }
-    double most = sum_rows(m, sums), side = m->columns <= 12 ? 36 : m->columns <= MOST_NUMBERED ? 30 : fmax(4, 620.0 / m->columns);
+    double most = sum_rows(m, sums), side = m->columns <= 12              ? 36
+                                            : m->columns <= MOST_NUMBERED ? 30
+                                                                          : fmax(4, 620.0 / m->columns);
     bool flat = !m->column_names || longest_name(m->column_names, m->columns) <= side - 2;
     double left = 10 + (m->row_title ? LINE_HEIGHT : 0) + (m->row_names ? longest_name(m->row_names, m->rows) + 8 : 0);
     double names = !m->column_names ? 4 : flat ? LINE_HEIGHT : longest_name(m->column_names, m->columns) * 0.77 + 14;
-    double top = 4 + (m->column_title ? LINE_HEIGHT : 0) + names + (page->picture && m->caption ? LINE_HEIGHT * 1.4 : 0);
+    double top =
+        4 + (m->column_title ? LINE_HEIGHT : 0) + names + (page->picture && m->caption ? LINE_HEIGHT * 1.4 : 0);
     double width = left + side * m->columns + (flat ? 10 : longest_name(m->column_names, m->columns) * 0.64),
            height = top + side * m->rows + 6;
 
@@ -631,7 +682,8 @@ void nt_plot_matrix(nt_page *page, const nt_matrix *m)
     if (m->column_title)
         add_text(page, "quiet mid", left + side * m->columns / 2, top - names - 4, m->column_title);
     if (m->row_title) {
-        nt_page_add(page, "<text class=\"quiet mid\" transform=\"translate(15 %.1f) rotate(-90)\">", top + side * m->rows / 2);
+        nt_page_add(page, "<text class=\"quiet mid\" transform=\"translate(15 %.1f) rotate(-90)\">",
+                    top + side * m->rows / 2);
         nt_page_text(page, m->row_title);
         nt_page_add(page, "</text>\n");
     }
@@ -656,22 +708,6 @@ void nt_image_bytes(const float *values, size_t n, double low, double high, uint
     }
 }
 
-/* The image as a PNG in the page's text. */
-static void add_png(nt_page *page, const nt_image *image)
-{
-    png_image png = {.version = PNG_IMAGE_VERSION,
-                     .width = (png_uint_32)image->w,
-                     .height = (png_uint_32)image->h,
-                     .format = image->c == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
-    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
-    unsigned char *file = malloc(size);
-    if (file && png_image_write_to_memory(&png, file, &size, 0, image->bytes, 0, NULL))
-        nt_page_base64(page, file, size);
-    else
-        page->lost = true;
-    free(file);
-}
-
 void nt_plot_images(nt_page *page, const char *caption, const nt_image *images, int n, int side)
 {
     bool named = false;
@@ -683,8 +719,8 @@ void nt_plot_images(nt_page *page, const char *caption, const nt_image *images, 
         const nt_image *image = &images[i];
         int longer = image->h > image->w ? image->h : image->w;
         int height = side * image->h / longer, width = side * image->w / longer;
-        nt_page_add(page, "<div style=\"width:%dpx\"><img width=\"%d\" height=\"%d\" alt=\"", side, width > 0 ? width : 1,
-                    height > 0 ? height : 1);
+        nt_page_add(page, "<div style=\"width:%dpx\"><img width=\"%d\" height=\"%d\" alt=\"", side,
+                    width > 0 ? width : 1, height > 0 ? height : 1);
         nt_page_text(page, image->label ? image->label : "");
         nt_page_add(page, "\" src=\"data:image/png;base64,");
         add_png(page, image);

@@ -1,7 +1,7 @@
 /* plot.h - drawings for a page: curves, bars, matrices, small images. All of them are SVG or PNG inside the page.
  *
- * Each is a <figure> with its caption above it; in a page begun by nt_page_begin_svg the SVG alone. Values that are no
- * numbers are left out, as are those that are not positive on a logarithmic axis: a curve has a gap there. */
+ * Each is a <figure> with its caption above it; in a page begun by nt_page_begin_svg the SVG alone. Values that are
+ * no numbers are left out, as are those that are not positive on a logarithmic axis: a curve has a gap there. */
 #ifndef NT_PLOT_H
 #define NT_PLOT_H
 
@@ -10,6 +10,13 @@
 #include <stdint.h>
 
 #include "page.h"
+
+/* Label: below it where it stands among others, lines separated by '\n'; NULL: none. */
+typedef struct nt_image {
+    const uint8_t *bytes; /* h*w*c: rows, pixels, channels; c is 1 (grey) or 3 (red, green, blue) */
+    int h, w, c;
+    const char *label;
+} nt_image;
 
 /* -- Curves ------------------------------------------------------------------------------------------------------ */
 
@@ -32,6 +39,8 @@ typedef struct nt_chart {
     double least, most;    /* the y axis shows these at most; both 0: all values */
     const char *mark_text; /* a vertical line at x = mark with this text ("" for none); NULL: no line */
     double mark;
+    const nt_image *ground; /* fills the axes, of which it gives the ends, and lies below all else; NULL: none */
+    double ground_x[2], ground_y[2]; /* left and right, bottom and top */
     int width, height; /* in pixels; 0: 560 x 300 */
 } nt_chart;
 
@@ -56,9 +65,9 @@ void nt_plot_bars(nt_page *page, const nt_bars *bars);
 
 /* -- Matrices ---------------------------------------------------------------------------------------------------- */
 
-/* rows * columns cells, row by row, not negative: the larger, the darker. A confusion matrix (square, a row a true class)
- * has its cells coloured by their share of the row, what is off the diagonal in another colour and more strongly.
- * Numbers are written into the cells of up to 20 columns. */
+/* rows * columns cells, row by row, not negative: the larger, the darker. A confusion matrix (square, a row a true
+ * class) has its cells coloured by their share of the row, what is off the diagonal in another colour and more
+ * strongly. Numbers are written into the cells of up to 20 columns. */
 typedef struct nt_matrix {
     const char *caption, *row_title, *column_title;
     const double *values;
@@ -72,18 +81,12 @@ void nt_plot_matrix(nt_page *page, const nt_matrix *matrix);
 
 /* -- Small images ------------------------------------------------------------------------------------------------ */
 
-typedef struct nt_image {
-    const uint8_t *bytes; /* h*w*c: rows, pixels, channels; c is 1 (grey) or 3 (red, green, blue) */
-    int h, w, c;
-    const char *label; /* below it, lines separated by '\n'; NULL: none */
-} nt_image;
-
-/* Side by side, as many in a line as fit. `side`: pixels of the screen for the longer side; not smoothed. Pages of HTML
- * only. */
+/* Side by side, as many in a line as fit. `side`: pixels of the screen for the longer side; not smoothed. Pages of
+ * HTML only. */
 void nt_plot_images(nt_page *page, const char *caption, const nt_image *images, int n, int side);
 
-/* n values as bytes for an image: `low` and below is 0, `high` and above 255. Where low == high, or a value is no number,
- * 128. */
+/* n values as bytes for an image: `low` and below is 0, `high` and above 255. Where low == high, or a value is no
+ * number, 128. */
 void nt_image_bytes(const float *values, size_t n, double low, double high, uint8_t *bytes);
 
 #endif

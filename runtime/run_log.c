@@ -9,10 +9,14 @@
 #include <string.h>
 
 static const char *const keys[NT_LOG_COLUMNS] = {
-    [NT_LOG_TRAIN_LOSS] = "train_loss",         [NT_LOG_VAL_LOSS] = "val_loss",
-    [NT_LOG_TRAIN_ACCURACY] = "train_accuracy", [NT_LOG_VAL_ACCURACY] = "val_accuracy",
-    [NT_LOG_LR] = "lr",                         [NT_LOG_MOMENTUM] = "momentum",
-    [NT_LOG_BATCH] = "batch",                   [NT_LOG_NORM] = "grad_norm",
+    [NT_LOG_TRAIN_LOSS] = "train_loss",
+    [NT_LOG_VAL_LOSS] = "val_loss",
+    [NT_LOG_TRAIN_ACCURACY] = "train_accuracy",
+    [NT_LOG_VAL_ACCURACY] = "val_accuracy",
+    [NT_LOG_LR] = "lr",
+    [NT_LOG_MOMENTUM] = "momentum",
+    [NT_LOG_BATCH] = "batch",
+    [NT_LOG_NORM] = "grad_norm",
     [NT_LOG_SECONDS] = "seconds",
 };
 
@@ -68,7 +72,8 @@ bool nt_run_log_read(const char *path, nt_run_log *log, nt_error *error)
     errno = 0;
     while (good && getline(&text, &size, file) >= 0) {
         json_t *line = json_loads(text, 0, NULL);
-        good = add_epoch(log, &room, line) || nt_fail_memory(error, "the log of the run", room * sizeof(double) * NT_LOG_COLUMNS);
+        good = add_epoch(log, &room, line) ||
+               nt_fail_memory(error, "the log of the run", room * sizeof(double) * NT_LOG_COLUMNS);
         json_decref(line);
     }
     if (good && ferror(file))

@@ -37,7 +37,8 @@ static int result_facts(const nt_run_page *p, nt_fact *facts, char (*text)[TEXT]
 static void add_summary(nt_page *page, const nt_run_page *p)
 {
     const nt_run *run = p->run;
-    char result[6][TEXT], epochs[TEXT], best[TEXT], validation[TEXT], number[TEXT], parameters[32], time[32], train[32], share[32];
+    char result[6][TEXT], epochs[TEXT], best[TEXT], validation[TEXT], number[TEXT], parameters[32], time[32], train[32],
+        share[32];
     nt_fact facts[8];
     int n = result_facts(p, facts, result);
     snprintf(epochs, sizeof epochs, "%lld of %lld", (long long)run->epoch, (long long)run->epochs);
@@ -64,7 +65,8 @@ static void add_summary(nt_page *page, const nt_run_page *p)
         nt_page_add(page, " \xc2\xb7 momentum %g", run->rates[NT_RATE_MOMENTUM]);
     if (run->rates[NT_RATE_WEIGHT_DECAY] > 0)
         nt_page_add(page, " \xc2\xb7 weight decay %g", run->rates[NT_RATE_WEIGHT_DECAY]);
-    nt_page_add(page, " \xc2\xb7 batch %lld \xc2\xb7 seed %llu</p>\n", (long long)run->batch, (unsigned long long)run->seed);
+    nt_page_add(page, " \xc2\xb7 batch %lld \xc2\xb7 seed %llu</p>\n", (long long)run->batch,
+                (unsigned long long)run->seed);
     nt_page_facts(page, facts, n);
     if (p->run->course.reason[0])
         nt_page_paragraph(page, "Stopped early: %s.", p->run->course.reason);
@@ -174,7 +176,9 @@ static void count_or_none(char text[32], int64_t value)
 static void add_layers(nt_page *page, const nt_sketch *sketch)
 {
     char values[32], parameters[32], macs[32];
-    nt_page_table(page, "lllrrr", (const char *const[]){"layer", "operator", "output", "values a sample", "parameters", "multiply-adds"});
+    nt_page_table(
+        page, "lllrrr",
+        (const char *const[]){"layer", "operator", "output", "values a sample", "parameters", "multiply-adds"});
     for (int i = 0; i < sketch->n_layers; i++) {
         const nt_sketch_layer *layer = &sketch->layers[i];
         count_or_none(values, layer->activations);
@@ -216,6 +220,7 @@ bool nt_run_page_write(const nt_run_page *p, const char *path, nt_error *error)
     nt_page_begin(&page, p->model->name);
     add_summary(&page, p);
     add_curves(&page, p);
+    nt_page_plane(&page, p);
     nt_page_mistakes(&page, p);
     nt_page_filters(&page, p->model, p->engine->memory.params);
     if (p->sketch)

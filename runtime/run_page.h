@@ -1,4 +1,5 @@
-/* run_page.h - report.html: what a run was, how it went, what its network looks like from inside and where it is wrong. */
+/* run_page.h - report.html: what a run was, how it went, what its network looks like from inside and where it is
+ * wrong. */
 #ifndef NT_RUN_PAGE_H
 #define NT_RUN_PAGE_H
 
@@ -29,7 +30,11 @@ bool nt_run_page_write(const nt_run_page *p, const char *path, nt_error *error);
 /* Weights of the first layer as pictures (page_layers.c). */
 void nt_page_filters(nt_page *page, const nt_model *model, const real *params);
 
-/* What it takes for what, and the mistakes it is surest of; for other outputs, answers beside targets (page_mistakes.c). */
+/* What it takes for what, and the mistakes it is surest of; for other outputs, answers beside targets
+ * (page_mistakes.c). */
 void nt_page_mistakes(nt_page *page, const nt_run_page *p);
+
+/* Of networks that read two values: the class of every point (page_plane.c). */
+void nt_page_plane(nt_page *page, const nt_run_page *p);
 
 #endif

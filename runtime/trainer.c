@@ -22,6 +22,7 @@ static const struct command {
     {"overfit", "[N]", "can the network learn N=20 samples by heart? It must", nt_cmd_overfit},
     {"search", "", "random search over the ranges of the model's optimizer, coarse to fine", nt_cmd_search},
     {"samples", "[--out FILE.png]", "a picture of training samples as the augmentation makes them", nt_cmd_samples},
+    {"report", "[--run DIR]", "the page about a run, made anew", nt_cmd_report},
     {"bench", "", "time of a training step and of inference", nt_cmd_bench},
     {"info", "", "size, hash and memory of this model", nt_cmd_info},
 };

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the main head says of a sample as probabilities; one output is the probability of class 1, and of class 0 what is
- * left. */
-static void probabilities(const nt_engine *engine, int sample, double *values)
+void nt_verdict_probabilities(const nt_engine *engine, int sample, double *values)
 {
     const nt_head *head = &engine->model->heads[0];
     nt_head_values(engine, head, head->infer_offset, sample, values);
@@ -69,7 +67,7 @@ static void judge(nt_verdict *v, const nt_engine *engine, int i, int64_t sample,
         return;
     }
     int guess = 0, truth = engine->labels[i];
-    probabilities(engine, i, values);
+    nt_verdict_probabilities(engine, i, values);
     for (int k = 1; k < v->n_classes; k++)
         guess = values[k] > values[guess] ? k : guess;
     if (v->counts)
@@ -104,7 +102,8 @@ bool nt_verdict_make(nt_verdict *v, nt_engine *engine, const nt_data *data, cons
     };
     bool finished = true;
     double *values = calloc((size_t)v->n_classes, sizeof *values);
-    bool good = (values && begin(v)) || nt_fail_memory(error, "what is known of each class", 8.0 * v->n_classes * v->n_classes);
+    bool good =
+        (values && begin(v)) || nt_fail_memory(error, "what is known of each class", 8.0 * v->n_classes * v->n_classes);
     bool begun = good && nt_epoch_begin(&epoch, data, split, false, 0, 0, error);
     for (int64_t first = 0; begun && first < split->count && finished; first += engine->infer_batch) {
         int64_t left = split->count - first;

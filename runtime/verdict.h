@@ -1,5 +1,5 @@
-/* verdict.h - what a network makes of a part of the data, sample by sample: its scores, what it takes for what, its worst
- * mistakes. */
+/* verdict.h - what a network makes of a part of the data, sample by sample: its scores, what it takes for what, its
+ * worst mistakes. */
 #ifndef NT_VERDICT_H
 #define NT_VERDICT_H
 
@@ -30,17 +30,23 @@ typedef struct nt_verdict {
     int64_t *counts; /* [true class * n_classes + class given]; NULL with too many */
     nt_mistake worst[NT_MOST_MISTAKES]; /* the worst first, of equals the first sample */
     int n_worst;
-    /* without classes, and with answers that are not too long: [n][outputs], what was answered to the worst, and to samples
-     * spread over the split */
+    /* without classes, and with answers that are not too long: [n][outputs], what was answered to the worst, and to
+     * samples spread over the split */
     float *worst_answers, *shown_answers;
     int64_t shown[NT_MANY_SHOWN];
     int n_shown;
 } nt_verdict;
 
-/* Judges a whole split by the weights in the engine. Probabilities are softmax's, or of a single output the sigmoid's. False if memory ran
- * out, or, without an error, as soon as *stop is not 0 (NULL: never); then nothing is held. */
+/* Judges a whole split by the weights in the engine. Probabilities are softmax's, or of a single output the
+ * sigmoid's. False if memory ran out, or, without an error, as soon as *stop is not 0 (NULL: never); then nothing is
+ * held. */
 bool nt_verdict_make(nt_verdict *verdict, nt_engine *engine, const nt_data *data, const nt_split *split,
                      volatile const sig_atomic_t *stop, nt_error *error);
+
+/* What the main head has just said of a sample of the batch, as probabilities: a value a class, two for a single
+ * output. */
+void nt_verdict_probabilities(const nt_engine *engine, int sample, double *values);
+
 void nt_verdict_free(nt_verdict *verdict);
 
 #endif

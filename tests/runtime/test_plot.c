@@ -1,5 +1,5 @@
-/* test_plot.c - drawings: well-formed whatever the values and names are, ticks where people expect them, images that decode to what
- * was given, and files that are whole or not there. */
+/* test_plot.c - drawings: well-formed whatever the values and names are, ticks where people expect them, images that
+ * decode to what was given, and files that are whole or not there. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../runtime/plot.h"
@@ -174,7 +175,8 @@ static nt_page svg(const nt_chart *chart)
 static void test_escaping(void **state)
 {
     (void)state;
-    const char *const names[] = {"a<b & \"c\"", "bad \xff\xc0\x80 bytes\001", "\xed\xa0\x80", "caf\xc3\xa9 \xf0\x9f\x8e\x88"};
+    const char *const names[] = {"a<b & \"c\"", "bad \xff\xc0\x80 bytes\001", "\xed\xa0\x80",
+                                 "caf\xc3\xa9 \xf0\x9f\x8e\x88"};
     double values[16] = {3, 1, 0, 0, 0, 5};
     nt_page page;
     nt_page_begin(&page, names[0]);
@@ -183,11 +185,22 @@ static void test_escaping(void **state)
     nt_page_table(&page, "lr", names);
     nt_page_row(&page, (const char *const[]){names[1], NULL});
     nt_page_table_end(&page);
-    nt_plot_matrix(&page, &(nt_matrix){.caption = names[0], .row_title = names[1], .column_title = names[2], .values = values,
-                                       .rows = 4, .columns = 4, .row_names = names, .column_names = names, .confusion = true});
+    nt_plot_matrix(&page, &(nt_matrix){.caption = names[0],
+                                       .row_title = names[1],
+                                       .column_title = names[2],
+                                       .values = values,
+                                       .rows = 4,
+                                       .columns = 4,
+                                       .row_names = names,
+                                       .column_names = names,
+                                       .confusion = true});
     nt_plot_bars(&page, &(nt_bars){.caption = names[1], .values = values, .n = 4, .names = names, .y_title = names[0]});
     nt_series series[2] = {{.name = names[0], .y = values, .n = 4}, {.name = names[2], .y = values, .n = 4}};
-    nt_plot_lines(&page, &(nt_chart){.caption = names[3], .x_title = names[0], .series = series, .n_series = 2, .mark = 2,
+    nt_plot_lines(&page, &(nt_chart){.caption = names[3],
+                                     .x_title = names[0],
+                                     .series = series,
+                                     .n_series = 2,
+                                     .mark = 2,
                                      .mark_text = names[0]});
     nt_image image = {.bytes = (const uint8_t *)"abcd", .h = 2, .w = 2, .c = 1, .label = names[0]};
     nt_plot_images(&page, names[2], &image, 1, 20);
@@ -305,7 +318,8 @@ static void test_bars(void **state)
     assert_string_equal(texts(page.text, "tick mid"), "-1.0,-0.5,0.0,0.5,1.0,");
     /* 8 is twice as high as 4 */
     const char *bar = strstr(page.text, "class=\"bar\"");
-    double first = strtod(strstr(bar, " height=\"") + 9, NULL), second = strtod(strstr(strstr(bar + 1, "class=\"bar\""), " height=\"") + 9, NULL);
+    double first = strtod(strstr(bar, " height=\"") + 9, NULL),
+           second = strtod(strstr(strstr(bar + 1, "class=\"bar\""), " height=\"") + 9, NULL);
     assert_float_equal(second, 2 * first, 0.21);
     nt_page_free(&page);
 }
@@ -317,8 +331,10 @@ static void test_matrix(void **state)
     const char *const names[] = {"cat", "dog"};
     nt_page page;
     nt_page_begin_svg(&page);
-    nt_plot_matrix(&page, &(nt_matrix){.values = counts, .rows = 2, .columns = 2, .row_names = names, .column_names = names,
-                                       .confusion = true});
+    nt_plot_matrix(
+        &page,
+        &(nt_matrix){
+            .values = counts, .rows = 2, .columns = 2, .row_names = names, .column_names = names, .confusion = true});
     finish(&page);
     assert_int_equal(count(page.text, "<rect class=\"right\""), 2);
     assert_int_equal(count(page.text, "<rect class=\"wrong\""), 1);
@@ -347,7 +363,8 @@ static size_t decode(const char *text, unsigned char *bytes)
 static void test_base64(void **state)
 {
     (void)state;
-    const char *const pairs[][2] = {{"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
+    const char *const pairs[][2] = {
+        {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         nt_page page = {0};
         nt_page_base64(&page, (const unsigned char *)pairs[i][0], strlen(pairs[i][0]));
@@ -436,6 +453,14 @@ static void test_saving(void **state)
     assert_true(file_has(path, "<h1>first</h1>"));
     assert_int_not_equal(access(temporary, F_OK), 0);
 
+    /* what is no file stays what it is */
+    page = small_page("full");
+    assert_false(nt_page_save(&page, "/dev/full", &error));
+    assert_non_null(strstr(error.text, "No space left"));
+    struct stat full;
+    assert_int_equal(stat("/dev/full", &full), 0);
+    assert_true(S_ISCHR(full.st_mode));
+
     page = small_page("third");
     page.lost = true;
     assert_false(nt_page_save(&page, path, &error));
@@ -451,10 +476,10 @@ static void test_saving(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reader),  cmocka_unit_test(test_escaping),    cmocka_unit_test(test_ticks),
-        cmocka_unit_test(test_log_axis), cmocka_unit_test(test_no_values),  cmocka_unit_test(test_long_series),
-        cmocka_unit_test(test_bars),    cmocka_unit_test(test_matrix),      cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_images),  cmocka_unit_test(test_saving),
+        cmocka_unit_test(test_reader),   cmocka_unit_test(test_escaping),  cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_log_axis), cmocka_unit_test(test_no_values), cmocka_unit_test(test_long_series),
+        cmocka_unit_test(test_bars),     cmocka_unit_test(test_matrix),    cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_images),   cmocka_unit_test(test_saving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
