@@ -218,6 +218,15 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh $(BUILD)/netc $(BUILD)/demo
 
+## make guide        runs, figures and command output of docs/guide/; PAGES='data ...' only those
+.PHONY: guide
+guide: all $(BUILD)/figure
+	@scripts/guide.sh $(BUILD)/netc $(BUILD)/figure $(BUILD)/guide $(PAGES)
+
+$(BUILD)/figure: scripts/figure.c $(BUILD)/libnetc-runtime.a
+	@echo "  LD $@"
+	@$(CC) $(WARN) $(CFLAGS) -fopenmp -o $@ $< $(BUILD)/libnetc-runtime.a $(RUNTIME_LIBS)
+
 ## make bench        trainers against what people would use instead: all of it takes hours, so give parts:
 ##                   ARGS='--threads 1 --json one.json lenet5 alexnet', and see docs/performance.md
 PEERS := $(BUILD)/venv

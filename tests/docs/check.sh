@@ -38,7 +38,7 @@ compare editor lang/editor/net.vim
 rm -rf "$work/examples"
 mkdir -p "$work/examples"
 ln -s "$root/examples/blocks" "$work/examples/blocks" # for `use`
-for file in "$root"/lang/*.md "$root"/docs/*.md "$root/README.md"; do
+for file in "$root"/lang/*.md "$root"/docs/*.md "$root"/docs/guide/*.md "$root/README.md"; do
     [ -f "$file" ] || continue
     awk -v out="$work/examples/$(basename "$file" .md)" '
         /^```net complete/ { inside = sprintf("%s-%04d.net", out, NR); next }
