@@ -43,7 +43,7 @@ typedef struct span {
 typedef struct outcome {
     int64_t stage;           /* from 0 */
     double values[NT_RATES]; /* in the order of the config's ranges */
-    nt_trial_end end;
+    nt_attempt_end end;
     double loss, accuracy, seconds;
     int64_t epochs, best_epoch;
 } outcome;
@@ -67,7 +67,7 @@ typedef struct search {
 
 static bool is_measured(const outcome *a)
 {
-    return a->end == NT_TRIAL_DONE && isfinite(a->loss);
+    return a->end == NT_ATTEMPT_DONE && isfinite(a->loss);
 }
 
 /* Below 0 if a is better than b: by accuracy if there is one, then by loss. */
@@ -259,7 +259,7 @@ static bool read_trial(const search *s, const json_t *line, outcome *t)
         return false;
     *t = (outcome){
         .stage = json_integer_value(json_object_get(line, "stage")) - 1,
-        .end = (nt_trial_end)kind,
+        .end = (nt_attempt_end)kind,
         .loss = real_or_nan(line, "val_loss"),
         .accuracy = real_or_nan(line, "val_accuracy"),
         .epochs = json_integer_value(json_object_get(line, "epochs")),
@@ -390,8 +390,8 @@ static void show_trial(search *s, const outcome *t)
     describe_values(s, t, false, values, sizeof values);
     int digits = snprintf(NULL, 0, "%lld", (long long)s->all);
     snprintf(number, sizeof number, "trial %*lld/%lld", digits, (long long)(t - s->trials) + 1, (long long)s->all);
-    if (t->end != NT_TRIAL_DONE)
-        snprintf(result, sizeof result, "%s", t->end == NT_TRIAL_HOPELESS ? "given up: the loss rises" : "given up: not finite");
+    if (t->end != NT_ATTEMPT_DONE)
+        snprintf(result, sizeof result, "%s", t->end == NT_ATTEMPT_HOPELESS ? "given up: the loss rises" : "given up: not finite");
     else if (s->classes)
         snprintf(result, sizeof result, "accuracy %6.2f%%  loss %.4f", 100 * t->accuracy, t->loss);
     else
@@ -439,9 +439,9 @@ static void print_table(const search *s, const int64_t *places, int64_t n)
     int64_t given_up[3] = {0};
     for (int64_t i = 0; i < n; i++)
         given_up[s->trials[i].end]++;
-    if (given_up[NT_TRIAL_HOPELESS] + given_up[NT_TRIAL_NOT_FINITE] > 0)
+    if (given_up[NT_ATTEMPT_HOPELESS] + given_up[NT_ATTEMPT_NOT_FINITE] > 0)
         printf("given up: %lld whose loss rose above %g times its start, %lld with a loss or gradient that was not finite\n",
-               (long long)given_up[NT_TRIAL_HOPELESS], give_up, (long long)given_up[NT_TRIAL_NOT_FINITE]);
+               (long long)given_up[NT_ATTEMPT_HOPELESS], give_up, (long long)given_up[NT_ATTEMPT_NOT_FINITE]);
 }
 
 /* Which range goes upwards: the first but one that is no choice between a few numbers, else any; 0: there is only one. */
@@ -572,8 +572,8 @@ static int run_trial(search *s, int64_t stage, int64_t i, nt_error *error)
         if (!load_data(s, error))
             return nt_report(error, NT_FAILED);
     }
-    nt_trial trial = {.data = &s->data, .give_up = give_up, .best_path = s->trial_path};
-    int status = nt_train_trial(s->context, &options, &trial);
+    nt_attempt trial = {.data = &s->data, .give_up = give_up, .best_path = s->trial_path};
+    int status = nt_train_attempt(s->context, &options, &trial);
     if (status != NT_OK)
         return status;
     t->end = trial.end;

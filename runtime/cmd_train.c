@@ -61,7 +61,7 @@ typedef struct trainer {
     nt_verdict verdict;    /* on the test part, or else the validation part, by the best weights; without samples before the end */
     double page_made, page_took; /* when the page about the run was last made, and how long that took */
     fold_result *fold;     /* where the result of the fold goes; NULL where there are no folds */
-    nt_trial *trial;       /* NULL: an ordinary run */
+    nt_attempt *trial;      /* NULL: an ordinary run */
 } trainer;
 
 /* -- Signals ----------------------------------------------------------------------------------------------------- */
@@ -636,14 +636,14 @@ static void book_step(trainer *t, const nt_step *step, int64_t samples)
 /* Whether a step has shown that nothing will come of the trial. */
 static bool trial_is_over(trainer *t, nt_step_outcome outcome, double loss)
 {
-    nt_trial *trial = t->trial;
+    nt_attempt *trial = t->trial;
     if (t->run.step == 0)
         trial->first_loss = loss;
     if (outcome != NT_STEP_DONE)
-        trial->end = NT_TRIAL_NOT_FINITE;
+        trial->end = NT_ATTEMPT_NOT_FINITE;
     else if (loss > trial->give_up * trial->first_loss)
-        trial->end = NT_TRIAL_HOPELESS;
-    return trial->end != NT_TRIAL_DONE;
+        trial->end = NT_ATTEMPT_HOPELESS;
+    return trial->end != NT_ATTEMPT_DONE;
 }
 
 /* The rest of the epoch's steps. NT_INTERRUPTED if a signal asked for an end. */
@@ -881,7 +881,7 @@ static int run_epochs(trainer *t, nt_error *error)
         fprintf(stderr, "note: the run has finished its %lld epochs; --epochs N goes on\n", (long long)t->run.epochs);
     while (status == NT_OK && t->run.epoch < t->run.epochs && !is_over(t)) {
         status = train_epoch(t, error);
-        if (status == NT_OK && t->trial && t->trial->end != NT_TRIAL_DONE)
+        if (status == NT_OK && t->trial && t->trial->end != NT_ATTEMPT_DONE)
             break;
         if (status == NT_OK)
             status = finish_epoch(t, error);
@@ -912,7 +912,7 @@ static int report_no_room(const trainer *t, const nt_error *error)
 }
 
 /* At most one of `fold` and `trial`. */
-static int train(const nt_context *context, const nt_train_options *asked, fold_result *fold, nt_trial *trial)
+static int train(const nt_context *context, const nt_train_options *asked, fold_result *fold, nt_attempt *trial)
 {
     trainer t = {.context = context, .model = context->model, .o = *asked, .fold = fold, .trial = trial};
     nt_error error = {0};
@@ -956,10 +956,10 @@ static int train(const nt_context *context, const nt_train_options *asked, fold_
     return status;
 }
 
-int nt_train_trial(const nt_context *context, const nt_train_options *options, nt_trial *trial)
+int nt_train_attempt(const nt_context *context, const nt_train_options *options, nt_attempt *trial)
 {
     double began = nt_seconds();
-    trial->end = NT_TRIAL_DONE;
+    trial->end = NT_ATTEMPT_DONE;
     trial->first_loss = trial->loss = trial->accuracy = NAN;
     trial->best_epoch = trial->epochs = 0;
     int status = train(context, options, NULL, trial);

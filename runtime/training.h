@@ -16,25 +16,25 @@ typedef struct nt_train_options {
     bool epochs_given, batch_given, seed_given, data_given;
 } nt_train_options;
 
-typedef enum nt_trial_end {
-    NT_TRIAL_DONE,      /* all epochs, or as many as early stopping left */
-    NT_TRIAL_HOPELESS,  /* the loss rose above give_up times the first */
-    NT_TRIAL_NOT_FINITE /* a loss or gradient was NaN or infinite */
-} nt_trial_end;
+typedef enum nt_attempt_end {
+    NT_ATTEMPT_DONE,      /* all epochs, or as many as early stopping left */
+    NT_ATTEMPT_HOPELESS,  /* the loss rose above give_up times the first */
+    NT_ATTEMPT_NOT_FINITE /* a loss or gradient was NaN or infinite */
+} nt_attempt_end;
 
 /* A run whose result is wanted, not the run itself: it says nothing but the updating line, leaves no state behind, looks
  * at no test sample, and ends where it is hopeless. */
-typedef struct nt_trial {
+typedef struct nt_attempt {
     nt_data *data;         /* loaded by the caller, whose it stays */
     double give_up;        /* times the loss of the first step */
     const char *best_path; /* where the weights of the best epoch go */
     /* results */
-    nt_trial_end end;
+    nt_attempt_end end;
     double first_loss;     /* of the first step, before any update */
     double loss, accuracy; /* of the best epoch, on the validation part; NAN: none was finished, there are no classes */
     int64_t best_epoch, epochs; /* epochs that were finished */
     double seconds;
-} nt_trial;
+} nt_attempt;
 
 /* Names of the rates as the model file and the log call them. */
 extern const char *const nt_rate_names[NT_RATES];
@@ -48,6 +48,6 @@ bool nt_make_folder(const char *path, nt_error *error);
 
 /* Runs one trial. NT_OK also where it ended early (trial->end says so); NT_INTERRUPTED after a signal; else what is
  * wrong has been reported. */
-int nt_train_trial(const nt_context *context, const nt_train_options *options, nt_trial *trial);
+int nt_train_attempt(const nt_context *context, const nt_train_options *options, nt_attempt *trial);
 
 #endif
