@@ -124,6 +124,9 @@ void autodiff(Graph *g)
             n->op->gradient(&ad, n);
         }
     }
+    for (int i = 0; i < ad.n; i++) {
+        g->values[i]->grad = ad.grad[i];
+    }
     if (g->input_gradient) {
         g->d_input = ad.grad[g->input->id];
         if (g->d_input) {

@@ -168,6 +168,7 @@ struct Value {
     Node *def;             /* NULL: the network's input, parameters */
     Layer *layer;          /* whose result it is, or whose gradient */
     bool is_grad;          /* a gradient: padded lanes hold zeros */
+    Value *grad;           /* of a forward result: its gradient, all contributions added; NULL: none */
     int64_t work_elements;
     Value *base;           /* by layout: a slice of the channels of another tensor, from base_channel on; else NULL */
     int64_t base_channel;
@@ -210,6 +211,7 @@ typedef struct Group {
     int n_tail, cap_tail;
     int arrays;            /* that the tail may read or write */
     int step;              /* position in the schedule */
+    int lap;               /* by emission: number of its step in the emitted table of costs */
 } Group;
 
 /* What the backward pass computes again instead of finding it in memory. */

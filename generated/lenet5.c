@@ -2698,6 +2698,44 @@ static const size_t layer_elements[] = {
     16,
 };
 
+static const nt_watched watched[] = {
+    {.layer = "c1", .what = "conv + tanh", .acted = "tanh",
+     .result = {.step = 1, .h = 28, .w = 28, .c = 6, .offset = T13_C1_TANH, .inside = 0, .stride_sample = 6272, .stride_row = 224, .stride_pixel = 8},
+     .gradient_of = "c1",
+     .gradient = {.step = 18, .h = 28, .w = 28, .c = 6, .offset = T45_D_C1, .inside = 528, .stride_sample = 8192, .stride_row = 256, .stride_pixel = 8},
+    },
+    {.layer = "s2", .what = "avgpool", .acted = "avgpool",
+     .result = {.step = 2, .h = 14, .w = 14, .c = 6, .offset = T14_S2, .inside = 0, .stride_sample = 1568, .stride_row = 112, .stride_pixel = 8},
+     .gradient_of = "s2",
+     .gradient = {.step = 17, .h = 14, .w = 14, .c = 6, .offset = T43_D_S2, .inside = 0, .stride_sample = 1568, .stride_row = 112, .stride_pixel = 8},
+    },
+    {.layer = "c3", .what = "conv + tanh", .acted = "tanh",
+     .result = {.step = 3, .h = 10, .w = 10, .c = 16, .offset = T17_C3_TANH, .inside = 0, .stride_sample = 1600, .stride_row = 160, .stride_pixel = 16},
+     .gradient_of = "c3",
+     .gradient = {.step = 15, .h = 10, .w = 10, .c = 16, .offset = T40_D_C3, .inside = 1216, .stride_sample = 5184, .stride_row = 288, .stride_pixel = 16},
+    },
+    {.layer = "s4", .what = "avgpool", .acted = "avgpool",
+     .result = {.step = 4, .h = 5, .w = 5, .c = 16, .offset = T18_S4, .inside = 0, .stride_sample = 400, .stride_row = 80, .stride_pixel = 16},
+     .gradient_of = "s4",
+     .gradient = {.step = 14, .h = 5, .w = 5, .c = 16, .offset = T38_D_S4, .inside = 0, .stride_sample = 400, .stride_row = 80, .stride_pixel = 16},
+    },
+    {.layer = "c5", .what = "conv + tanh", .acted = "tanh",
+     .result = {.step = 5, .h = 1, .w = 1, .c = 120, .offset = T21_C5_TANH, .inside = 0, .stride_sample = 128, .stride_row = 120, .stride_pixel = 120},
+     .gradient_of = "c5",
+     .gradient = {.step = 12, .h = 1, .w = 1, .c = 120, .offset = T35_D_C5, .inside = 0, .stride_sample = 128, .stride_row = 120, .stride_pixel = 120},
+    },
+    {.layer = "f6", .what = "dense + tanh", .acted = "tanh",
+     .result = {.step = 6, .h = 1, .w = 1, .c = 84, .offset = T24_F6_TANH, .inside = 0, .stride_sample = 96, .stride_row = 88, .stride_pixel = 88},
+     .gradient_of = "f6",
+     .gradient = {.step = 10, .h = 1, .w = 1, .c = 84, .offset = T31_D_F6, .inside = 0, .stride_sample = 96, .stride_row = 88, .stride_pixel = 88},
+    },
+    {.layer = "out", .what = "dense", .acted = "bias",
+     .result = {.step = 7, .h = 1, .w = 1, .c = 10, .offset = T26_OUT, .inside = 0, .stride_sample = 16, .stride_row = 16, .stride_pixel = 16},
+     .gradient_of = "out",
+     .gradient = {.step = 8, .h = 1, .w = 1, .c = 10, .offset = T27_D_OUT, .inside = 0, .stride_sample = 16, .stride_row = 16, .stride_pixel = 16},
+    },
+};
+
 #ifdef NT_DOUBLE
 #define MODEL lenet5_double_model
 #else
@@ -2716,5 +2754,6 @@ const nt_model MODEL = {
     .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
     .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 7,
     .costs = costs, .n_costs = 31, .fma = nt_fma,
+    .watched = watched, .n_watched = 7,
     .data = &data_config, .train_config = &train_config,
 };

@@ -1346,6 +1346,19 @@ static const size_t layer_elements[] = {
     16,
 };
 
+static const nt_watched watched[] = {
+    {.layer = "hidden", .what = "dense + relu", .acted = "relu",
+     .result = {.step = 1, .h = 1, .w = 1, .c = 100, .offset = T7_HIDDEN_RELU, .inside = 0, .stride_sample = 112, .stride_row = 104, .stride_pixel = 104},
+     .gradient_of = "hidden",
+     .gradient = {.step = 5, .h = 1, .w = 1, .c = 100, .offset = T14_D_HIDDEN, .inside = 0, .stride_sample = 112, .stride_row = 104, .stride_pixel = 104},
+    },
+    {.layer = "out", .what = "dense", .acted = "bias",
+     .result = {.step = 2, .h = 1, .w = 1, .c = 3, .offset = T9_OUT, .inside = 0, .stride_sample = 16, .stride_row = 8, .stride_pixel = 8},
+     .gradient_of = "out",
+     .gradient = {.step = 3, .h = 1, .w = 1, .c = 3, .offset = T10_D_OUT, .inside = 0, .stride_sample = 16, .stride_row = 8, .stride_pixel = 8},
+    },
+};
+
 #ifdef NT_DOUBLE
 #define MODEL spiral_double_model
 #else
@@ -1364,5 +1377,6 @@ const nt_model MODEL = {
     .train = train, .gradient = gradient, .loss = loss, .update = update, .infer = infer,
     .layer_names = layer_names, .layer_offsets = layer_offsets, .layer_elements = layer_elements, .n_layers = 2,
     .costs = costs, .n_costs = 13, .fma = nt_fma,
+    .watched = watched, .n_watched = 2,
     .data = &data_config, .train_config = &train_config,
 };

@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command.h"
 #include "diagnose.h"
-#include "lsuv.h"
-#include "progress.h"
-#include "rng.h"
-#include "start.h"
+#include "overfit.h"
+#include "trial.h"
 
 /* Without classes: the loss has to fall to this share of where it began. */
 static const double small_share = 1e-3;
@@ -52,101 +49,69 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     return NT_PARSED;
 }
 
-static int by_place(const void *a, const void *b)
+bool nt_overfit_learn(nt_engine *engine, const nt_data *data, const nt_split *split, const nt_overfit *task,
+                      nt_progress *progress, nt_overfit_result *result, nt_error *error)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    const nt_train_config *config = engine->model->train_config;
+    *result = (nt_overfit_result){0};
+    engine->pass.seed = task->seed;
+    engine->pass.random = 0;
+    engine->pass.decay_scale = engine->pass.l1_scale = 0;
+    engine->pass.lr = task->lr;
+    for (int64_t number = 0; number < task->passes && !result->learnt; number++) {
+        nt_epoch epoch;
+        nt_step step = {.clip_norm = config->clip.kind == NT_CLIP_NORM ? config->clip.limit : 0};
+        if (!nt_epoch_begin(&epoch, data, split, true, task->seed, (uint64_t)number, error))
+            return false;
+        engine->pass.step = (uint64_t)number;
+        engine->pass.update_step = (uint64_t)number + 1;
+        result->passes = number + 1;
+        result->score = (nt_score){0};
+        nt_step_outcome outcome = nt_engine_train_batch(engine, &epoch, 0, (int)split->count, &step, &result->score);
+        nt_epoch_end(&epoch);
+        if (outcome != NT_STEP_DONE) {
+            nt_diagnose(engine, outcome, result->why, sizeof result->why);
+            return true;
+        }
+        result->loss = nt_score_loss(&result->score);
+        result->first_loss = number == 0 ? result->loss : result->first_loss;
+        result->learnt = engine->classes ? result->score.correct == result->score.samples
+                                         : result->loss <= small_share * result->first_loss;
+        nt_progress_update(progress, &(nt_moment){.epoch = number + 1,
+                                                  .epochs = task->passes,
+                                                  .done = result->score.correct,
+                                                  .total = engine->classes ? result->score.samples : 0,
+                                                  .loss = result->loss,
+                                                  .lr = task->lr,
+                                                  .accuracy = engine->classes ? nt_score_accuracy(&result->score) : NAN,
+                                                  .left = NAN});
+    }
+    return true;
 }
 
-/* A random choice of n of the training samples: the first ones may all be of one class. The list is to be freed. */
-static int64_t *choose(const nt_split *train, int64_t n, uint64_t seed)
+static int report_result(const nt_engine *engine, const nt_overfit *task, const nt_overfit_result *result)
 {
-    int64_t *order = malloc((size_t)train->count * sizeof *order);
-    if (!order)
-        return NULL;
-    nt_random_permutation(nt_key(seed, NT_KEY_USER), order, train->count);
-    for (int64_t i = 0; i < n; i++)
-        order[i] = train->index ? train->index[order[i]] : order[i];
-    qsort(order, (size_t)n, sizeof *order, by_place);
-    return order;
-}
-
-/* What training would start from. */
-static bool begin_parameters(nt_engine *engine, const nt_data *data, const nt_split *split, uint64_t seed, nt_error *error)
-{
-    const nt_model *model = engine->model;
-    int layers, samples;
-    nt_origin *origins = calloc((size_t)model->n_params + 1, sizeof *origins);
-    bool good = origins ? nt_params_initialise(model, seed, engine->memory.params, error)
-                        : nt_fail_memory(error, "the list of parameters", (double)model->n_params * sizeof *origins);
-    good = good && nt_start_load(&model->train_config->start, model, engine->memory.params, origins, NULL, error) &&
-           nt_lsuv(engine, data, split, origins, seed, &layers, &samples, error);
-    free(origins);
-    return good;
-}
-
-static int give_up(const options *o, const nt_score *score, bool classes, double lr)
-{
-    if (classes)
-        fprintf(stderr, "error: after %lld passes %lld of %lld samples are right\n", (long long)o->epochs,
-                (long long)score->correct, (long long)score->samples);
+    long long passes = result->passes, samples = result->score.samples;
+    if (result->learnt) {
+        printf("learnt all %lld samples by heart in %lld passes: loss %.4f to %.4f\n", samples, passes, result->first_loss,
+               result->loss);
+        return NT_OK;
+    }
+    if (result->why[0]) {
+        fprintf(stderr, "error: the loss is not finite in pass %lld: %s\nhelp: try --lr %.2g\n", passes, result->why,
+                task->lr / 10);
+        return NT_FAILED;
+    }
+    if (engine->classes)
+        fprintf(stderr, "error: after %lld passes %lld of %lld samples are right\n", passes, (long long)result->score.correct,
+                samples);
     else
-        fprintf(stderr, "error: after %lld passes the loss is still %g\n", (long long)o->epochs, nt_score_loss(score));
+        fprintf(stderr, "error: after %lld passes the loss is still %g\n", passes, result->loss);
     fprintf(stderr,
             "help: try another learning rate (--lr %.2g, --lr %.2g); then look at init and normalize; then check the "
             "gradients with gradcheck\n",
-            lr / 10, lr * 10);
+            task->lr / 10, task->lr * 10);
     return NT_FAILED;
-}
-
-static int learn(const options *o, nt_engine *engine, const nt_data *data, const nt_split *split, nt_progress *progress,
-                 uint64_t seed, double lr, nt_error *error)
-{
-    const nt_train_config *config = engine->model->train_config;
-    bool classes = engine->classes;
-    nt_score score = {0};
-    double first_loss = 0;
-    engine->pass.seed = seed;
-    engine->pass.random = 0;
-    engine->pass.decay_scale = engine->pass.l1_scale = 0;
-    engine->pass.lr = lr;
-    for (int64_t number = 0; number < o->epochs; number++) {
-        nt_epoch epoch;
-        nt_step step = {.clip_norm = config->clip.kind == NT_CLIP_NORM ? config->clip.limit : 0};
-        if (!nt_epoch_begin(&epoch, data, split, true, seed, (uint64_t)number, error))
-            return nt_report(error, NT_ENVIRONMENT);
-        engine->pass.step = (uint64_t)number;
-        engine->pass.update_step = (uint64_t)number + 1;
-        score = (nt_score){0};
-        nt_step_outcome outcome = nt_engine_train_batch(engine, &epoch, 0, (int)split->count, &step, &score);
-        nt_epoch_end(&epoch);
-        if (outcome != NT_STEP_DONE) {
-            char why[512];
-            nt_diagnose(engine, outcome, why, sizeof why);
-            nt_progress_clear(progress);
-            fprintf(stderr, "error: the loss is not finite in pass %lld: %s\nhelp: try --lr %.2g\n",
-                    (long long)number + 1, why, lr / 10);
-            return NT_FAILED;
-        }
-        double loss = nt_score_loss(&score);
-        first_loss = number == 0 ? loss : first_loss;
-        nt_progress_update(progress, &(nt_moment){.epoch = number + 1,
-                                                  .epochs = o->epochs,
-                                                  .done = score.correct,
-                                                  .total = classes ? score.samples : 0,
-                                                  .loss = loss,
-                                                  .lr = lr,
-                                                  .accuracy = classes ? nt_score_accuracy(&score) : NAN,
-                                                  .left = NAN});
-        if (classes ? score.correct == score.samples : loss <= small_share * first_loss) {
-            nt_progress_clear(progress);
-            printf("learnt all %lld samples by heart in %lld passes: loss %.4f to %.4f\n", (long long)score.samples,
-                   (long long)number + 1, first_loss, loss);
-            return NT_OK;
-        }
-    }
-    nt_progress_clear(progress);
-    return give_up(o, &score, classes, lr);
 }
 
 int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
@@ -168,7 +133,7 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
     if (!nt_data_load(&request, &data, &error))
         return nt_report(&error, NT_FAILED);
     int64_t n = data.train.count < o.samples ? data.train.count : o.samples;
-    int64_t *chosen = choose(&data.train, n, seed);
+    int64_t *chosen = nt_choose_samples(&data.train, n, seed);
     if (n == 0)
         status = nt_report((nt_fail(&error, "there are no samples to train on"), &error), NT_FAILED);
     else if (!chosen)
@@ -182,11 +147,16 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv)
         if (o.threads == 0)
             nt_engine_adapt(&engine);
         nt_engine_use_data(&engine, &data);
-        if (!begin_parameters(&engine, &data, &split, seed, &error))
+        nt_overfit task = {o.epochs, o.lr_given ? o.lr : model->train_config->lr, seed};
+        nt_overfit_result result;
+        if (!nt_initial_parameters(&engine, &data, &split, seed, &error)) {
             status = nt_report(&error, NT_FAILED);
-        else
-            status = learn(&o, &engine, &data, &split, &progress, seed, o.lr_given ? o.lr : model->train_config->lr,
-                           &error);
+        } else if (!nt_overfit_learn(&engine, &data, &split, &task, &progress, &result, &error)) {
+            status = nt_report(&error, NT_ENVIRONMENT);
+        } else {
+            nt_progress_clear(&progress);
+            status = report_result(&engine, &task, &result);
+        }
     }
     free(chosen);
     nt_engine_free(&engine);

@@ -4,7 +4,8 @@
 
 #include "model.h"
 
-/* Called by every thread of the team, which wait for each other: notes the time since the lap before as that of `step`. */
+/* Called by every thread of the team, which wait for each other: notes the time since the lap before as that of `step`, or
+ * lets `look` see what it left. */
 void nt_lap_end(nt_laps *laps, int step);
 
 #endif

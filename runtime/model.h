@@ -261,11 +261,32 @@ typedef struct nt_cost {
     double bytes_fixed;      /* of parameters, their gradients and the optimizer's state */
 } nt_cost;
 
-/* Time that a pass's steps take: each is the difference to the step before. */
+/* Time that a pass's steps take: each is the difference to the step before. Or, with `look`, a look at what they leave. */
 typedef struct nt_laps {
     double began;            /* nt_seconds() */
     double *seconds;         /* a value for each of nt_model's costs; those of the pass are written */
+    void (*look)(void *context, int step); /* called after each step by one thread, while the others wait; or NULL: times are taken */
+    void *context;
 } nt_laps;
+
+/* Where a tensor lies right after the step that makes it; another one may take its place later. */
+typedef struct nt_place {
+    int step;             /* index into costs */
+    int h, w, c;
+    size_t offset;        /* in the arena of training, times the batch; then `inside` elements on is the first */
+    int inside;
+    int stride_sample, stride_row, stride_pixel;
+} nt_place;
+
+/* A result of the forward pass in training that is written to memory, with its gradient. */
+typedef struct nt_watched {
+    const char *layer;    /* label of the layer that the step begins with: conv1 */
+    const char *what;     /* operators of the language up to here: "conv + relu" */
+    const char *acted;    /* the last of them that is not random: "relu" */
+    nt_place result;
+    const char *gradient_of; /* the result whose gradient follows: relu1, or conv1 where only its gradient is written; NULL: none is */
+    nt_place gradient;
+} nt_watched;
 
 /* What one pass over a batch needs and gives. One is shared by all threads of the team. */
 typedef struct nt_pass {
@@ -326,6 +347,8 @@ typedef struct nt_model {
     const nt_probe *probes;       /* in the order of the layers */
     int n_probes;
     size_t probe_sample, probe_fixed; /* the arena that probe() takes */
+    const nt_watched *watched;    /* in forward order */
+    int n_watched;
     const nt_data_config *data;   /* never NULL: source NONE without a data section */
     const nt_train_config *train_config;
 } nt_model;

@@ -20,6 +20,10 @@ static const struct command {
     {"gradient", "--weights F --batch B --out G", "one forward and backward pass, written to a file", nt_cmd_gradient},
     {"gradcheck", "", "the backward code against central differences in double precision", nt_cmd_gradcheck},
     {"overfit", "[N]", "can the network learn N=20 samples by heart? It must", nt_cmd_overfit},
+    {"sanity", "", "before training: first loss, gradients, penalty, a few samples by heart", nt_cmd_sanity},
+    {"stats", "", "mean and spread of activations and gradients, dead units, size of a step", nt_cmd_stats},
+    {"lr-range", "", "how the loss goes while the learning rate grows: which rates are worth trying", nt_cmd_lr_range},
+    {"adversarial", "--weights F", "accuracy that small changes against the network leave", nt_cmd_adversarial},
     {"search", "", "random search over the ranges of the model's optimizer, coarse to fine", nt_cmd_search},
     {"samples", "[--out FILE.png]", "a picture of training samples as the augmentation makes them", nt_cmd_samples},
     {"report", "[--run DIR]", "the page about a run, made anew", nt_cmd_report},
@@ -121,19 +125,12 @@ static void print_usage(const nt_context *context, FILE *to)
     fprintf(to, "%s, from %s\n\nusage: %s COMMAND [options]\n\n", context->model->name, context->model->file,
             context->exe);
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-10s %-31s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        fprintf(to, "  %-11s %-31s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fprintf(to, "\n`%s COMMAND --help` lists the options of a command.\n", context->exe);
 }
 
 static int unknown_command(const nt_context *context, const char *word)
 {
-    static const char *const later[] = {"adversarial", "lr-range", "stats"};
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(word, later[i]) == 0) {
-            fprintf(stderr, "error: the command '%s' is not available yet\nhelp: `%s --help` lists those that are\n", word,
-                    context->exe);
-            return NT_USAGE;
-        }
     const char *names[N_COMMANDS];
     for (int i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;

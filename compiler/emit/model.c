@@ -222,6 +222,7 @@ Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert)
         if ((skip && skip[i]) == invert) {
             emit_group(e, e->graph->groups[i]);
             end_step(e, step_of_group(e->arena, e->graph, e->graph->groups[i], e->target, invert));
+            e->graph->groups[i]->lap = e->n_costs - 1;
         }
     }
     return calls;
@@ -737,6 +738,65 @@ static int describe_layers(Emit *e, Ct *out, Graph *g)
     return n;
 }
 
+/* Where a tensor lies in the arena right after the step that makes it. */
+static const char *place_of(Emit *e, const Value *v)
+{
+    const Layout *l = &v->layout;
+    return arena_printf(e->arena,
+                        "{.step = %d, .h = %lld, .w = %lld, .c = %lld, .offset = %s, .inside = %lld, .stride_sample = %lld, "
+                        ".stride_row = %lld, .stride_pixel = %lld}",
+                        e->graph->groups[v->def->group]->lap, (long long)v->shape.h, (long long)v->shape.w, (long long)v->shape.c,
+                        offset_name(e, root_of(v)), (long long)interior(v), (long long)l->sample, (long long)l->row, (long long)l->pixel);
+}
+
+static bool is_watched(const Value *v)
+{
+    return v && v->kind == VALUE_TENSOR && v->stored && v->def && !v->def->dead;
+}
+
+/* What `stats` looks at: the results of layers that the forward pass writes to memory, each with the gradient that the backward pass
+ * writes for it. Where that one lives in registers only, as before an activation that is applied on the way, it is the gradient of
+ * what the same step had made before. */
+static int describe_watched(Emit *e, Ct *out, Graph *g)
+{
+    Arena *a = e->arena;
+    e->graph = g;
+    e->space = "T";
+    int n = 0;
+    Ct *table = ct_table(out, "static const nt_watched watched[] =");
+    for (int i = 0; i < g->forward_groups; i++) {
+        const Group *group = g->groups[i];
+        const Node *first = group->anchor ? group->anchor : group->tail[0], *acted = first;
+        const Value *derived = NULL; /* the latest result whose gradient is written */
+        const char *what = NULL;
+        const Layer *last = NULL;
+        for (int k = group->anchor ? -1 : 0; k < group->n_tail; k++) {
+            const Node *node = k < 0 ? group->anchor : group->tail[k];
+            const Value *v = node->n_out > 0 ? node->out[0] : NULL;
+            if (node->layer && node->layer != last) {
+                what = what ? arena_printf(a, "%s + %s", what, node->layer->op->name) : node->layer->op->name;
+                last = node->layer;
+            }
+            acted = node->op->elt && node->op->elt->random ? acted : node;
+            derived = v && is_watched(v->grad) ? v : derived;
+            if (!is_watched(v) || node->again_of || !node->layer) {
+                continue;
+            }
+            ct_line(table, "{.layer = %s, .what = %s, .acted = %s,", c_string(a, first->layer ? first->layer->name : node->layer->name),
+                    c_string(a, what), c_string(a, acted->op->name));
+            ct_line(table, " .result = %s,", place_of(e, v));
+            if (derived) {
+                ct_line(table, " .gradient_of = %s,", c_string(a, derived->name));
+                ct_line(table, " .gradient = %s,", place_of(e, derived->grad));
+            }
+            ct_line(table, "},");
+            n++;
+        }
+    }
+    ct_blank(out);
+    return n;
+}
+
 uint64_t architecture_hash(const Net *net)
 {
     uint64_t h = hash_start();
@@ -794,7 +854,7 @@ static double step_macs(Emit *e)
     return macs;
 }
 
-static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_probes)
+static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_probes, int n_watched)
 {
     const Net *net = e->net;
     Arena *a = e->arena;
@@ -842,6 +902,9 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
     ct_line(t, ".costs = costs, .n_costs = %d, .fma = nt_fma,", e->n_costs);
     if (n_probes > 0) {
         ct_line(t, ".probe = probe, .probes = probes, .n_probes = %d, .probe_sample = M_SAMPLE, .probe_fixed = M_FIXED,", n_probes);
+    }
+    if (n_watched > 0) {
+        ct_line(t, ".watched = watched, .n_watched = %d,", n_watched);
     }
     ct_line(t, ".data = &data_config, .train_config = &train_config,");
 }
@@ -1027,7 +1090,8 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer
     describe_data(e, tables);
     describe_training(e, tables);
     int n_layers = describe_layers(e, tables, train), n_probes = describe_probes(e, tables, probe);
-    describe_model(e, tables, train, n_layers, n_probes);
+    int n_watched = describe_watched(e, tables, train);
+    describe_model(e, tables, train, n_layers, n_probes, n_watched);
 
     ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
                shape_text(arena, net->outputs[0]->out), net->file, target->name);
