@@ -168,19 +168,49 @@ static inline int igemm_limit(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
+/* The output pixel after this one. */
+static inline void igemm_step(int *n, int *h, int *w)
+{
+    enum { OUT_H = 28, OUT_W = 28 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, MR = 8 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
  * also: c1_infer */
 static void c1_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 25 };
+    enum { OUT_H = 28, OUT_W = 28, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 25 };
     static const int TAP[] = {0, 32, 64, 96, 128};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -190,25 +220,20 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -228,10 +253,9 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -244,13 +268,7 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                                 const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v3);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -393,20 +411,50 @@ static inline int igemm_limit_2(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
+/* The output pixel after this one. */
+static inline void igemm_step_2(int *n, int *h, int *w)
+{
+    enum { OUT_H = 10, OUT_W = 10 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_2(&n, &h, &w);
+    }
+}
+
 /* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
  * also: c3_infer */
 static void c3_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           CO = 16, NR = 16, MR = 6, MB = 192, KB = 150 };
+    enum { OUT_H = 10, OUT_W = 10, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6, CO = 16, NR = 16, MR = 6,
+           MB = 192, KB = 150 };
     static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
         344, 352, 360, 368, 448, 456, 464, 472, 480};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -416,25 +464,20 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_2(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_2(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -447,6 +490,17 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 1600 + (size_t)(h_ahead) * 160 + (size_t)(w_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -454,10 +508,9 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -470,13 +523,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                                 const size_t place = (size_t)(sample) * 1600 + (size_t)(row) * 160 + (size_t)(column) * 16 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v3);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_2(&sample, &row, &column);
                     }
                 }
             }
@@ -550,19 +597,49 @@ int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_
     return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
+/* The output pixel after this one. */
+static inline void igemm_step_3(int *n, int *h, int *w)
+{
+    enum { OUT_H = 1, OUT_W = 1 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_3(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* c5: conv + bias + tanh   5x5x16 -> 1x1x120   48.0 kMAC   lenet5.net:10
  * also: c5_infer */
 static void c5_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
-           CO = 120, NR = 16, MR = 6, MB = 192, KB = 136 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400, CO = 120, NR = 16, MR = 6,
+           MB = 192, KB = 136 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -572,25 +649,20 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_3(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_3(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -603,6 +675,17 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
                                            r_end, tile_sums);
@@ -614,10 +697,9 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -630,13 +712,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                                 const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v3);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
             }
@@ -644,19 +720,36 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
     }
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* f6: conv + bias + tanh   1x1x120 -> 84   10.1 kMAC   lenet5.net:11
  * also: f6_infer */
 static void f6_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
-           CO = 88, NR = 16, MR = 6, MB = 192, KB = 120 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120, CO = 88, NR = 16, MR = 6, MB = 192,
+           KB = 120 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -666,25 +759,20 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_4(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_4(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -697,6 +785,17 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 96 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
                                            r_end, tile_sums);
@@ -708,10 +807,9 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -724,13 +822,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                                 const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v3);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
             }
@@ -738,19 +830,36 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
     }
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_5(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* out: conv + bias   84 -> 10   0.8 kMAC   lenet5.net:12
  * also: out_infer */
 static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
-           CO = 16, NR = 16, MR = 6, MB = 192, KB = 84 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84, CO = 16, NR = 16, MR = 6, MB = 192,
+           KB = 84 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -760,25 +869,20 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_5(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_5(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -791,6 +895,17 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -798,10 +913,9 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -813,13 +927,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                                 const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v2);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
             }
@@ -959,20 +1067,43 @@ static void igemm_dw_rows_of(int rows, int count, int first, const real *const *
     igemm_dw_any(rows, NR / VL, count, first, row, at, dy, dw);
 }
 
+static inline int igemm_dw_pixels(int pixels, int block)
+{
+    enum { MB = 192 };
+    return pixels - block * MB < MB ? pixels - block * MB : MB;
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, DY_S = 16, DY_R = 16, DY_P = 16 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* out: conv_dw   0.8 kMAC   lenet5.net:12 */
 static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
-           DY_S = 16, DY_R = 16, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MR = 6, MB = 192, PB = 1, KS = 24,
-           CHUNKS = 1, BIAS = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84, DY_G = 0, CO = 16, NR = 16, MR = 6,
+           MB = 192, PB = 1, KS = 24, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -983,21 +1114,20 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (out_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (out_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((out_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1027,7 +1157,18 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -1095,19 +1236,36 @@ static inline ptrdiff_t igemm_turn_line(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_6(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
 static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 10,
-           CO = 88, NR = 16, MR = 6, MB = 192, KB = 16, TURN = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 10, CO = 88, NR = 16, MR = 6, MB = 192,
+           KB = 16, TURN = 1 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1117,25 +1275,20 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_6(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_6(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -1165,10 +1318,9 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             ahead = igemm_turn_line(group, channel, r_end, line);
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -1180,13 +1332,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                                 const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
                                 v_store(other + place, v2);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
             }
@@ -1201,20 +1347,37 @@ static void igemm_dw_rows_of_last(int rows, int count, int first, const real *co
     igemm_dw_any(rows, LAST / VL, count, first, row, at, dy, dw);
 }
 
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_2(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, DY_S = 96, DY_R = 88, DY_P = 88 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* f6: conv_dw   10.1 kMAC   lenet5.net:11 */
 static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120,
-           DY_S = 96, DY_R = 88, DY_P = 88, DY_G = 0, CO = 88, NR = 16, MR = 6, MB = 192, PB = 4, KS = 18,
-           CHUNKS = 1, BIAS = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120, DY_G = 0, CO = 88, NR = 16, MR = 6,
+           MB = 192, PB = 4, KS = 18, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -1225,21 +1388,20 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (f6_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (f6_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((f6_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1269,10 +1431,21 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                     if (width != NR)
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -1321,19 +1494,36 @@ static inline ptrdiff_t igemm_turn_line_2(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_7(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 0, IN_P = 0, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* f6: conv_dx + tanh_dx   84 -> 1x1x120   10.1 kMAC   lenet5.net:11 */
 static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84,
-           CO = 120, NR = 16, MR = 6, MB = 192, KB = 88, TURN = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84, CO = 120, NR = 16, MR = 6, MB = 192,
+           KB = 88, TURN = 1 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1343,25 +1533,20 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_7(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_7(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -1378,6 +1563,17 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                 }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(other, (ptrdiff_t)place);
+                                }
+                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
                                            r_end, tile_sums);
@@ -1391,10 +1587,9 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                             ahead = igemm_turn_line_2(group, channel, r_end, line);
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -1406,15 +1601,33 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                                 const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
                                 v_store(other + place, v2);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
+            }
+        }
+    }
+}
+
+static inline int igemm_dw_pixels_2(int pixels, int block)
+{
+    enum { MB = 81 };
+    return pixels - block * MB < MB ? pixels - block * MB : MB;
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_3(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, DY_S = 128, DY_R = 120, DY_P = 120 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
             }
         }
     }
@@ -1424,16 +1637,15 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
 static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400,
-           DY_S = 128, DY_R = 120, DY_P = 120, DY_G = 0, CO = 120, NR = 16, MR = 6, MB = 81, PB = 4, KS = 18,
-           CHUNKS = 1, BIAS = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400, DY_G = 0, CO = 120, NR = 16,
+           MR = 6, MB = 81, PB = 4, KS = 18, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -1444,21 +1656,20 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (c5_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (c5_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels_2(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels_2(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_3(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_3((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((c5_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1488,10 +1699,21 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                     if (width != NR)
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -1540,19 +1762,36 @@ static inline ptrdiff_t igemm_turn_line_3(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_8(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 0, IN_P = 0, MR = 6 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_3(&n, &h, &w);
+    }
+}
+
 /* c5: conv_dx   1x1x120 -> 5x5x16   48.0 kMAC   lenet5.net:10 */
 static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 25, TAPS = 1, RUN = 120,
-           CO = 16, NR = 16, MR = 6, MB = 192, KB = 120, TURN = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 25, TAPS = 1, RUN = 120, CO = 16, NR = 16, MR = 6,
+           MB = 192, KB = 120, TURN = 1 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1562,25 +1801,20 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_8(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_8(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -1597,6 +1831,18 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                 }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
+                                    const size_t place = (size_t)(n_ahead) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -1606,10 +1852,9 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                             ahead = igemm_turn_line_3(group, channel, r_end, line);
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -1620,13 +1865,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                                 const size_t place = (size_t)(sample) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
                                 v_store(result + place, v0);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_3(&sample, &row, &column);
                     }
                 }
             }
@@ -1680,13 +1919,30 @@ static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict o
     }
 }
 
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_4(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, DY_S = 5184, DY_R = 288, DY_P = 16 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* c3: conv_dw   0.2 MMAC   lenet5.net:8 */
 static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           DY_S = 5184, DY_R = 288, DY_P = 16, DY_G = 0, CO = 16, NR = 16, MR = 6, MB = 192, PB = 1, KS = 150,
-           CHUNKS = 32, BIAS = 1 };
+    enum { OUT_H = 10, OUT_W = 10, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6, DY_G = 0, CO = 16, NR = 16,
+           MR = 6, MB = 192, PB = 1, KS = 150, CHUNKS = 32, BIAS = 1 };
     static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
         344, 352, 360, 368, 448, 456, 464, 472, 480};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
@@ -1694,7 +1950,7 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -1705,21 +1961,20 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (c3_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (c3_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_4(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_4((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((c3_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1749,7 +2004,18 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -1812,19 +2078,49 @@ int igemm_next_4(int count, int first, const real *restrict x, const ptrdiff_t *
     return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
 }
 
+/* The output pixel after this one. */
+static inline void igemm_step_4(int *n, int *h, int *w)
+{
+    enum { OUT_H = 14, OUT_W = 14 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_9(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, MR = 8 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step_4(&n, &h, &w);
+    }
+}
+
 /* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
 static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
-    enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, IN_G = 0, GROUPS = 1, TAPS = 25,
-           RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256, KB = 208 };
+    enum { OUT_H = 14, OUT_W = 14, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 208 };
     static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
         -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1834,25 +2130,20 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_9(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_9(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -1865,6 +2156,17 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 1568 + (size_t)(h_ahead) * 112 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step_4(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -1872,10 +2174,9 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -1885,13 +2186,7 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                                 const size_t place = (size_t)(sample) * 1568 + (size_t)(row) * 112 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v0);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step_4(&sample, &row, &column);
                     }
                 }
             }
@@ -2007,20 +2302,37 @@ static void igemm_dw_rows_of_2(int rows, int count, int first, const real *const
     igemm_dw_any_2(rows, NR / VL, count, first, row, at, dy, dw);
 }
 
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_5(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, DY_S = 8192, DY_R = 256, DY_P = 8 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* c1: conv_dw   0.1 MMAC   lenet5.net:6 */
 static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5,
-           DY_S = 8192, DY_R = 256, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MR = 8, MB = 192, PB = 1, KS = 25,
-           CHUNKS = 32, BIAS = 1 };
+    enum { OUT_H = 28, OUT_W = 28, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5, DY_G = 0, CO = 8, NR = 8, MR = 8,
+           MB = 192, PB = 1, KS = 25, CHUNKS = 32, BIAS = 1 };
     static const int TAP[] = {0, 32, 64, 96, 128};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -2031,21 +2343,20 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (c1_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (c1_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_5(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_5((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((c1_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -2075,7 +2386,18 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                         igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -2128,19 +2450,36 @@ static void c1_conv_dx(const real *restrict w, real *restrict out)
     }
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_10(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, MR = 8 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
 static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
-    enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 150 };
+    enum { OUT_H = 28, OUT_W = 28, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 6, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 150 };
     static const int TAP[] = {528, 520, 512, 504, 496, 272, 264, 256, 248, 240, 16, 8, 0, -8, -16, -240,
         -248, -256, -264, -272, -496, -504, -512, -520, -528};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -2150,25 +2489,20 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_10(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_10(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -2181,6 +2515,17 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 6272 + (size_t)(h_ahead) * 224 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -2188,10 +2533,9 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -2201,13 +2545,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                                 const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v0);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }

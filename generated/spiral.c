@@ -152,19 +152,49 @@ static inline int igemm_limit(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
+/* The output pixel after this one. */
+static inline void igemm_step(int *n, int *h, int *w)
+{
+    enum { OUT_H = 1, OUT_W = 1 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, MR = 6 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* hidden: conv + bias + relu   2 -> 100   0.2 kMAC   spiral.net:6
  * also: hidden_infer */
 static void hidden_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2,
-           CO = 104, NR = 16, MR = 6, MB = 192, KB = 2 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2, CO = 104, NR = 16, MR = 6, MB = 192,
+           KB = 2 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -174,25 +204,20 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -216,10 +241,9 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -232,13 +256,7 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                                 const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v3);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -324,19 +342,36 @@ static inline int igemm_limit_2(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, MR = 8 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* out: conv + bias   100 -> 3   0.3 kMAC   spiral.net:7
  * also: out_infer */
 static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 100 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 100 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -346,25 +381,20 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_2(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_2(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -377,6 +407,17 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -384,10 +425,9 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                         ptrdiff_t ahead = coming + line * NT_LINE;
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -399,13 +439,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                                 const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v2);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -545,20 +579,43 @@ static void igemm_dw_rows_of(int rows, int count, int first, const real *const *
     igemm_dw_any(rows, NR / VL, count, first, row, at, dy, dw);
 }
 
+static inline int igemm_dw_pixels(int pixels, int block)
+{
+    enum { MB = 192 };
+    return pixels - block * MB < MB ? pixels - block * MB : MB;
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, DY_S = 16, DY_R = 8, DY_P = 8 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* out: conv_dw   0.3 kMAC   spiral.net:7 */
 static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
-           DY_S = 16, DY_R = 8, DY_P = 8, DY_G = 0, CO = 8, NR = 8, MR = 8, MB = 192, PB = 1, KS = 32,
-           CHUNKS = 1, BIAS = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, DY_G = 0, CO = 8, NR = 8, MR = 8,
+           MB = 192, PB = 1, KS = 32, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -569,21 +626,20 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (out_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (out_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((out_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -613,7 +669,18 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -662,19 +729,36 @@ static inline ptrdiff_t igemm_turn_line(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_3(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
 static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 3,
-           CO = 104, NR = 16, MR = 6, MB = 192, KB = 8, TURN = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 3, CO = 104, NR = 16, MR = 6, MB = 192,
+           KB = 8, TURN = 1 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -684,25 +768,20 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_3(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_3(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -732,10 +811,9 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             ahead = igemm_turn_line(group, channel, r_end, line);
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -747,13 +825,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                                 const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
                                 v_store(other + place, v2);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -830,20 +902,37 @@ static void igemm_dw_rows_of_last(int rows, int count, int first, const real *co
     igemm_dw_any_2(rows, LAST / VL, count, first, row, at, dy, dw);
 }
 
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_2(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, DY_S = 112, DY_R = 104, DY_P = 104 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 /* hidden: conv_dw   0.2 kMAC   spiral.net:6 */
 static void hidden_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2,
-           DY_S = 112, DY_R = 104, DY_P = 104, DY_G = 0, CO = 104, NR = 16, MR = 6, MB = 192, PB = 4, KS = 6,
-           CHUNKS = 1, BIAS = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2, DY_G = 0, CO = 104, NR = 16, MR = 6,
+           MB = 192, PB = 4, KS = 6, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t at[MB], dy_at[MB];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -854,21 +943,20 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * MB;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (hidden_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (hidden_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * MB < MB ? pixels - block * MB : MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * IN_S + row * IN_R + column * IN_P;
-                dy_at[p] = (ptrdiff_t)sample * DY_S + row * DY_R + column * DY_P;
-                if (++column == OUT_W) {
-                    column = 0;
-                    if (++row == OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((hidden_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -898,10 +986,21 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
                     if (width != NR)
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }
@@ -950,19 +1049,36 @@ static inline ptrdiff_t igemm_turn_line_2(int group, int c, int r, int line)
            + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
 }
 
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, MR = 8 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count + MR; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        if (i < count - 1)
+            igemm_step(&n, &h, &w);
+    }
+}
+
 /* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
 static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100,
-           CO = 8, NR = 8, MR = 8, MB = 256, KB = 104, TURN = 1 };
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 104, TURN = 1 };
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    ptrdiff_t at[MB + MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -972,25 +1088,20 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
         int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + MR; i++) {
-                at[i] = (ptrdiff_t)s * IN_S + h * IN_R + c * IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == OUT_W) {
-                    c = 0;
-                    if (++h == OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_4(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_4(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < TAPS; tap += taps) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
@@ -1007,6 +1118,17 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                 }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                {
+                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                    nt_prefetch(result, (ptrdiff_t)place);
+                                }
+                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                       tile_sums);
                     next += i;
@@ -1016,10 +1138,9 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                             ahead = igemm_turn_line_2(group, channel, r_end, line);
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && TAPS > 0 && tap_end == TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
@@ -1029,13 +1150,7 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                                 const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
                                 v_store(result + place, v0);
                             }
-                        if (++column == OUT_W) {
-                            column = 0;
-                            if (++row == OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }

@@ -58,6 +58,17 @@ NT_INLINE void nt_prefetch(const real *base, ptrdiff_t i)
 #endif
 }
 
+/* The same, into the second-level cache: for what is used later than soon. */
+NT_INLINE void nt_prefetch_far(const real *base, ptrdiff_t i)
+{
+#ifdef __GNUC__
+    __builtin_prefetch((const void *)((uintptr_t)base + (uintptr_t)i * sizeof(real)), 0, 2);
+#else
+    (void)base;
+    (void)i;
+#endif
+}
+
 /* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper
  * half. */
 static inline uint64_t nt_uniform_block(uint64_t key, uint32_t index_high)

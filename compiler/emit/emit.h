@@ -131,6 +131,8 @@ const char *emit_function(Emit *e, const char *text);
 
 /* The block that stands for one K_STORE(vector, n, h, w, c): the group's tail and its stores. */
 Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c);
+/* The block that stands for one K_AHEAD(n, h, w, c): asks for the lines that K_STORE will touch there. */
+Ct *emit_tail_ahead(Emit *e, const char *n, const char *h, const char *w, const char *c);
 /* The function and call of a group without a kernel: a loop over the elements. */
 void emit_map(Emit *e);
 /* Declarations and arguments of the tail's pointers, each with a leading comma. */

@@ -218,17 +218,30 @@ static const char *hook_arguments(Arena *a, const char *p, const char *args[5], 
     return p + 1;
 }
 
-/* The tail of one hook, indented like the line it replaces. Arguments' own K_ and k_ names are put in afterwards. */
-static const char *hook_text(Emit *e, const char *const args[5], bool load, int indent)
+/* What a kernel leaves to the group: K_LOAD(to, n, h, w, c), K_STORE(vector, n, h, w, c), K_AHEAD(n, h, w, c). */
+typedef enum Hook { HOOK_NONE, HOOK_LOAD, HOOK_STORE, HOOK_AHEAD } Hook;
+
+enum { HOOK_ARGS = 5 };
+
+static Hook hook_at(const char *text)
+{
+    return strncmp(text, "K_STORE(", 8) == 0 ? HOOK_STORE : strncmp(text, "K_LOAD(", 7) == 0 ? HOOK_LOAD
+           : strncmp(text, "K_AHEAD(", 8) == 0 ? HOOK_AHEAD : HOOK_NONE;
+}
+
+/* The code of one hook, indented like the line it replaces. Arguments' own K_ and k_ names are put in afterwards. */
+static const char *hook_text(Emit *e, const char *const args[HOOK_ARGS], Hook hook, int indent)
 {
     Ct *block;
-    if (load) {
+    if (hook == HOOK_LOAD) {
         const Value *x = e->load;
         block = ct_new(e->arena);
         e->n_pointers = 1;
         e->pointers[0] = (Pointer){.name = "x", .declaration = "const real *restrict x", .argument = address_of(e, x, 0), .value = x};
         ct_line(block, "%s = v_load(x + (size_t)(%s) * %lld + (size_t)(%s) * %lld + (size_t)(%s) * %lld + (size_t)(%s));", args[0], args[1],
                 (long long)x->layout.sample, args[2], (long long)x->layout.row, args[3], (long long)x->layout.pixel, args[4]);
+    } else if (hook == HOOK_AHEAD) {
+        block = emit_tail_ahead(e, args[0], args[1], args[2], args[3]);
     } else {
         block = emit_tail(e, args[0], args[1], args[2], args[3], args[4]);
     }
@@ -247,16 +260,18 @@ static bool word_char(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* The lines that `#ifdef K_FOO` .. `#else` .. `#endif` keep: whether the rule named the constant decides. */
+/* The lines that `#ifdef K_FOO` (or #ifndef) .. `#else` .. `#endif` keep: whether the rule named the constant decides. */
 static const char *keep_defined(Emit *e, const char *text)
 {
     Str out = {0};
     int depth = 0, dropped = 0; /* open conditions, and the outermost of them whose lines are dropped; 0: none */
     while (*text) {
         size_t len = strcspn(text, "\n");
-        if (strncmp(text, "#ifdef K_", 9) == 0) {
+        const bool wanted = strncmp(text, "#ifdef K_", 9) == 0, unwanted = strncmp(text, "#ifndef K_", 10) == 0;
+        if (wanted || unwanted) {
+            const size_t name = wanted ? 9 : 10;
             depth++;
-            dropped = dropped || find_constant(e, text + 9, len - 9) ? dropped : depth;
+            dropped = dropped || wanted == (find_constant(e, text + name, len - name) != NULL) ? dropped : depth;
         } else if (strncmp(text, "#else", 5) == 0) {
             dropped = dropped == 0 ? depth : dropped == depth ? 0 : dropped;
         } else if (strncmp(text, "#endif", 6) == 0) {
@@ -280,10 +295,10 @@ static const char *replace_hooks(Emit *e, const char *text)
         size_t plain = strcspn(p, "K");
         str_addn(&out, p, plain);
         p += plain;
-        bool store = strncmp(p, "K_STORE(", 8) == 0, load = strncmp(p, "K_LOAD(", 7) == 0;
-        if ((store || load) && (p == text || !word_char(p[-1]))) {
-            const char *args[5] = {0};
-            const char *end = hook_arguments(e->arena, strchr(p, '(') + 1, args, 5);
+        const Hook hook = p == text || !word_char(p[-1]) ? hook_at(p) : HOOK_NONE;
+        if (hook != HOOK_NONE) {
+            const char *args[HOOK_ARGS] = {0};
+            const char *end = hook_arguments(e->arena, strchr(p, '(') + 1, args, hook == HOOK_AHEAD ? HOOK_ARGS - 1 : HOOK_ARGS);
             end += *end == ';';
             size_t line = out.len;
             while (line > 0 && out.data[line - 1] == ' ') {
@@ -294,7 +309,7 @@ static const char *replace_hooks(Emit *e, const char *text)
             if (out.data) {
                 out.data[out.len] = '\0';
             }
-            str_add(&out, hook_text(e, args, load, indent));
+            str_add(&out, hook_text(e, args, hook, indent));
             p = end;
         } else if (*p) {
             str_addc(&out, *p++);
@@ -569,7 +584,7 @@ static bool has_hook(const Emit *e, const char *hook)
 /* All that a copy of the kernel depends on: its files, the constants, the tail as it would stand at a hook. */
 static const char *splice_key(Emit *e, size_t *len)
 {
-    static const char *const places[5] = {"@vector", "@n", "@h", "@w", "@c"};
+    static const char *const places[HOOK_ARGS] = {"@vector", "@n", "@h", "@w", "@c"};
     Str key = {0};
     str_printf(&key, "%s %s ", e->kernel, e->rest ? e->rest : "");
     for (int i = 0; i < e->n_constants; i++) {
@@ -580,10 +595,10 @@ static const char *splice_key(Emit *e, size_t *len)
         str_addn(&key, (const char *)c->table, (size_t)c->n_table * sizeof *c->table);
     }
     if (e->load) {
-        str_add(&key, hook_text(e, places, true, 0));
+        str_add(&key, hook_text(e, places, HOOK_LOAD, 0));
     }
     if (has_hook(e, "K_STORE(")) {
-        str_add(&key, hook_text(e, places, false, 0));
+        str_add(&key, hook_text(e, places, HOOK_STORE, 0));
     }
     str_add(&key, pointer_declarations(e));
     const char *kept = arena_strndup(e->arena, key.data, *len = key.len);

@@ -230,7 +230,8 @@ static void store(Tail *t, const Value *v)
     }
 }
 
-Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c)
+/* A tail at a hook of these arguments: how they count is the kernel's rule's to say. */
+static Tail *new_tail(Emit *e, const char *n, const char *h, const char *w, const char *c)
 {
     Arena *arena = e->arena;
     Tail *t = arena_alloc(arena, sizeof *t);
@@ -255,6 +256,20 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
         t->c = "real_channel";
         t->lanes = "lanes";
     }
+    return t;
+}
+
+static Ct *in_block(const Tail *t)
+{
+    Ct *block = ct_new(t->e->arena);
+    ct_append(ct_block(block, "%s", ""), t->code);
+    return block;
+}
+
+Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c)
+{
+    Arena *arena = e->arena;
+    Tail *t = new_tail(e, n, h, w, c);
     const Group *g = e->group;
     if (g->anchor && g->anchor->n_out == 0) { /* a loss of what is frozen: its kernel never comes here */
         ct_line(t->code, "(void)(%s);", vector);
@@ -278,9 +293,51 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
             store(t, result);
         }
     }
-    Ct *block = ct_new(arena);
-    ct_append(ct_block(block, "%s", ""), t->code);
-    return block;
+    return in_block(t);
+}
+
+/* Asks for the line of a tensor, unless it was computed here or asked for already. */
+static void ask_for(Tail *t, const Value *v, bool written)
+{
+    if (v->kind != VALUE_TENSOR || local_of(t, v)) {
+        return;
+    }
+    const char *place = place_in(t, v), *pointer = pointer_to(t->e, v, written);
+    bool asked = false; /* for another value in the same memory */
+    for (int i = 0; i < t->n_locals; i++) {
+        asked |= strcmp(t->locals[i].name, pointer) == 0;
+    }
+    if (!asked) {
+        ct_line(t->code, "nt_prefetch(%s, (ptrdiff_t)%s);", pointer, place);
+    }
+    set_local(t, v, pointer);
+}
+
+static void ask_for_result(Tail *t, const Value *v)
+{
+    if (needs_store(v)) {
+        ask_for(t, v, true);
+    } else {
+        set_local(t, v, ""); /* in registers only */
+    }
+}
+
+Ct *emit_tail_ahead(Emit *e, const char *n, const char *h, const char *w, const char *c)
+{
+    (void)emit_tail(e, "", n, h, w, c); /* the pointers, in the order that other kernels' calls have too */
+    Tail *t = new_tail(e, n, h, w, c);
+    const Group *g = e->group;
+    if (g->anchor && g->anchor->n_out > 0) {
+        ask_for_result(t, g->anchor->out[0]);
+    }
+    for (int i = 0; i < g->n_tail; i++) {
+        const Node *node = g->tail[i];
+        for (int k = 0; k < node->n_in; k++) {
+            ask_for(t, node->in[k], false);
+        }
+        ask_for_result(t, node->out[0]);
+    }
+    return in_block(t);
 }
 
 static bool uses_pass(const Emit *e)

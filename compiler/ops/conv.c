@@ -567,6 +567,17 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_end(e);
 }
 
+/* The kernel's results are the input's rows a, a + stride.. and columns b, b + stride... */
+static void end_phase(Emit *e, const Node *n, int64_t a, int64_t b)
+{
+    const Geometry *g = n->attrs;
+    emit_pixels(e, g->stride_h, a, g->stride_w, b);
+    if (ragged(emit_target(e), g->in_c, g->groups)) {
+        emit_ragged(e, dx_channels(g, emit_target(e)), g->in_c / g->groups);
+    }
+    emit_end(e);
+}
+
 static void conv_dx_emit(Emit *e, Node *n)
 {
     const Geometry *g = n->attrs;
@@ -604,7 +615,15 @@ static void conv_dx_emit(Emit *e, Node *n)
         if (out_h < 1 || out_w < 1) {
             continue;
         }
-        int64_t *taps = arena_array(emit_arena(e), (size_t)n_taps + 1, sizeof *taps);
+        if (n_taps == 0) {
+            emit_kernel(e, "zeros");
+            emit_int(e, "OUT_H", out_h);
+            emit_int(e, "OUT_W", out_w);
+            emit_int(e, "CHANNELS", g->groups * channels);
+            end_phase(e, n, a, b);
+            continue;
+        }
+        int64_t *taps = arena_array(emit_arena(e), (size_t)n_taps, sizeof *taps);
         for (int64_t k = 0; k < n_taps; k++) {
             int64_t i = phases.order[phases.begin[f] + k] / g->kw, j = phases.order[phases.begin[f] + k] % g->kw;
             taps[k] = (a + g->pad_top - i * g->dilation_h) / g->stride_h * dy->layout.row +
@@ -620,16 +639,12 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_int(e, "GROUPS", g->groups);
         emit_int(e, "TAPS", n_taps);
         emit_int(e, "RUN", co);
-        emit_table(e, "TAP", taps, n_taps > 0 ? (int)n_taps : 1);
+        emit_table(e, "TAP", taps, (int)n_taps);
         ProductShape p = conv_dx_shape(g, t, n_taps, a, b);
         emit_product_tile(e, &p, &g->choices[TO_INPUT]);
-            emit_arg(e, dy, 0);
+        emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
-        emit_pixels(e, g->stride_h, a, g->stride_w, b);
-        if (ragged(t, g->in_c, g->groups)) {
-            emit_ragged(e, channels, g->in_c / g->groups);
-        }
-        emit_end(e);
+        end_phase(e, n, a, b);
     }
 }
 

@@ -25,16 +25,16 @@
  * K_TAPS*K_RUN rows of its width. K_CO (a group's output channels) and K_NR are multiples of VL.
  *
  * Work is split into items of about K_MB pixels and one panel. An item goes through k in parts of about K_KB rows,
- * whose share of the panel stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`,
- * and what comes next is fetched meanwhile. Parts are whole taps if these are short; of long taps they are slices, and
- * all taps are done for one slice before the next. Items of the same pixels follow each other, so their input stays in
- * the second-level cache. The register tile is K_MR pixels by K_NR channels; the last pixels of a block are divided
- * into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
+ * whose share of the panel stays in the first-level cache while the item's pixels pass by; partial sums wait in `sums`.
+ * Parts are whole taps if these are short; of long taps they are slices, and all taps are done for one slice before the
+ * next. Items of the same pixels follow each other, so their input stays in the second-level cache. Memory is asked in
+ * time for what comes: during a part for the panel's next part, during all items of some pixels, evenly, for the next
+ * pixels' input, and before a tile's last part for what its hook will touch. The register tile is K_MR pixels by K_NR
+ * channels; the last pixels of a block are divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
  * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
- * Hook: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels:
- * group*K_CO + first channel. K_TAPS = 0 (a stride phase that no tap reaches) gives zeros; the table then has one
- * unused entry.
+ * Hooks: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels:
+ * group*K_CO + first channel. K_AHEAD(n, h, w, c) before, for each line of the caches that K_STORE will touch.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm). */
 #include "../simd.h"
@@ -63,6 +63,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
+#define K_AHEAD(n, h, w, c) nt_prefetch(y, (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c))
 #endif
 /* kernel { */
 
@@ -190,6 +191,30 @@ static inline int k_limit(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
+/* The output pixel after this one. */
+static inline void k_step(int *n, int *h, int *w)
+{
+    if (++*w == K_OUT_W) {
+        *w = 0;
+        if (++*h == K_OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. K_MR past the end, which a last tile may read, are the last pixel again. */
+static inline void k_windows(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
+    int n = first / (K_OUT_H * K_OUT_W), h = first / K_OUT_W % K_OUT_H, w = first % K_OUT_W;
+    for (int i = 0; i < count + K_MR; i++) {
+        at[i] = (ptrdiff_t)n * K_IN_S + h * K_IN_R + w * K_IN_P;
+        if (i < count - 1)
+            k_step(&n, &h, &w);
+    }
+}
+
 static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 {
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
@@ -199,8 +224,12 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #ifdef K_TURN
     _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];
 #endif
-    ptrdiff_t at[K_MB + K_MR];
-    int block_at = -1;
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (K_RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((K_TAPS + taps - 1) / taps) * ((K_RUN + rows - 1) / rows);
+    ptrdiff_t places[2][K_MB + K_MR];
+    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * K_GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
@@ -210,25 +239,20 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         const real *group_x = x + group * K_IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
         int tiles = (count + K_MR - 1) / K_MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        int is_fresh = block != block_at; /* the block's input has not been read yet */
-        if (is_fresh) {
-            int s = sample, h = row, c = column;
-            for (int i = 0; i < count + K_MR; i++) {
-                at[i] = (ptrdiff_t)s * K_IN_S + h * K_IN_R + c * K_IN_P;
-                if (i >= count - 1) /* what a last tile reads past the end: the last pixel again */
-                    continue;
-                if (++c == K_OUT_W) {
-                    c = 0;
-                    if (++h == K_OUT_H) {
-                        h = 0;
-                        s++;
-                    }
-                }
-            }
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                k_windows(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                k_windows(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
+        if (panel == 0)
+            fetched = 0;
+        int coming_pixels = block + 1 < blocks ? k_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < K_RUN; r += rows) {
-            for (int tap = 0; tap == 0 || tap < K_TAPS; tap += taps) {
+            for (int tap = 0; tap < K_TAPS; tap += taps) {
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
                 const real *part = w + panel_at + (tap * K_RUN + r) * width;
@@ -247,6 +271,16 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #endif
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+#ifndef K_SHORT
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + K_MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE)
+                                K_AHEAD(n_ahead, h_ahead, w_ahead, group * K_CO + channel + j);
+                            k_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
+#endif
 #ifdef K_LAST
                     if (width != K_NR)
                         next = k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r,
@@ -264,22 +298,15 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #endif
                         nt_prefetch(w, ahead);
                     }
-                    if (is_fresh && K_TAPS > 0 && tap_end == K_TAPS) /* the last tap meets most pixels first */
-                        for (int p = next; p < next + K_MR && p < count; p++)
-                            for (int k = r; k < r_end; k += NT_LINE)
-                                nt_prefetch(group_x, at[p] + K_TAP[tap_end - 1] + k);
+                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                        nt_prefetch_far(group_x + K_TAP[K_TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
                         for (int j = 0; j < width; j += VL)
                             K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + channel + j);
-                        if (++column == K_OUT_W) {
-                            column = 0;
-                            if (++row == K_OUT_H) {
-                                row = 0;
-                                sample++;
-                            }
-                        }
+                        k_step(&sample, &row, &column);
                     }
                 }
             }

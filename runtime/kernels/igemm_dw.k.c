@@ -16,7 +16,8 @@
  *
  * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw. For each block of pixels it packs dy's block
  * densely, panel by panel, then goes down the rows of dw in tiles of K_MR rows by K_NR channels, all panels of a row
- * tile in turn. A tile's partial sums rest in dw between blocks. (Packing x as well was tried, by tiles and by groups
+ * tile in turn. A tile's partial sums rest in dw between blocks. Memory is asked in time for the next tile's sums and,
+ * during all tiles of a block, evenly, for the next block's pixels. (Packing x as well was tried, by tiles and by groups
  * of 48 rows: fetching a line of x costs the same then, and nothing is gained.)
  * Every element is summed in the order of the pixels, within chunks whose limits depend on n and the constants only.
  *
@@ -115,6 +116,28 @@ static void k_rows_of_last(int rows, int count, int first, const real *const *re
 }
 #endif
 
+static inline int k_pixels(int pixels, int block)
+{
+    return pixels - block * K_MB < K_MB ? pixels - block * K_MB : K_MB;
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void k_places(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    int n = first / (K_OUT_H * K_OUT_W), h = first / K_OUT_W % K_OUT_H, w = first % K_OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * K_IN_S + h * K_IN_R + w * K_IN_P;
+        dy_at[p] = (ptrdiff_t)n * K_DY_S + h * K_DY_R + w * K_DY_P;
+        if (++w == K_OUT_W) {
+            w = 0;
+            if (++h == K_OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
@@ -123,7 +146,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     const int panel_sets = (panels + K_PB - 1) / K_PB, slices = (rows + K_KS - 1) / K_KS;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
     _Alignas(64) real packed[K_PB * K_MB * K_NR];
-    ptrdiff_t at[K_MB], dy_at[K_MB];
+    ptrdiff_t x_places[2][K_MB], dy_places[2][K_MB];
 #pragma omp for schedule(static)
     for (int item = 0; item < K_CHUNKS * K_GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -134,21 +157,20 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
         int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
         real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
-        int first = first_block * K_MB;
-        int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (k_end - 1) / K_RUN, run = slice * K_KS > tap * K_RUN ? slice * K_KS - tap * K_RUN : 0;
+        int x_lines = (k_end - tap * K_RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * K_PB) * K_NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
-            int begin = block == first_block, count = pixels - block * K_MB < K_MB ? pixels - block * K_MB : K_MB;
-            for (int p = 0; p < count; p++) {
-                at[p] = (ptrdiff_t)sample * K_IN_S + row * K_IN_R + column * K_IN_P;
-                dy_at[p] = (ptrdiff_t)sample * K_DY_S + row * K_DY_R + column * K_DY_P;
-                if (++column == K_OUT_W) {
-                    column = 0;
-                    if (++row == K_OUT_H) {
-                        row = 0;
-                        sample++;
-                    }
-                }
-            }
+            int begin = block == first_block, count = k_pixels(pixels, block);
+            int coming = block + 1 < end_block ? k_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                k_places(block * K_MB, count, x_places[block % 2], dy_places[block % 2]);
+            k_places((block + 1) * K_MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((k_end - slice * K_KS + K_MR - 1) / K_MR) * (panel_end - panel_set * K_PB);
+            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? K_NR : width_last, c = group * K_CO + panel * K_NR;
                 const real *from = dy + group * K_DY_G + panel * K_NR;
@@ -178,12 +200,23 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                     int width = panel < panels - 1 ? K_NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * K_PB) * K_MB * K_NR;
                     real *to = sum_w + (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
+                    for (int line = 0; line < K_MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
 #ifdef K_LAST
                     if (width != K_NR)
                         k_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
 #endif
                         k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * K_IN_G + K_TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * K_DY_G + panel_set * K_PB * K_NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
                 }
             }
         }

@@ -195,8 +195,9 @@ static void table(FILE *f, const char *name, const char *function, const int *va
 /* The kernel, its functions with names of their own. */
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
-    static const char *const names[] = {"main",  "tile", "any",     "next",         "next_last", "limit",
-                                        "rows",  "turn", "rows_of", "rows_of_last", "turn_line"};
+    static const char *const names[] = {"main", "tile",    "any",          "next",      "next_last", "limit",   "rows",
+                                        "turn", "rows_of", "rows_of_last", "turn_line", "step",      "windows", "pixels",
+                                        "places"};
     const size_t n = sizeof names / sizeof *names;
     for (size_t i = 0; i < n; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -232,6 +233,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
             "#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c), "
             "v_max(v_zero(), v))\n",
             p->y_s, p->y_r, p->y_p);
+    fprintf(f, "#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c))\n", p->y_s, p->y_r,
+            p->y_p);
     define(f, "OUT_H", p->oh);
     define(f, "OUT_W", p->ow);
     define(f, "IN_S", p->x_s);
@@ -266,6 +269,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "IN_P", p->y_p);
     define(f, "RUN", l->co);
     if (p->dense) {
+        fprintf(f, "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + (c))\n", p->dx_s);
         fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (c), v)\n",
                 p->dx_s);
         define(f, "GROUPS", l->k * l->k);
@@ -323,14 +327,26 @@ static void write_source(FILE *f, plan *p, const char *folder)
                 p->dx_s, l->stride, a, p->dx_r, l->stride, b, p->dx_p);
         define(f, "OUT_H", (l->h - a + l->stride - 1) / l->stride);
         define(f, "OUT_W", (l->w - b + l->stride - 1) / l->stride);
+        fprintf(f,
+                "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + ((h) * %d + %d) * %d "
+                "+ ((w) * %d + %d) * %d + (c))\n",
+                p->dx_s, l->stride, a, p->dx_r, l->stride, b, p->dx_p);
+        if (begin[i + 1] == begin[i]) {
+            define(f, "CHANNELS", p->ci_padded);
+            include(f, folder, "zeros", name);
+            continue;
+        }
         define(f, "TAPS", begin[i + 1] - begin[i]);
         table(f, "TAP", name, offset[i], begin[i + 1] - begin[i]);
         include(f, folder, "igemm", name);
     }
     fprintf(f, "void backward(int n, const real *dy, const real *w, real *dx)\n{\n");
-    for (int i = 0; i < count; i++)
-        fprintf(f, "    backward%d_main(n, dy, w + %zu, dx);\n", i,
-                (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
+    for (int i = 0; i < count; i++) {
+        if (begin[i + 1] == begin[i])
+            fprintf(f, "    backward%d_main(n, dx);\n", i);
+        else
+            fprintf(f, "    backward%d_main(n, dy, w + %zu, dx);\n", i, (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
+    }
     fprintf(f, "}\n");
 }
 

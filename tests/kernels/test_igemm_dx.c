@@ -24,6 +24,7 @@ static const layer *hook_layer;
 #define K_LAST (K_CO % K_NR)
 #define K_ARGS , const tensor *dx
 #define K_PASS , dx
+#define K_AHEAD(n, h, w, c) (void)(c)
 #define K_STORE(v, n, h, w, c) store(dx, v, n, h, w, c)
 
 static void store(const tensor *dx, vf v, int n, int h, int w, int c)
@@ -129,7 +130,7 @@ static tensor run_convolution(const layer *l, const tensor *dy, const real *w, p
         hook_column = phases[f].column;
         memcpy(K_TAP, phases[f].offset, sizeof K_TAP);
         const real *panels = turned + (size_t)(K_BEGIN[f] * l->groups * l->co * l->ci_padded);
-        if (K_OUT_H == 0 || K_OUT_W == 0) /* stride beyond a tiny input */
+        if (K_OUT_H == 0 || K_OUT_W == 0 || K_TAPS == 0) /* stride beyond a tiny input; pixels that are zeros.k.c's */
             continue;
 #pragma omp parallel num_threads(threads)
         k_main(l->n, dy->base, panels, &dx);
