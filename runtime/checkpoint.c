@@ -8,7 +8,7 @@
 
 #include "weights.h"
 
-static const char state_version[] = "3";
+static const char state_version[] = "4";
 
 typedef enum field_kind { SIGNED, UNSIGNED, REAL, HISTORY, TEXT, REASON } field_kind;
 
@@ -19,6 +19,8 @@ static const struct run_field {
     size_t at;
 } run_fields[] = {
     {"run.seed", UNSIGNED, offsetof(nt_run, seed)},
+    {"run.data_seed", UNSIGNED, offsetof(nt_run, data_seed)},
+    {"run.bootstrap", SIGNED, offsetof(nt_run, bootstrap)},
     {"run.batch", SIGNED, offsetof(nt_run, batch)},
     {"run.epochs", SIGNED, offsetof(nt_run, epochs)},
     {"run.lr", REAL, offsetof(nt_run, rates[NT_RATE_LR])},
@@ -220,7 +222,8 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
                            run_fields[i].name);
     }
     if (run->batch < 1 || run->batch > INT32_MAX || run->epochs < 1 || run->epoch < 0 || run->first < 0 ||
-        run->first > run->train_count || !(run->rates[NT_RATE_LR] >= 0) || !(run->course.scale > 0) || run->course.rule < 0)
+        run->first > run->train_count || !(run->rates[NT_RATE_LR] >= 0) || !(run->course.scale > 0) || run->course.rule < 0 ||
+        run->bootstrap < 0 || run->bootstrap > NT_MOST_MEMBERS)
         return nt_fail(error, "%s: the position in its __metadata__ makes no sense", tensors->path);
     return true;
 }

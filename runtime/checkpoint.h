@@ -14,7 +14,9 @@ enum { NT_RUN_TEXT = 1024 };
 /* A training run: what it was asked to do, and how far it is. */
 typedef struct nt_run {
     /* asked for */
-    uint64_t seed;
+    uint64_t seed;      /* of weights, order, augmentation ... */
+    uint64_t data_seed; /* of the validation part, and of bootstrap samples: one for all members of a committee */
+    int64_t bootstrap;  /* the member that it is, where it has a bootstrap sample; else 0 */
     int64_t batch, epochs;
     int64_t batch_given; /* 1: every batch is of `batch` samples, whatever the model says */
     double rates[NT_RATES];

@@ -31,10 +31,11 @@ static const double page_pause = 2, page_share = 0.02;
 /* Seconds between two checkpoints for which the disk is waited for. */
 static const double sync_pause = 1;
 
-/* What a run of one fold came to, on the part that was held out. */
-typedef struct fold_result {
-    double loss, accuracy; /* accuracy NAN without classes */
-} fold_result;
+/* What one run of several came to. */
+typedef struct part_result {
+    double loss, accuracy; /* of a fold, on the part that was held out; accuracy NAN without classes */
+    int64_t tested;        /* samples of the test part */
+} part_result;
 
 typedef struct trainer {
     const nt_context *context;
@@ -60,8 +61,8 @@ typedef struct trainer {
     double synced;         /* when the disk was last waited for */
     nt_verdict verdict;    /* on the test part, or else the validation part, by the best weights; without samples before the end */
     double page_made, page_took; /* when the page about the run was last made, and how long that took */
-    fold_result *fold;     /* where the result of the fold goes; NULL where there are no folds */
-    nt_attempt *trial;      /* NULL: an ordinary run */
+    part_result *part;     /* of a fold or a member of a committee: where the result goes; else NULL */
+    nt_attempt *trial;     /* NULL: an ordinary run */
 } trainer;
 
 /* -- Signals ----------------------------------------------------------------------------------------------------- */
@@ -125,6 +126,36 @@ static bool check_rates(const nt_train_config *config, const nt_train_options *o
     return true;
 }
 
+static bool check_fold(int folds, const nt_train_options *o)
+{
+    if (o->fold <= folds)
+        return true;
+    if (folds > 0)
+        fprintf(stderr, "error: --fold %lld: there are %d folds\n", (long long)o->fold, folds);
+    else
+        fprintf(stderr, "error: --fold: the model has no folds; write validation = k_fold(5) under data\n");
+    return false;
+}
+
+static bool check_members(int folds, const nt_train_options *o)
+{
+    const char *alone = o->member > 0 ? "--member" : o->bootstrap ? "--bootstrap" : NULL;
+    if (o->members == 0 && alone)
+        fprintf(stderr, "error: %s is for a committee: add --members K\n", alone);
+    else if (o->member > o->members)
+        fprintf(stderr, "error: --member %lld: there are %lld members\n", (long long)o->member, (long long)o->members);
+    else if (o->members > NT_MOST_MEMBERS)
+        fprintf(stderr, "error: --members takes at most %d\n", NT_MOST_MEMBERS);
+    else if (o->members > 0 && folds > 0)
+        fprintf(stderr, "error: --members: the model has folds, of which each is a run already; give validation a share "
+                        "or a count\n");
+    else if (o->log && o->members > 0 && o->member == 0)
+        fprintf(stderr, "error: --log: each member writes its own, DIR/memberN/log.jsonl\n");
+    else
+        return true;
+    return false;
+}
+
 static nt_parsed parse(const nt_context *context, nt_train_options *o, int argc, char **argv)
 {
     const nt_option list[] = {
@@ -149,6 +180,11 @@ static nt_parsed parse(const nt_context *context, nt_train_options *o, int argc,
         {"--partial", NT_OPTION_FLAG, &o->partial, NULL, "of the file take what fits and leave the rest", 0, NULL},
         {"--log", NT_OPTION_TEXT, &o->log, "F", "a JSON line an epoch (DIR/log.jsonl)", 0, NULL},
         {"--fold", NT_OPTION_COUNT, &o->fold, "N", "with validation = k_fold(k): only fold N, of 1 to k", 1, NULL},
+        {"--members", NT_OPTION_COUNT, &o->members, "K", "a committee of K networks, in DIR/member1 to DIR/memberK", 2,
+         NULL},
+        {"--member", NT_OPTION_COUNT, &o->member, "N", "only member N of it", 1, NULL},
+        {"--bootstrap", NT_OPTION_FLAG, &o->bootstrap, NULL,
+         "each member has training samples of its own, drawn with replacement", 0, NULL},
         {"--no-report", NT_OPTION_FLAG, &o->no_report, NULL, "leave out DIR/report.html, the page about the run", 0, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
@@ -157,22 +193,16 @@ static nt_parsed parse(const nt_context *context, nt_train_options *o, int argc,
     };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
-    if (parsed == NT_PARSED && o->resume && (o->weights || o->except || o->partial)) {
+    if (parsed != NT_PARSED)
+        return parsed;
+    if (o->resume && o->members == 0 && (o->weights || o->except || o->partial)) {
         fprintf(stderr, "error: --resume goes on from the saved state, %s starts from a file: give one of them\n",
                 o->weights ? "--weights" : o->except ? "--except" : "--partial");
         return NT_PARSED_WRONG;
     }
-    if (parsed == NT_PARSED && !check_rates(context->model->train_config, o))
-        return NT_PARSED_WRONG;
-    int folds = context->model->data->folds;
-    if (parsed == NT_PARSED && o->fold > folds) {
-        if (folds > 0)
-            fprintf(stderr, "error: --fold %lld: there are %d folds\n", (long long)o->fold, folds);
-        else
-            fprintf(stderr, "error: --fold: the model has no folds; write validation = k_fold(5) under data\n");
-        return NT_PARSED_WRONG;
-    }
-    return parsed;
+    bool good = check_rates(context->model->train_config, o) && check_fold(context->model->data->folds, o) &&
+                check_members(context->model->data->folds, o);
+    return good ? NT_PARSED : NT_PARSED_WRONG;
 }
 
 static bool set_path(char *path, const char *folder, const char *name, nt_error *error)
@@ -183,13 +213,14 @@ static bool set_path(char *path, const char *folder, const char *name, nt_error 
 static bool set_paths(trainer *t, nt_error *error)
 {
     static char folder[PATH_MAX];
-    char name[PATH_MAX], fold[32];
+    char name[PATH_MAX], part[32];
     if (!t->o.out) {
         snprintf(name, sizeof name, "runs/%s", t->model->name);
         t->o.out = name;
     }
-    snprintf(fold, sizeof fold, "fold%lld", (long long)t->o.fold);
-    bool good = t->fold ? set_path(folder, t->o.out, fold, error)
+    snprintf(part, sizeof part, "%s%lld", t->o.fold > 0 ? "fold" : "member",
+             (long long)(t->o.fold > 0 ? t->o.fold : t->o.member));
+    bool good = t->part ? set_path(folder, t->o.out, part, error)
                         : snprintf(folder, PATH_MAX, "%s", t->o.out) < PATH_MAX ||
                               nt_fail(error, "--out: the path is too long");
     t->o.out = folder;
@@ -220,8 +251,11 @@ bool nt_make_folder(const char *path, nt_error *error)
 static void begin_run(trainer *t)
 {
     const nt_train_config *config = t->model->train_config;
+    uint64_t seed = t->o.seed_given ? t->o.seed : config->seed;
     t->run = (nt_run){
-        .seed = t->o.seed_given ? t->o.seed : config->seed,
+        .seed = t->o.member > 0 ? seed + (uint64_t)t->o.member - 1 : seed,
+        .data_seed = seed,
+        .bootstrap = t->o.bootstrap ? t->o.member : 0,
         .batch = t->o.batch_given ? t->o.batch : config->batch,
         .batch_given = t->o.batch_given,
         .epochs = t->o.epochs_given ? t->o.epochs : config->epochs,
@@ -236,9 +270,11 @@ static bool merge_options(trainer *t, nt_error *error)
 {
     nt_run *run = &t->run;
     const nt_train_options *o = &t->o;
-    if (o->seed_given && o->seed != run->seed)
+    if (o->seed_given && o->seed != run->data_seed)
         return nt_fail(error, "--seed %llu: the run began with seed %llu and can only go on with it",
-                       (unsigned long long)o->seed, (unsigned long long)run->seed);
+                       (unsigned long long)o->seed, (unsigned long long)run->data_seed);
+    if (o->bootstrap && run->bootstrap == 0)
+        return nt_fail(error, "--bootstrap: the run in %s began without it and can only go on so", o->out);
     if (o->data_given && strcmp(o->data, run->data) != 0)
         fprintf(stderr, "note: --data is now %s, was %s\n", o->data, run->data[0] ? run->data : "the model's own");
     if (o->batch_given && o->batch != run->batch)
@@ -286,7 +322,8 @@ static int plan_run(trainer *t, nt_error *error)
 static bool read_data(trainer *t, nt_error *error)
 {
     nt_data_request request = nt_engine_request(t->model, t->run.data[0] ? t->run.data : NULL,
-                                                NT_PART_TRAIN | NT_PART_TEST, t->run.seed);
+                                                NT_PART_TRAIN | NT_PART_TEST, t->run.data_seed);
+    request.bootstrap = (int)t->run.bootstrap;
     request.fold = t->o.fold > 0 ? (int)t->o.fold - 1 : 0;
     return nt_data_load(&request, &t->data, error);
 }
@@ -850,18 +887,21 @@ static bool final_test(trainer *t, nt_error *error)
 {
     nt_weights weights;
     nt_score score;
+    if (t->part)
+        t->part->tested = t->data.test.count;
     const nt_split *split = t->data.test.count > 0 ? &t->data.test : t->o.no_report ? NULL : &t->data.validation;
-    if ((!split && !t->fold) || t->run.course.best_epoch == 0)
+    if ((!split && t->o.fold == 0) || t->run.course.best_epoch == 0)
         return true;
     bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
     if (best)
         nt_weights_free(&weights);
     else if (!t->unsaved)
         fprintf(stderr, "note: the last weights are tested, not the best: %s\n", error->text);
-    if (t->fold) {
+    if (t->o.fold > 0) {
         if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.validation, &stop_asked, &score, error))
             return stop_asked != 0;
-        *t->fold = (fold_result){nt_score_loss(&score), accuracy(t, &score)};
+        t->part->loss = nt_score_loss(&score);
+        t->part->accuracy = accuracy(t, &score);
     }
     if (split && split->count > 0 && !nt_verdict_make(&t->verdict, &t->engine, &t->data, split, &stop_asked, error))
         return stop_asked != 0;
@@ -911,10 +951,10 @@ static int report_no_room(const trainer *t, const nt_error *error)
     return status;
 }
 
-/* At most one of `fold` and `trial`. */
-static int train(const nt_context *context, const nt_train_options *asked, fold_result *fold, nt_attempt *trial)
+/* At most one of `part` and `trial`. */
+static int train(const nt_context *context, const nt_train_options *asked, part_result *part, nt_attempt *trial)
 {
-    trainer t = {.context = context, .model = context->model, .o = *asked, .fold = fold, .trial = trial};
+    trainer t = {.context = context, .model = context->model, .o = *asked, .part = part, .trial = trial};
     nt_error error = {0};
     if (!set_paths(&t, &error))
         return nt_report(&error, NT_USAGE);
@@ -979,7 +1019,7 @@ static void print_spread(const char *name, const double *values, int n, double u
            n > 1 ? unit * sqrt(squares / (n - 1)) : 0);
 }
 
-static void print_folds(const fold_result *results, int n)
+static void print_folds(const part_result *results, int n)
 {
     double loss[NT_MOST_FOLDS], right[NT_MOST_FOLDS];
     for (int i = 0; i < n; i++) {
@@ -993,20 +1033,12 @@ static void print_folds(const fold_result *results, int n)
     printf("\n");
 }
 
-int nt_cmd_train(const nt_context *context, int argc, char **argv)
+static int train_folds(const nt_context *context, const nt_train_options *asked)
 {
-    nt_train_options o = {0};
-    fold_result results[NT_MOST_FOLDS] = {{0}};
-    nt_parsed parsed = parse(context, &o, argc, argv);
-    if (parsed != NT_PARSED)
-        return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
+    part_result results[NT_MOST_FOLDS] = {{0}};
     int folds = context->model->data->folds, status = NT_OK;
-    if (folds == 0)
-        return train(context, &o, NULL, NULL);
-    if (o.fold > 0)
-        return train(context, &o, &results[0], NULL);
     for (int i = 0; i < folds && status == NT_OK; i++) {
-        nt_train_options one = o;
+        nt_train_options one = *asked;
         one.fold = i + 1;
         fprintf(stderr, "%sfold %d of %d\n", i ? "\n" : "", i + 1, folds);
         status = train(context, &one, &results[i], NULL);
@@ -1014,4 +1046,100 @@ int nt_cmd_train(const nt_context *context, int argc, char **argv)
     if (status == NT_OK)
         print_folds(results, folds);
     return status;
+}
+
+/* -- Committees -------------------------------------------------------------------------------------------------- */
+
+/* DIR/memberN/NAME, or DIR/memberN where NAME is NULL. */
+static bool member_path(char path[PATH_MAX], const char *folder, int64_t member, const char *name)
+{
+    return snprintf(path, PATH_MAX, "%s/member%lld%s%s", folder, (long long)member, name ? "/" : "", name ? name : "") <
+           PATH_MAX;
+}
+
+static bool member_exists(const char *folder, int64_t member, const char *name)
+{
+    char path[PATH_MAX];
+    return member_path(path, folder, member, name) && access(path, F_OK) == 0;
+}
+
+/* With --resume: what was asked for when the committee was begun holds for the members that have not begun, where the
+ * command line does not say it again. */
+static int recall_options(const nt_context *context, nt_train_options *o, nt_run *run)
+{
+    nt_error error = {0};
+    char path[PATH_MAX];
+    int64_t first = 1;
+    while (first <= o->members && !member_exists(o->out, first, "state.safetensors"))
+        first++;
+    if (first > o->members) {
+        nt_fail(&error, "%s: there is no committee to resume; leave out --resume, or name its folder with --out", o->out);
+        return nt_report(&error, NT_FAILED);
+    }
+    if (!member_path(path, o->out, first, "state.safetensors") || !nt_checkpoint_peek(path, context->model, run, &error))
+        return nt_report(&error, NT_FAILED);
+    if (!o->seed_given)
+        o->seed = run->data_seed;
+    if (!o->epochs_given)
+        o->epochs = run->epochs;
+    if (!o->batch_given && run->batch_given)
+        o->batch = run->batch;
+    o->batch_given |= run->batch_given != 0;
+    if (!o->data_given && run->data[0])
+        o->data = run->data;
+    for (int i = 0; i < NT_RATES; i++) {
+        if (!o->rates_given[i])
+            o->rates[i] = run->rates[i];
+        o->rates_given[i] |= run->rates[i] != nt_rate_of_model(context->model->train_config, (nt_rate)i);
+    }
+    o->seed_given = o->epochs_given = true;
+    o->bootstrap |= run->bootstrap > 0;
+    return NT_OK;
+}
+
+/* Trains members one after the other, or the one that is asked for; then the whole committee is measured. */
+static int train_members(const nt_context *context, const nt_train_options *asked)
+{
+    nt_train_options o = *asked;
+    nt_run begun;
+    char folder[PATH_MAX];
+    int status = NT_OK;
+    snprintf(folder, sizeof folder, "runs/%s", context->model->name);
+    o.out = o.out ? o.out : folder;
+    if (o.resume && (status = recall_options(context, &o, &begun)) != NT_OK)
+        return status;
+    if (!o.resume && member_exists(o.out, o.members + 1, NULL))
+        fprintf(stderr, "note: %s/member%lld is of an earlier committee; eval and predict will count it as a member\n",
+                o.out, (long long)o.members + 1);
+    part_result result = {0};
+    int64_t first = o.member > 0 ? o.member : 1, last = o.member > 0 ? o.member : o.members;
+    for (int64_t i = first; i <= last && status == NT_OK; i++) {
+        nt_train_options one = o;
+        one.member = i;
+        one.resume = o.resume && member_exists(o.out, i, "state.safetensors");
+        if (one.resume) {
+            one.weights = one.except = NULL;
+            one.partial = false;
+        }
+        fprintf(stderr, "%smember %lld of %lld\n", i > first ? "\n" : "", (long long)i, (long long)o.members);
+        status = train(context, &one, &result, NULL);
+    }
+    if (status != NT_OK || o.member > 0 || result.tested == 0)
+        return status;
+    printf("\n");
+    return nt_eval_committee(context, o.out, o.data, o.threads);
+}
+
+int nt_cmd_train(const nt_context *context, int argc, char **argv)
+{
+    nt_train_options o = {0};
+    nt_parsed parsed = parse(context, &o, argc, argv);
+    if (parsed != NT_PARSED)
+        return parsed == NT_PARSED_HELP ? NT_OK : NT_USAGE;
+    if (o.members > 0)
+        return train_members(context, &o);
+    if (context->model->data->folds > 0 && o.fold == 0)
+        return train_folds(context, &o);
+    part_result result = {0};
+    return train(context, &o, o.fold > 0 ? &result : NULL, NULL);
 }

@@ -33,6 +33,9 @@ int nt_cmd_search(const nt_context *context, int argc, char **argv);
 int nt_cmd_report(const nt_context *context, int argc, char **argv);
 int nt_cmd_info(const nt_context *context, int argc, char **argv);
 
+/* What `eval --weights FOLDER` prints, for the committee that is in the folder. */
+int nt_eval_committee(const nt_context *context, const char *folder, const char *data, int64_t threads);
+
 /* Prints "error: ..." and returns `status`. */
 int nt_report(const nt_error *error, int status);
 

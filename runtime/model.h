@@ -109,7 +109,7 @@ typedef struct nt_augment {
     double amount, sigma;
 } nt_augment;
 
-enum { NT_MOST_FOLDS = 100 };
+enum { NT_MOST_FOLDS = 100, NT_MOST_MEMBERS = 100 };
 
 typedef struct nt_data_config {
     nt_source_kind source;

@@ -15,7 +15,7 @@ static const struct command {
     int (*run)(const nt_context *context, int argc, char **argv);
 } commands[] = {
     {"train", "", "train, with a checkpoint every epoch", nt_cmd_train},
-    {"eval", "--weights F", "loss and metrics on the test set", nt_cmd_eval},
+    {"eval", "--weights F [F ...]", "loss and metrics on the test set; committees, rejection", nt_cmd_eval},
     {"predict", "--weights F INPUT ...", "classes and probabilities of images, .npy or csv rows", nt_cmd_predict},
     {"gradient", "--weights F --batch B --out G", "one forward and backward pass, written to a file", nt_cmd_gradient},
     {"gradcheck", "", "the backward code against central differences in double precision", nt_cmd_gradcheck},

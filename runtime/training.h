@@ -12,7 +12,10 @@ typedef struct nt_train_options {
     double rates[NT_RATES];
     bool rates_given[NT_RATES];
     bool resume, plain, partial, no_report;
-    int64_t fold; /* of k_fold, from 1; 0: all, one after the other */
+    int64_t fold;    /* of k_fold, from 1; 0: all, one after the other */
+    int64_t members; /* of a committee; 0: a single network */
+    int64_t member;  /* of them, from 1; 0: all, one after the other */
+    bool bootstrap;
     bool epochs_given, batch_given, seed_given, data_given;
 } nt_train_options;
 

@@ -28,7 +28,7 @@ vgg_a_lrn  4  2  size=32
 vgg_a      4  2  size=32
 resnet18   8  2  size=32  --set bn2.weight=0.1 --noise 0.02
 resnet110_cifar  8  1  -  --set bn2.weight=0.1 --noise 0.02
-resnet56_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02
+resnet56_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02 --seed 2
 resnet44_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02
 resnet32_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02
 vgg_cifar  4  3  -

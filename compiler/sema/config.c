@@ -199,7 +199,11 @@ static void unknown_key(Sections *cx, const Item *section, const SettingDef *set
     const SettingDef *others = settings == data_settings ? train_settings : data_settings;
     if (is_one_of(settings == data_settings ? later_data : later_train, e->key)) {
         Diag *d = diag_error(ds, e->key_loc, "the key '%s' is not available yet", e->key);
-        diag_help(ds, d, "%s takes %s", section->name, name_list(cx->s->arena, names, n));
+        if (strcmp(e->key, "members") == 0) {
+            diag_help(ds, d, "a committee is trained by the command: train --members 5");
+        } else {
+            diag_help(ds, d, "%s takes %s", section->name, name_list(cx->s->arena, names, n));
+        }
         return;
     }
     Diag *d = diag_error(ds, e->key_loc, "unknown key '%s' in %s", e->key, section->name);
