@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const keys[NT_LOG_COLUMNS] = {
     [NT_LOG_TRAIN_LOSS] = "train_loss",
@@ -62,6 +63,9 @@ static bool add_epoch(nt_run_log *log, int *room, json_t *line)
 bool nt_run_log_read(const char *path, nt_run_log *log, nt_error *error)
 {
     *log = (nt_run_log){0};
+    struct stat kind;
+    if (stat(path, &kind) == 0 && !S_ISREG(kind.st_mode)) /* a pipe or device: it may never end */
+        return nt_fail(error, "%s: cannot read the log: not a file", path);
     FILE *file = fopen(path, "re");
     if (!file)
         return nt_fail(error, "%s: cannot read the log: %s", path, strerror(errno));
