@@ -1,5 +1,5 @@
 /* page_mistakes.c - what a run's page shows of the test: what is taken for what, the mistakes that the network is
- * surest of, and for outputs that are no classes the answers beside the targets. */
+ * surest of, what rejection leaves of them, and for outputs that are no classes the answers beside the targets. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t
 static int shown_side(const nt_data *data)
 {
     int side = data->h > data->w ? data->h : data->w;
-    return side < 16 ? 64 : side <= 48 ? 2 * side : LARGEST_PICTURE;
+    return side < 24 ? 64 : side <= 48 ? 2 * side : LARGEST_PICTURE;
 }
 
 /* -- Classes ----------------------------------------------------------------------------------------------------- */
@@ -232,6 +232,33 @@ static void add_classes(nt_page *page, const nt_run_page *p)
     }
 }
 
+/* -- Rejection --------------------------------------------------------------------------------------------------- */
+
+/* What is left of the mistakes where the network may keep silent. */
+static void add_rejection(nt_page *page, const nt_run_page *p)
+{
+    static const double errors[] = {0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001};
+    const nt_rejection *r = &p->verdict->rejection;
+    char error[32], share[32], threshold[32];
+    if (r->n == 0 || r->wrong[r->n] == 0)
+        return;
+    nt_page_section(page, "Rejection");
+    nt_page_paragraph(page, "A network that is not sure may give no answer: where its two largest outputs are closer than a "
+                            "threshold. eval --rejection tells more, and predict --reject T does it.");
+    nt_rejection_draw(r, NT_REJECT_MARGIN, page);
+    nt_page_table(page, "rrr", (const char *const[]){"error of the rest", "rejected", "threshold"});
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        nt_rejection_point point;
+        if (errors[i] >= nt_rejection_of_share(r, 0).error || !nt_rejection_for_error(r, errors[i], &point))
+            continue;
+        snprintf(error, sizeof error, "%.3g%%", 100 * errors[i]);
+        snprintf(share, sizeof share, "%.2f%%", 100 * point.share);
+        snprintf(threshold, sizeof threshold, "%.4g", point.threshold);
+        nt_page_row(page, (const char *const[]){error, share, threshold});
+    }
+    nt_page_table_end(page);
+}
+
 /* -- Other outputs ----------------------------------------------------------------------------------------------- */
 
 static const float *target_of(const nt_verdict *v, int64_t sample)
@@ -321,8 +348,10 @@ void nt_page_mistakes(nt_page *page, const nt_run_page *p)
 {
     if (!p->verdict)
         return;
-    if (p->verdict->classes)
+    if (p->verdict->classes) {
         add_classes(page, p);
-    else if (p->verdict->split->part.targets)
+        add_rejection(page, p);
+    } else if (p->verdict->split->part.targets) {
         add_answers(page, p);
+    }
 }

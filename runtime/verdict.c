@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "committee.h"
+
 void nt_verdict_probabilities(const nt_engine *engine, int sample, double *values)
 {
     const nt_head *head = &engine->model->heads[0];
@@ -74,6 +76,10 @@ static void judge(nt_verdict *v, const nt_engine *engine, int i, int64_t sample,
         v->counts[(size_t)truth * (size_t)v->n_classes + (size_t)guess]++;
     if (guess != truth)
         keep(v, (nt_mistake){sample, truth, guess, values[guess]}, NULL);
+    if (v->rejection.judged) {
+        nt_answer(engine, i, values);
+        v->rejection.judged[sample] = (nt_judged){nt_confidence(values, v->outputs, NT_REJECT_MARGIN), guess == truth};
+    }
 }
 
 static bool begin(nt_verdict *v)
@@ -81,7 +87,9 @@ static bool begin(nt_verdict *v)
     size_t n = (size_t)v->n_classes, values = (size_t)v->outputs;
     if (v->classes) {
         v->counts = n <= NT_MOST_CONFUSED ? calloc(n * n, sizeof *v->counts) : NULL;
-        return v->counts || n > NT_MOST_CONFUSED;
+        if (values > 1)
+            v->rejection.judged = calloc((size_t)v->split->count, sizeof *v->rejection.judged);
+        return (v->counts || n > NT_MOST_CONFUSED) && (v->rejection.judged || values == 1);
     }
     if (values > NT_MOST_VALUES)
         return true;
@@ -116,14 +124,17 @@ bool nt_verdict_make(nt_verdict *v, nt_engine *engine, const nt_data *data, cons
     if (begun)
         nt_epoch_end(&epoch);
     free(values);
-    if (!begun || !finished)
+    bool whole = begun && finished &&
+                 (!v->rejection.judged || nt_rejection_init(&v->rejection, v->rejection.judged, split->count, error));
+    if (!whole)
         nt_verdict_free(v);
-    return begun && finished;
+    return whole;
 }
 
 void nt_verdict_free(nt_verdict *v)
 {
     free(v->counts);
+    nt_rejection_free(&v->rejection);
     free(v->worst_answers);
     free(v->shown_answers);
     *v = (nt_verdict){0};

@@ -5,6 +5,7 @@
 
 #include "data.h"
 #include "engine.h"
+#include "rejection.h"
 
 enum {
     NT_MOST_MISTAKES = 60,  /* that are kept */
@@ -30,6 +31,7 @@ typedef struct nt_verdict {
     int64_t *counts; /* [true class * n_classes + class given]; NULL with too many */
     nt_mistake worst[NT_MOST_MISTAKES]; /* the worst first, of equals the first sample */
     int n_worst;
+    nt_rejection rejection; /* by margin; n is 0 without classes, or of a single output */
     /* without classes, and with answers that are not too long: [n][outputs], what was answered to the worst, and to
      * samples spread over the split */
     float *worst_answers, *shown_answers;
