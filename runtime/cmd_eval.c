@@ -28,9 +28,9 @@ typedef struct options {
 typedef struct findings {
     nt_members members;
     nt_score scores[NT_MOST_MEMBERS];
-    bool classes, kept;   /* kept: answers are there, of a committee or for rejection */
+    bool classes, kept; /* kept: answers are there, of a committee or for rejection */
     nt_answers answers;
-    nt_agreement right;   /* of a committee */
+    nt_agreement right; /* of a committee */
     double average_loss;
     nt_rejection rejection;
 } findings;
@@ -60,8 +60,9 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--svg", NT_OPTION_TEXT, &o->svg, "F", "with --rejection: its curve as a picture", 0, NULL},
     };
     const nt_usage usage = {
-        context->exe, "eval", "[F ...]", "Loss and metrics on the test set, of one network or of several beside their committee.",
-        list, sizeof list / sizeof *list,
+        context->exe, "eval",
+        "[F ...]",    "Loss and metrics on the test set, of one network or of several beside their committee.",
+        list,         sizeof list / sizeof *list,
     };
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, rest);
     if (parsed != NT_PARSED)
@@ -90,22 +91,18 @@ static const nt_split *chosen(const nt_data *data, const char *part)
     return strcmp(part, "train") == 0 ? &data->train : &data->validation;
 }
 
-/* The largest output; the first of equals. */
+/* The largest output. */
 static int predicted_class(const nt_engine *engine, int sample, double *values)
 {
     const nt_head *head = &engine->model->heads[0];
     nt_head_values(engine, head, head->infer_offset, sample, values);
-    int best = 0;
-    for (int i = 1; i < head->c; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
+    return nt_largest(values, head->c);
 }
 
-/* Runs one member over the split. Its answers are added to `answers`, if not NULL, and its classes to `confused`, if that has
- * room for them. */
-static bool evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, nt_score *score, confusion *confused,
-                     nt_answers *answers, nt_error *error)
+/* Runs one member over the split. Its answers are added to `answers`, if not NULL, and its classes to `confused`, if
+ * that has room for them. */
+static bool evaluate(nt_engine *engine, const nt_data *data, const nt_split *split, nt_score *score,
+                     confusion *confused, nt_answers *answers, nt_error *error)
 {
     nt_epoch epoch;
     double *values = calloc((size_t)engine->outputs, sizeof *values);
@@ -139,8 +136,8 @@ static json_t *number(double value)
 static json_t *point_json(const nt_rejection_point *point)
 {
     return json_pack("{s:o, s:I, s:o, s:I, s:o}", "threshold", number(point->threshold), "rejected",
-                     (json_int_t)point->rejected, "share", number(point->share), "wrong", (json_int_t)point->wrong, "error",
-                     number(point->error));
+                     (json_int_t)point->rejected, "share", number(point->share), "wrong", (json_int_t)point->wrong,
+                     "error", number(point->error));
 }
 
 /* A point for each hundredth that is rejected, and those that leave few errors. */
@@ -171,7 +168,8 @@ static json_t *members_json(const findings *found)
     for (int i = 0; i < found->members.n; i++) {
         const nt_score *score = &found->scores[i];
         json_t *name = json_string(found->members.paths[i]); /* NULL for a path that is not UTF-8 */
-        json_t *member = json_pack("{s:o, s:o}", "weights", name ? name : json_null(), "loss", number(nt_score_loss(score)));
+        json_t *member =
+            json_pack("{s:o, s:o}", "weights", name ? name : json_null(), "loss", number(nt_score_loss(score)));
         if (found->classes)
             failed |= json_object_set_new(member, "accuracy", number(nt_score_accuracy(score)));
         failed |= json_array_append_new(list, member);
@@ -197,7 +195,8 @@ static bool print_json(const nt_model *model, const options *o, const findings *
     }
     failed |= json_object_set_new(object, "samples", json_integer(score->samples));
     if (committee && found->classes)
-        failed |= json_object_set_new(object, "vote", json_pack("{s:o}", "accuracy", number((double)found->right.vote / samples)));
+        failed |= json_object_set_new(object, "vote",
+                                      json_pack("{s:o}", "accuracy", number((double)found->right.vote / samples)));
     if (committee)
         failed |= json_object_set_new(object, "members", members_json(found));
     if (o->rejection)
@@ -295,7 +294,8 @@ static void print_committee(const findings *found)
     print_line(loss, accuracy, "mean of the members");
     if (found->classes)
         print_line(NAN, (double)found->right.vote / samples, "majority vote");
-    print_line(found->average_loss, found->classes ? (double)found->right.average / samples : NAN, "average of the outputs");
+    print_line(found->average_loss, found->classes ? (double)found->right.average / samples : NAN,
+               "average of the outputs");
 }
 
 static void print_rejection(const nt_rejection *rejection, nt_reject_rule rule)
@@ -363,9 +363,11 @@ static bool conclude(const nt_model *model, const options *o, findings *found, c
     nt_answers *answers = &found->answers;
     nt_answers_done(answers, found->members.n);
     for (int64_t i = 0; i < answers->samples && confused->counts; i++)
-        confused->counts[(size_t)answers->labels[i] * (size_t)confused->classes + (size_t)nt_answers_class(answers, i)]++;
+        confused
+            ->counts[(size_t)answers->labels[i] * (size_t)confused->classes + (size_t)nt_answers_class(answers, i)]++;
     found->right = nt_answers_right(answers);
-    return nt_answers_loss(answers, model, &found->average_loss, error) && (!o->rejection || find_rejection(o, found, error));
+    return nt_answers_loss(answers, model, &found->average_loss, error) &&
+           (!o->rejection || find_rejection(o, found, error));
 }
 
 /* With data and engine: each member over the split, the last one's weights being left for the names of classes. */

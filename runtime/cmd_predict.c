@@ -25,25 +25,27 @@ typedef struct reading {
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv, int *n)
 {
     const nt_option list[] = {
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use, or a folder of train; of a committee the average",
-         0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F",
+         "weights to use, or a folder of train; of a committee the average", 0, NULL},
         {"--top", NT_OPTION_COUNT, &o->top, "N", "classes to name (3)", 1, NULL},
         {"--format", NT_OPTION_TEXT, &o->format, "text|json", "json: an object a line, with all probabilities", 0,
          NULL},
         {"--data", NT_OPTION_TEXT, &o->data, "P",
          "training data, where weights without preprocessing constants need it", 0, NULL},
-        {"--reject", NT_OPTION_NUMBER, &o->reject, "T", "no answer where the network is less sure than T: see eval --rejection",
-         0, &o->rejects},
+        {"--reject", NT_OPTION_NUMBER, &o->reject, "T",
+         "no answer where the network is less sure than T: see eval --rejection", 0, &o->rejects},
         {"--by", NT_OPTION_TEXT, &o->by, "margin|largest",
          "sure by the two largest outputs' difference (the default), or by the largest", 0, NULL},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "the result is the same for any number", 1, NULL},
     };
     const nt_usage usage = {
-        context->exe, "predict",
+        context->exe,
+        "predict",
         "INPUT ...",
         "Classes and probabilities of JPEG or PNG images, and of the samples in .npy and .csv files.\n"
         "INPUTs that end in .safetensors are further members of a committee.",
-        list, sizeof list / sizeof *list,
+        list,
+        sizeof list / sizeof *list,
     };
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, n);
     if (parsed != NT_PARSED)
@@ -179,7 +181,8 @@ static bool print_all(const options *o, const char *path, const nt_engine *engin
 }
 
 /* Everything in one file. */
-static bool predict_file(const options *o, const char *path, nt_engine *engine, const nt_members *members, nt_error *error)
+static bool predict_file(const options *o, const char *path, nt_engine *engine, const nt_members *members,
+                         nt_error *error)
 {
     const nt_model *model = engine->model;
     nt_data_request request = nt_engine_request(model, NULL, NT_PART_TEST, 0);
@@ -223,7 +226,8 @@ static bool find_members(const options *o, char **words, int *n, nt_members *mem
             return nt_fail(error, "%s: a committee has at most %d members", words[i], NT_MOST_MEMBERS);
     }
     *n = inputs;
-    return inputs > 0 ? nt_members_find(members, weights, files, error) : nt_fail(error, "predict needs at least one INPUT");
+    return inputs > 0 ? nt_members_find(members, weights, files, error)
+                      : nt_fail(error, "predict needs at least one INPUT");
 }
 
 int nt_cmd_predict(const nt_context *context, int argc, char **argv)

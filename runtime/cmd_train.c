@@ -147,8 +147,8 @@ static bool check_members(int folds, const nt_train_options *o)
     else if (o->members > NT_MOST_MEMBERS)
         fprintf(stderr, "error: --members takes at most %d\n", NT_MOST_MEMBERS);
     else if (o->members > 0 && folds > 0)
-        fprintf(stderr, "error: --members: the model has folds, of which each is a run already; give validation a share "
-                        "or a count\n");
+        fprintf(stderr, "error: --members: the model has folds, of which each is a run already; "
+                        "give validation a share or a count\n");
     else if (o->log && o->members > 0 && o->member == 0)
         fprintf(stderr, "error: --log: each member writes its own, DIR/memberN/log.jsonl\n");
     else
@@ -1073,10 +1073,12 @@ static int recall_options(const nt_context *context, nt_train_options *o, nt_run
     while (first <= o->members && !member_exists(o->out, first, "state.safetensors"))
         first++;
     if (first > o->members) {
-        nt_fail(&error, "%s: there is no committee to resume; leave out --resume, or name its folder with --out", o->out);
+        nt_fail(&error, "%s: there is no committee to resume; leave out --resume, or name its folder with --out",
+                o->out);
         return nt_report(&error, NT_FAILED);
     }
-    if (!member_path(path, o->out, first, "state.safetensors") || !nt_checkpoint_peek(path, context->model, run, &error))
+    if (!member_path(path, o->out, first, "state.safetensors") ||
+        !nt_checkpoint_peek(path, context->model, run, &error))
         return nt_report(&error, NT_FAILED);
     if (!o->seed_given)
         o->seed = run->data_seed;

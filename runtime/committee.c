@@ -46,7 +46,8 @@ static bool add_folder(nt_members *members, const char *folder, nt_error *error)
             break;
         strcat(path, "/best.safetensors");
         if (access(path, F_OK) != 0)
-            return nt_fail(error, "%s is not there: member %d has not finished an epoch; name the files to be used", path, i);
+            return nt_fail(error, "%s is not there: member %d has not finished an epoch; name the files to be used",
+                           path, i);
         if (!add_path(members, path, error))
             return false;
     }
@@ -89,7 +90,8 @@ static bool trained_by(const nt_model *model, nt_loss_kind kind)
 bool nt_answers_with_class(const nt_model *model)
 {
     const nt_head *head = &model->heads[0];
-    return head->h * head->w == 1 && head->c > 1 && (nt_model_classifies(model) || model->train_config->metric_accuracy);
+    return head->h * head->w == 1 && head->c > 1 &&
+           (nt_model_classifies(model) || model->train_config->metric_accuracy);
 }
 
 void nt_answer(const nt_engine *engine, int sample, double *values)
@@ -155,7 +157,7 @@ void nt_answers_note(nt_answers *answers, const nt_engine *engine, int64_t first
             answers->values[at + k] += values[k];
         int class = class_of(values, answers->outputs);
         if (outputs > 1)
-            answers->votes[at + (size_t)class]++;
+            answers->votes[at + (size_t) class]++;
         else
             answers->votes[at] += class;
         if (answers->labels)

@@ -1,5 +1,5 @@
-/* committee.h - several networks of one model that answer together: which files they are, what they say, the majority's and
- * the average's answer. One network alone is a committee of one. */
+/* committee.h - several networks of one model that answer together: which files they are, what they say, the
+ * majority's and the average's answer. One network alone is a committee of one. */
 #ifndef NT_COMMITTEE_H
 #define NT_COMMITTEE_H
 
@@ -21,12 +21,13 @@ typedef struct nt_members {
 bool nt_members_find(nt_members *members, const char *const *words, int n, nt_error *error);
 void nt_members_free(nt_members *members);
 
-/* What one member says of a sample, `values[0..outputs)` of the main head, as it is averaged and compared: probabilities
- * where cross entropy or binary cross entropy trained it, whether or not the network ends in its softmax or sigmoid; else
- * the outputs as they are. */
+/* What one member says of a sample, `values[0..outputs)` of the main head, as it is averaged and compared:
+ * probabilities where cross entropy or binary cross entropy trained it, whether or not the network ends in its
+ * softmax or sigmoid; else the outputs as they are. */
 void nt_answer(const nt_engine *engine, int sample, double *values);
 
-/* Whether the main head answers with one of several classes: cross entropy trained it, or the model asks for accuracy. */
+/* Whether the main head answers with one of several classes: cross entropy trained it, or the model asks for
+ * accuracy. */
 bool nt_answers_with_class(const nt_model *model);
 
 /* The largest of n values; the first of equals. */
@@ -46,8 +47,8 @@ typedef struct nt_answers {
 bool nt_answers_init(nt_answers *answers, const nt_engine *engine, const nt_split *split, nt_error *error);
 void nt_answers_free(nt_answers *answers);
 
-/* Adds what a member, whose weights the engine has, has just inferred of samples first .. first+n-1. `values` has room for
- * one sample's outputs. */
+/* Adds what a member, whose weights the engine has, has just inferred of samples first .. first+n-1. `values` has
+ * room for one sample's outputs. */
 void nt_answers_note(nt_answers *answers, const nt_engine *engine, int64_t first, int n, double *values);
 
 /* To be called once so many members have answered all samples: now the values are means. */

@@ -12,7 +12,9 @@ bool nt_reject_rule_named(const char *name, nt_reject_rule *rule)
     *rule = strcmp(name, "largest") == 0 ? NT_REJECT_LARGEST : NT_REJECT_MARGIN;
     if (*rule == NT_REJECT_LARGEST || strcmp(name, "margin") == 0)
         return true;
-    fprintf(stderr, "error: --by is margin (the two largest outputs' difference) or largest (the largest output), not '%s'\n", name);
+    fprintf(stderr,
+            "error: --by is margin (the two largest outputs' difference) or largest (the largest output), not '%s'\n",
+            name);
     return false;
 }
 

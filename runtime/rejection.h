@@ -1,5 +1,5 @@
-/* rejection.h - no answer where a network is not sure (LeCun et al., "Handwritten digit recognition with a back-propagation
- * network", NIPS 1989): the share that is rejected, against the share of errors in what is left. */
+/* rejection.h - no answer where a network is not sure (LeCun et al., "Handwritten digit recognition with a
+ * back-propagation network", NIPS 1989): the share that is rejected, against the share of errors in what is left. */
 #ifndef NT_REJECTION_H
 #define NT_REJECTION_H
 
@@ -17,8 +17,8 @@ typedef enum nt_reject_rule {
 /* "margin" or "largest"; false, with a message on standard error, for anything else. */
 bool nt_reject_rule_named(const char *name, nt_reject_rule *rule);
 
-/* How sure a network is that gives these n >= 2 values; minus infinity if one is no number. A sample is rejected if this is
- * below the threshold. */
+/* How sure a network is that gives these n >= 2 values; minus infinity if one is no number. A sample is rejected if
+ * this is below the threshold. */
 double nt_confidence(const double *values, int n, nt_reject_rule rule);
 
 /* A sample as the curve sees it. */
@@ -54,8 +54,8 @@ nt_rejection_point nt_rejection_of_share(const nt_rejection *rejection, double s
 /* The least rejection that leaves at most so large a share of errors. False if only rejecting everything would. */
 bool nt_rejection_for_error(const nt_rejection *rejection, double error, nt_rejection_point *point);
 
-/* Adds the curve to a page: the error of what is answered over what is rejected, both in percent, up to half of the samples,
- * with a mark where an error of 1% is left. */
+/* Adds the curve to a page: the error of what is answered over what is rejected, both in percent, up to half of the
+ * samples, with a mark where an error of 1% is left. */
 void nt_rejection_draw(const nt_rejection *rejection, nt_reject_rule rule, nt_page *page);
 
 /* The same as an SVG file. */

@@ -1,4 +1,5 @@
-/* test_committee.c - the vote, how sure a network is, and the rejection curve, on numbers small enough to check by hand. */
+/* test_committee.c - the vote, how sure a network is, and the rejection curve, on numbers small enough to check by
+ * hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ static void single_output(void **state)
     (void)state;
     double values[] = {0.4, 0.6};
     int32_t votes[] = {2, 1}, labels[] = {1, 1};
-    const nt_answers answers = {.samples = 2, .outputs = 1, .members = 3, .values = values, .votes = votes, .labels = labels};
+    const nt_answers answers = {
+        .samples = 2, .outputs = 1, .members = 3, .values = values, .votes = votes, .labels = labels};
     nt_agreement right = nt_answers_right(&answers);
     assert_int_equal(right.vote, 1);    /* the first: 2 of 3 say yes */
     assert_int_equal(right.average, 1); /* the second: 0.6 is above 1/2 */
@@ -47,11 +49,12 @@ static void confidence(void **state)
     assert_true(nt_confidence((const double[]){INFINITY, INFINITY}, 2, NT_REJECT_MARGIN) == 0);
 }
 
-/* Ten samples; confidence and whether the answer is right: 0.1 wrong, 0.2 right, 0.3 wrong, 0.3 right, 0.5 wrong, the others right. */
+/* Ten samples; confidence and whether the answer is right: 0.1 wrong, 0.2 right, 0.3 wrong, 0.3 right, 0.5 wrong,
+ * the others right. */
 static void curve(void **state)
 {
     (void)state;
-    static const nt_judged all[] = {{0.9, true}, {0.3, true},  {0.6, true}, {0.1, false}, {0.7, true},
+    static const nt_judged all[] = {{0.9, true},  {0.3, true},  {0.6, true}, {0.1, false}, {0.7, true},
                                     {0.5, false}, {0.3, false}, {0.8, true}, {0.2, true},  {1.0, true}};
     nt_judged *judged = malloc(sizeof all);
     nt_rejection r;
