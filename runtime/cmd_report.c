@@ -115,7 +115,8 @@ int nt_cmd_report(const nt_context *context, int argc, char **argv)
                                                 o.data        ? o.data
                                                 : run.data[0] ? run.data
                                                               : NULL,
-                                                NT_PART_TRAIN | NT_PART_TEST, run.seed);
+                                                NT_PART_TRAIN | NT_PART_TEST, run.data_seed);
+    request.bootstrap = (int)run.bootstrap;
     request.fold = o.fold > 0 ? (int)o.fold - 1 : 0;
     if (!nt_data_load(&request, &data, &error)) {
         status = nt_report(&error, NT_FAILED);

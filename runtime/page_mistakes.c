@@ -39,12 +39,11 @@ static int64_t place_of(const nt_split *split, int64_t sample)
     return split->index ? split->index[sample] : sample;
 }
 
-/* The sample as it was read, in its colours, or, where it has other than three channels, its mean over them. Values
- * that are no bytes from their smallest to their largest. The caller frees the bytes. */
-static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t sample)
+/* The sample at a place of the part, as it was read, in its colours, or, where it has other than three channels, its
+ * mean over them. Values that are no bytes from their smallest to their largest. The caller frees the bytes. */
+static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t place)
 {
-    size_t pixels = (size_t)data->h * (size_t)data->w, c = (size_t)data->c,
-           first = (size_t)place_of(split, sample) * pixels * c;
+    size_t pixels = (size_t)data->h * (size_t)data->w, c = (size_t)data->c, first = (size_t)place * pixels * c;
     size_t shown = c == 3 ? 3 : 1, n = pixels * shown;
     float *values = malloc(n * sizeof *values);
     uint8_t *bytes = malloc(n);
@@ -75,6 +74,19 @@ static int shown_side(const nt_data *data)
 {
     int side = data->h > data->w ? data->h : data->w;
     return side < 24 ? 64 : side <= 48 ? 2 * side : LARGEST_PICTURE;
+}
+
+void nt_page_sample(nt_page *page, const nt_run_page *p, int64_t place)
+{
+    const nt_part *part = &p->verdict->split->part;
+    char text[32];
+    nt_image image = sample_image(p->data, p->verdict->split, place);
+    if (image.bytes)
+        nt_plot_images(page, p->verdict->classes && part->labels ? class_name(p, part->labels[place], text) : "sample",
+                       &image, 1, LARGEST_PICTURE);
+    else
+        page->lost = true;
+    free((void *)(uintptr_t)image.bytes);
 }
 
 /* -- Classes ----------------------------------------------------------------------------------------------------- */
@@ -164,7 +176,7 @@ static void add_pictures(nt_page *page, const nt_run_page *p, const char *captio
     bool good = labels && images;
     for (int i = 0; i < v->n_worst && good; i++) {
         const nt_mistake *m = &v->worst[i];
-        images[i] = sample_image(p->data, v->split, m->sample);
+        images[i] = sample_image(p->data, v->split, place_of(v->split, m->sample));
         good = images[i].bytes != NULL;
         if (v->classes)
             snprintf(labels[i], LABEL, "%s \xe2\x86\x92 %s\n%.1f%%", class_name(p, m->truth, a),

@@ -10,6 +10,7 @@ enum {
     LINE_HEIGHT = 18,     /* of a line of text */
     MOST_TICKS = 40,      /* more than fit anywhere */
     MOST_SHOWN_DOTS = 60, /* values of a curve that are also drawn as dots, with their numbers under the pointer */
+    LEAST_DECADE = 40,    /* pixels of a power of ten that has lines inside */
     N_COLOURS = 8,
     MOST_NUMBERED = 20, /* columns of a matrix whose cells have numbers */
 };
@@ -122,12 +123,15 @@ static void log_ticks(axis *a, int most)
 
 static void even_ticks(axis *a, int most, bool whole)
 {
-    a->step = round_step((a->high - a->low) / most);
-    if (whole && a->step < 1)
-        a->step = 1;
-    double first = ceil(a->low / a->step - 1e-9);
-    for (int i = 0; i < MOST_TICKS; i++)
-        add_tick(a, (first + i) * a->step);
+    do { /* a single number tells nothing of the scale */
+        a->step = round_step((a->high - a->low) / most++);
+        if (whole && a->step < 1)
+            a->step = 1;
+        a->n_ticks = 0;
+        double first = ceil(a->low / a->step - 1e-9);
+        for (int i = 0; i < MOST_TICKS; i++)
+            add_tick(a, (first + i) * a->step);
+    } while (a->n_ticks < 2 && most < MOST_TICKS && !(whole && a->step == 1));
 }
 
 /* Makes an axis of what values there are (low > high: none), with about `most` ticks. `round`: its ends are moved
@@ -156,7 +160,7 @@ static void lay_axis(axis *a, int most, bool round, bool whole)
         a->low -= half;
         a->high += half;
     }
-    if (round) {
+    for (int i = 0; round && i < 2; i++) { /* what is rounded may want longer steps */
         double step = round_step((a->high - a->low) / most);
         a->low = floor(a->low / step + 1e-9) * step;
         a->high = ceil(a->high / step - 1e-9) * step;
@@ -194,11 +198,15 @@ typedef struct frame {
     double width, height, left, top, right, bottom; /* pixels; the last four are the plot's sides */
 } frame;
 
-static void begin_figure(nt_page *page, const char *caption)
+/* No wider than the drawing: a long caption takes two lines. 0: as wide as its contents. */
+static void begin_figure(nt_page *page, const char *caption, double width)
 {
     if (page->picture)
         return;
-    nt_page_add(page, "<figure>\n");
+    if (width > 0)
+        nt_page_add(page, "<figure style=\"width:%.0fpx\">\n", width);
+    else
+        nt_page_add(page, "<figure>\n");
     if (caption) {
         nt_page_add(page, "<figcaption>");
         nt_page_text(page, caption);
@@ -261,7 +269,7 @@ static void open_frame(frame *f, const char *caption, const char *x_title, const
 /* Lines between powers of ten, where there are few of these. */
 static void add_fine_grid(const frame *f, const axis *a, bool vertical)
 {
-    if (!a->log || log10(a->high / a->low) > 6)
+    if (!a->log || fabs(a->to - a->from) < LEAST_DECADE * log10(a->high / a->low))
         return;
     for (double power = pow(10, floor(log10(a->low) + 1e-9)); power < a->high; power *= 10)
         for (int digit = 2; digit < 10; digit++) {
@@ -472,7 +480,7 @@ void nt_plot_lines(nt_page *page, const nt_chart *chart)
     lay_axis(&f.x, (int)(f.width / (chart->x_log ? 50 : 80)), false, whole);
     lay_axis(&f.y, (int)((f.height - LINE_HEIGHT * lines) / 45), !chart->ground, false);
 
-    begin_figure(page, chart->caption);
+    begin_figure(page, chart->caption, f.width);
     open_frame(&f, chart->caption, chart->x_title, chart->y_title, lines);
     if (chart->ground)
         add_ground(&f, chart->ground);
@@ -561,7 +569,7 @@ void nt_plot_bars(nt_page *page, const nt_bars *bars)
     bool slanted = bars->names && are_slanted(bars, (f.width - 70) / fmax(bars->n, 1) - 4);
     double names = slanted ? fmin(longest_name(bars->names, bars->n) * 0.66, f.height / 3) : 0;
 
-    begin_figure(page, bars->caption);
+    begin_figure(page, bars->caption, f.width);
     open_frame(&f, bars->caption, bars->x_title, bars->y_title, 0);
     f.bottom -= names;
     f.y.from = f.bottom;
@@ -590,7 +598,7 @@ static double strength(const nt_matrix *m, int row, int column, const double *ro
     if (!m->confusion)
         return most > 0 ? value / most : 0;
     double share = row_sum[row] > 0 ? value / row_sum[row] : 0;
-    return row == column ? share : fmin(1, 0.12 + 1.6 * sqrt(share)); /* a hundredth is to be seen as well */
+    return row == column ? share : fmin(1, 0.12 + sqrt(share)); /* a hundredth is to be seen as well */
 }
 
 static void number_text(double value, char *text, size_t room)
@@ -675,7 +683,7 @@ void nt_plot_matrix(nt_page *page, const nt_matrix *m)
     double width = left + side * m->columns + (flat ? 10 : longest_name(m->column_names, m->columns) * 0.64),
            height = top + side * m->rows + 6;
 
-    begin_figure(page, m->caption);
+    begin_figure(page, m->caption, fmax(width, 240));
     nt_page_svg(page, width, height, m->caption);
     if (page->picture && m->caption)
         add_text(page, "title", 10, 8 + LINE_HEIGHT * 0.7, m->caption);
@@ -708,22 +716,77 @@ void nt_image_bytes(const float *values, size_t n, double low, double high, uint
     }
 }
 
+/* The image at `by` times smaller sides, of the means of its pixels; the caller frees the bytes. */
+static nt_image reduced(const nt_image *image, int by)
+{
+    nt_image small = {.h = image->h / by, .w = image->w / by, .c = image->c};
+    small.h += small.h == 0;
+    small.w += small.w == 0;
+    int high = image->h < by ? image->h : by, wide = image->w < by ? image->w : by;
+    uint8_t *bytes = malloc((size_t)small.h * (size_t)small.w * (size_t)small.c), *to = bytes;
+    for (int y = 0; bytes && y < small.h; y++)
+        for (int x = 0; x < small.w; x++)
+            for (int c = 0; c < small.c; c++) {
+                int sum = 0;
+                for (int i = 0; i < high * wide; i++)
+                    sum += image->bytes[((size_t)(y * by + i / wide) * (size_t)image->w + (size_t)(x * by + i % wide)) *
+                                            (size_t)image->c +
+                                        (size_t)c];
+                *to++ = (uint8_t)((sum + high * wide / 2) / (high * wide));
+            }
+    small.bytes = bytes;
+    return small;
+}
+
+/* As the screen shows it: what has more pixels than twice as many is made smaller first, as pages of full
+ * photographs would be large. */
+static void add_shown(nt_page *page, const nt_image *image, int side)
+{
+    int longer = image->h > image->w ? image->h : image->w;
+    if (longer <= 2 * side) {
+        add_png(page, image);
+        return;
+    }
+    nt_image small = reduced(image, longer / side);
+    if (small.bytes)
+        add_png(page, &small);
+    else
+        page->lost = true;
+    free((void *)(uintptr_t)small.bytes);
+}
+
+/* The width of images with their labels, so that few words of these have to be broken. */
+static int labelled_width(const nt_image *images, int n, int side)
+{
+    double most = side;
+    for (int i = 0; i < n; i++)
+        for (const char *p = images[i].label; p && *p;) {
+            char word[24];
+            size_t length = strcspn(p, " \n");
+            snprintf(word, sizeof word, "%.*s", (int)length, p);
+            most = fmax(most, text_width(word, 12) + 2);
+            p += length + (p[length] != '\0');
+        }
+    return (int)fmin(most, 2 * side);
+}
+
 void nt_plot_images(nt_page *page, const char *caption, const nt_image *images, int n, int side)
 {
     bool named = false;
+    int column = labelled_width(images, n, side);
     for (int i = 0; i < n; i++)
         named = named || images[i].label;
-    begin_figure(page, caption);
+    begin_figure(page, caption, 0);
     nt_page_add(page, "<div class=\"images%s\">\n", named ? " named" : "");
     for (int i = 0; i < n; i++) {
         const nt_image *image = &images[i];
         int longer = image->h > image->w ? image->h : image->w;
         int height = side * image->h / longer, width = side * image->w / longer;
-        nt_page_add(page, "<div style=\"width:%dpx\"><img width=\"%d\" height=\"%d\" alt=\"", side,
+        nt_page_add(page, "<div style=\"width:%dpx\"><img width=\"%d\" height=\"%d\" alt=\"", column,
                     width > 0 ? width : 1, height > 0 ? height : 1);
         nt_page_text(page, image->label ? image->label : "");
         nt_page_add(page, "\" src=\"data:image/png;base64,");
-        add_png(page, image);
+        add_shown(page, image, side);
         nt_page_add(page, "\"/>");
         if (image->label)
             nt_page_text(page, image->label);

@@ -74,18 +74,17 @@ static void add_summary(nt_page *page, const nt_run_page *p)
 
 /* -- Learning curves --------------------------------------------------------------------------------------------- */
 
-/* Whether values are so different that only a logarithmic axis shows all of them. */
+/* Whether so many values are so much smaller than the largest that only a logarithmic axis shows them. (The last rates of
+ * a cosine may be as small as they like.) */
 static bool spans_decades(const nt_run_log *log, nt_column column, double factor)
 {
-    double low = INFINITY, high = 0;
-    for (int i = 0; i < log->n; i++) {
-        double value = log->values[column][i];
-        if (!(value > 0))
-            continue;
-        low = fmin(low, value);
-        high = fmax(high, value);
-    }
-    return high > factor * low;
+    double high = 0;
+    int small = 0;
+    for (int i = 0; i < log->n; i++)
+        high = fmax(high, log->values[column][i]); /* of a number and NAN, the number */
+    for (int i = 0; i < log->n; i++)
+        small += log->values[column][i] > 0 && log->values[column][i] * factor < high;
+    return small > log->known[column] / 4;
 }
 
 static bool varies(const nt_run_log *log, nt_column column)
@@ -194,7 +193,7 @@ static void add_network(nt_page *page, const nt_sketch *sketch)
     nt_page_section(page, "The network");
     nt_page_add(page, "<div class=\"beside\">\n");
     if (sketch->graph[0]) {
-        nt_page_add(page, "<div class=\"tall\">\n");
+        nt_page_add(page, "<div class=\"tall graph\">\n");
         for (const char *const *line = sketch->graph; *line; line++)
             nt_page_add(page, "%s\n", *line);
         nt_page_add(page, "</div>\n");
@@ -223,6 +222,7 @@ bool nt_run_page_write(const nt_run_page *p, const char *path, nt_error *error)
     nt_page_plane(&page, p);
     nt_page_mistakes(&page, p);
     nt_page_filters(&page, p->model, p->engine->memory.params);
+    nt_page_inside(&page, p);
     if (p->sketch)
         add_network(&page, p->sketch);
     return nt_page_save(&page, path, error);

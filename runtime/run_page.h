@@ -34,6 +34,12 @@ void nt_page_filters(nt_page *page, const nt_model *model, const real *params);
  * (page_mistakes.c). */
 void nt_page_mistakes(nt_page *page, const nt_run_page *p);
 
+/* A sample of the part that was tested, by its place in it, as a picture with its class. */
+void nt_page_sample(nt_page *page, const nt_run_page *p, int64_t place);
+
+/* Feature maps of two samples, and how the values of each layer are spread (page_inside.c). */
+void nt_page_inside(nt_page *page, const nt_run_page *p);
+
 /* Of networks that read two values: the class of every point (page_plane.c). */
 void nt_page_plane(nt_page *page, const nt_run_page *p);
 

@@ -24,6 +24,8 @@ step() {
 step netc report examples/lenet5_fashion.net
 step netc build examples/lenet5_fashion.net -o "$work/lenet5_fashion"
 step "$work/lenet5_fashion" train --out "$work/run"
+echo "The page about this run, with its curves and mistakes, for a browser: $work/run/report.html"
+echo
 step "$work/lenet5_fashion" eval --weights "$work/run/best.safetensors"
 
 # Ten images of the test set as a NumPy file: 16 bytes of header before the pixels, 8 before the labels.

@@ -129,10 +129,10 @@ sections() {
     grep -o '<h2>[^<]*' "runs/$name/report.html" | sed 's/<h2>//' >got
     printf '%s\n' "$@" | cmp -s - got || fail "$name has the sections $(tr '\n' ',' <got)"
 }
-sections colours "Learning curves" Mistakes Rejection "Filters of the first layer" "The network"
-sections plane "Learning curves" "The plane" Mistakes Rejection "The network"
-sections road "Learning curves" Answers "Filters of the first layer" "The network"
-sections line/fold1 "Learning curves" Answers "The network"
+sections colours "Learning curves" Mistakes Rejection "Filters of the first layer" "Feature maps" "Values in the layers" "The network"
+sections plane "Learning curves" "The plane" Mistakes Rejection "Values in the layers" "The network"
+sections road "Learning curves" Answers "Filters of the first layer" "Values in the layers" "The network"
+sections line/fold1 "Learning curves" Answers "Values in the layers" "The network"
 
 # The figures are those of the log and of eval.
 page=runs/colours/report.html

@@ -397,6 +397,26 @@ static void test_images(void **state)
         assert_memory_equal(back, bytes, (size_t)(15 * c));
         nt_page_free(&page);
     }
+    /* of a large one the means: 16 pixels of a chequered one are grey */
+    uint8_t *large = malloc(130 * 100);
+    assert_non_null(large);
+    for (int i = 0; i < 130 * 100; i++)
+        large[i] = (i / 100 + i % 100) % 2 ? 200 : 100;
+    nt_page page;
+    nt_page_begin(&page, "large");
+    nt_plot_images(&page, NULL, &(nt_image){.bytes = large, .h = 130, .w = 100, .c = 1}, 1, 30);
+    unsigned char file[1000], back[33 * 25];
+    png_image png = {.version = PNG_IMAGE_VERSION};
+    assert_true(png_image_begin_read_from_memory(&png, file, decode(strstr(finish(&page), "base64,") + 7, file)));
+    assert_int_equal(png.height, 32);
+    assert_int_equal(png.width, 25);
+    png.format = PNG_FORMAT_GRAY;
+    assert_true(png_image_finish_read(&png, NULL, back, 0, NULL));
+    for (int i = 0; i < 32 * 25; i++)
+        assert_int_equal(back[i], 150);
+    nt_page_free(&page);
+    free(large);
+
     const float values[] = {-2, -1, 0, 1, 2, NAN};
     uint8_t shown[6];
     nt_image_bytes(values, 6, -1, 1, shown);
