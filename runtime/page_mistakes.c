@@ -252,6 +252,7 @@ static void add_rejection(nt_page *page, const nt_run_page *p)
     static const double errors[] = {0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001};
     const nt_rejection *r = &p->verdict->rejection;
     char error[32], share[32], threshold[32];
+    int64_t before = 0;
     if (r->n == 0 || r->wrong[r->n] == 0)
         return;
     nt_page_section(page, "Rejection");
@@ -261,8 +262,9 @@ static void add_rejection(nt_page *page, const nt_run_page *p)
     nt_page_table(page, "rrr", (const char *const[]){"error of the rest", "rejected", "threshold"});
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         nt_rejection_point point;
-        if (errors[i] >= nt_rejection_of_share(r, 0).error || !nt_rejection_for_error(r, errors[i], &point))
+        if (!nt_rejection_for_error(r, errors[i], &point) || point.rejected == before)
             continue;
+        before = point.rejected;
         snprintf(error, sizeof error, "%.3g%%", 100 * errors[i]);
         snprintf(share, sizeof share, "%.2f%%", 100 * point.share);
         snprintf(threshold, sizeof threshold, "%.4g", point.threshold);

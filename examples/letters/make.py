@@ -12,8 +12,8 @@ SIZE, EACH, FLIPPED = 8, 200, 0.03
 def draw(letter, rng):
     """One picture, as a list of SIZE lines of 0 and 1."""
     ink = [[0] * SIZE for _ in range(SIZE)]
-    height, width = rng.randint(6, SIZE), rng.randint(4, 6)
-    top, left = rng.randint(0, SIZE - height), rng.randint(0, SIZE - width)
+    height, width = rng.randint(6, 7), rng.randint(4, 5)
+    top, left = rng.randint(0, 1), rng.randint(1, 2)
     bottom = top + height - 1
     for row in range(top, bottom + 1):
         ink[row][left] = 1
