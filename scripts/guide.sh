@@ -62,7 +62,7 @@ run() {
     data=
     grep -q spiral "$model" || data="--data $work/fashion"
     # shellcheck disable=SC2086
-    (cd "$work" && "./$name.exe" train --plain --threads "$threads" --out "$name" $data "$@") >"$work/$name.out" 2>"$work/$name.err" || {
+    (cd "$work" && "./$name.exe" train --plain --no-report --threads "$threads" --out "$name" $data "$@") >"$work/$name.out" 2>"$work/$name.err" || {
         tail -n 3 "$work/$name.err" >&2 # a run that blows up is an example of that
         [ -s "$work/$name/log.jsonl" ] || exit 1
     }
@@ -142,7 +142,7 @@ page_convolution() {
     run windows "$guide/windows.net"
     run dense_only "$guide/dense_only.net"
     # shellcheck disable=SC2046
-    "$figure" "$guide/windows.svg" "validation accuracy" epoch accuracy $(series val_accuracy windows.net=windows dense_only.net=dense_only)
+    "$figure" "$guide/windows.svg" "loss on the validation part" epoch loss $(series val_loss windows.net=windows dense_only.net=dense_only)
     table windows network windows.net=windows dense_only.net=dense_only
     "$netc" graph --format svg examples/lenet5.net >"$guide/lenet5.svg"
 }
@@ -167,6 +167,23 @@ page_data() {
     table regularised with nothing=plain "dropout(0.25)=dropout" weight_decay=0.001=decay augment=[mirror]=mirror disturb_label=10%=labels
 }
 
+# What a program prints, as a block: quoted NAME COMMAND ...
+quoted() {
+    name=$1
+    shift
+    {
+        echo '```'
+        (cd "$work" && "$@" 2>/dev/null)
+        echo '```'
+    } >"$work/$name.txt"
+}
+
+page_committees() {
+    run committee "$guide/windows.net" -- --members 5
+    quoted members ./committee.exe eval --weights committee --data fashion
+    quoted rejection ./committee.exe eval --weights committee/member1 --data fashion --rejection --svg "$guide/rejection.svg"
+}
+
 page_search() {
     "$netc" build examples/search_fashion.net -o "$work/sought"
     (cd "$work" && ./sought search --plain --threads "$threads" --data fashion --trials 20 --stages 2 --epochs 3 --out search \
@@ -181,7 +198,7 @@ refresh() {
     cmp -s "$work/page" "$1" || cp "$work/page" "$1"
 }
 
-pages=${*:-backpropagation activations convolution data search}
+pages=${*:-backpropagation activations convolution data committees search}
 for page in $pages; do
     "page_$page"
     [ ! -f "$guide/$page.md" ] || refresh "$guide/$page.md"
