@@ -268,12 +268,15 @@ NT_INLINE void k_product(int rows, int vectors, int count, int first, const real
             v_store(u + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* One position and panel for `channels` input channels, in register tiles that are as equal as their sizes allow. */
+/* One position and panel for `channels` input channels, in register tiles that are as equal as their sizes allow. The
+ * next tile's sums, which were last touched a block ago, are asked for while one is computed. */
 NT_INLINE void k_panel(int channels, int vectors, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
                        const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
 {
     for (int left = channels, rows; left > 0; left -= rows, v += rows, u += rows * vectors * VL) {
         rows = left >= 2 * K_MR ? K_MR : left > K_MR ? (left + 1) / 2 : left;
+        for (int line = 0; line < K_MR * vectors * VL; line += NT_LINE)
+            nt_prefetch(u, rows * vectors * VL + line);
         if (rows == K_MR) {
             k_product(K_MR, vectors, count, first, v, v_pitch, m, m_pitch, u);
         } else if (K_MR > 2 && rows == K_MR - 1) {
