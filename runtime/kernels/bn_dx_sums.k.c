@@ -4,7 +4,7 @@
  * emits as an element-wise expression, is dx = gamma * rstd * (dy - sum_dy/m - xhat * sum_dy_xhat/m).)
  *
  * Runs of at most 64 pixels are summed in registers, runs in chunks, chunks in order; all depend on n and the shape
- * only.
+ * only. A run goes through its pixels once for each few channels, so memory is asked for the next run's meanwhile.
  *
  *   dy, x                  K_H x K_W pixels, strides K_DY_S, K_DY_R, K_DY_P and K_X_S, K_X_R, K_X_P; padded lanes of
  *                          dy zero, of x finite
@@ -35,9 +35,10 @@
 
 /* kernel { */
 /* Adds sum dy and sum dy * (x - mean) of `vectors` (1..4) times VL channels from `c` on, over pixels from..to of the
- * batch, to `partial` (K_CP sums of the one, then of the other). */
+ * batch, to `partial` (K_CP sums of the one, then of the other); `run` pixels on is where the next call for them will
+ * read. */
 static inline void k_run(const real *restrict dy, const real *restrict x, const real *restrict mean, int from, int to,
-                         int c, int vectors, real *restrict partial)
+                         int run, int c, int vectors, real *restrict partial)
 {
     vf center[4], s[4], q[4];
     for (int v = 0; v < vectors; v++) {
@@ -50,6 +51,10 @@ static inline void k_run(const real *restrict dy, const real *restrict x, const 
         const real *g = dy + (size_t)i * K_DY_S + h * K_DY_R + w * K_DY_P + c;
         const real *p = x + (size_t)i * K_X_S + h * K_X_R + w * K_X_P + c;
         for (int j = 0; j < columns; j++) {
+            for (int line = 0; K_CP > 4 * VL && line < vectors * VL; line += NT_LINE) {
+                nt_prefetch_far(g, (ptrdiff_t)(j + run) * K_DY_P + line);
+                nt_prefetch_far(p, (ptrdiff_t)(j + run) * K_X_P + line);
+            }
             for (int v = 0; v < vectors; v++) {
                 const vf a = v_load(g + j * K_DY_P + v * VL);
                 s[v] = v_add(s[v], a);
@@ -86,7 +91,7 @@ static void k_main(int n, const real *restrict dy, const real *restrict x, const
         }
         for (int r = run0; r < run1; r++)
             for (int c = begin; c < begin + width; c += vectors * VL)
-                k_run(dy, x, mean, r * run, pixels - r * run < run ? pixels : (r + 1) * run, c, vectors, partial);
+                k_run(dy, x, mean, r * run, pixels - r * run < run ? pixels : (r + 1) * run, run, c, vectors, partial);
     }
 #pragma omp for schedule(static)
     for (int c = 0; c < K_CP; c += VL) {

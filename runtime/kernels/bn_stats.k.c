@@ -8,7 +8,8 @@
  * its first pixel, which loses at most a factor 64 of the variance's relative precision whatever the data; means and
  * sums of squares of runs, then of chunks, are combined by Chan, Golub and LeVeque's update ("Updating formulae and a
  * pairwise algorithm for computing sample variances", 1979). Means are kept
- * relative to the batch's first pixel until the end. Runs and chunks depend on n and the shape only.
+ * relative to the batch's first pixel until the end. Runs and chunks depend on n and the shape only. A run goes through
+ * its pixels once for each few channels, so memory is asked for the next run's meanwhile.
  *
  *   x                         K_H x K_W pixels, strides K_X_S, K_X_R, K_X_P; padded lanes finite
  *   mean, rstd                K_CP values each
@@ -38,8 +39,8 @@
 
 /* kernel { */
 /* Mean, less the batch's first pixel, and sum of squared deviations of `vectors` (1..4) times VL channels from `c` on,
- * over pixels from..to of the batch. */
-static inline void k_run(const real *restrict x, int from, int to, int c, int vectors, vf *mean, vf *squares)
+ * over pixels from..to of the batch; `run` pixels on is where the next call for them will read. */
+static inline void k_run(const real *restrict x, int from, int to, int run, int c, int vectors, vf *mean, vf *squares)
 {
     vf shift[4], s[4], q[4];
     const real *first = x + (size_t)(from / (K_H * K_W)) * K_X_S + from / K_W % K_H * K_X_R + from % K_W * K_X_P + c;
@@ -51,6 +52,8 @@ static inline void k_run(const real *restrict x, int from, int to, int c, int ve
         const int w = at % K_W, columns = to - at < K_W - w ? to - at : K_W - w;
         const real *p = x + (size_t)(at / (K_H * K_W)) * K_X_S + at / K_W % K_H * K_X_R + w * K_X_P + c;
         for (int j = 0; j < columns; j++) {
+            for (int line = 0; K_CP > 4 * VL && line < vectors * VL; line += NT_LINE)
+                nt_prefetch_far(p, (ptrdiff_t)(j + run) * K_X_P + line);
             for (int v = 0; v < vectors; v++) {
                 const vf d = v_sub(v_load(p + j * K_X_P + v * VL), shift[v]);
                 s[v] = v_add(s[v], d);
@@ -98,7 +101,7 @@ static void k_main(int n, const real *restrict x, real *restrict mean, real *res
             const int from = r * run, to = pixels - from < run ? pixels : from + run;
             for (int c = begin; c < begin + width; c += vectors * VL) {
                 vf run_mean[4], run_squares[4];
-                k_run(x, from, to, c, vectors, run_mean, run_squares);
+                k_run(x, from, to, run, c, vectors, run_mean, run_squares);
                 for (int v = 0; v < vectors; v++) {
                     vf m = v_load(chunk_mean + c + v * VL), q = v_load(chunk_squares + c + v * VL);
                     k_combine(&m, &q, from - run0 * run, run_mean[v], run_squares[v], to - from);
