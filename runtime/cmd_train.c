@@ -1033,6 +1033,16 @@ static void print_folds(const part_result *results, int n)
     printf("\n");
 }
 
+/* One of several runs; what it has to say can be read before the next one is through. */
+static int train_part(const nt_context *context, const nt_train_options *options, part_result *result)
+{
+    int status = train(context, options, result, NULL);
+    if (fflush(stdout) == 0)
+        return status;
+    fprintf(stderr, "error: cannot write the result: %s\n", strerror(errno));
+    return NT_ENVIRONMENT;
+}
+
 static int train_folds(const nt_context *context, const nt_train_options *asked)
 {
     part_result results[NT_MOST_FOLDS] = {{0}};
@@ -1041,7 +1051,7 @@ static int train_folds(const nt_context *context, const nt_train_options *asked)
         nt_train_options one = *asked;
         one.fold = i + 1;
         fprintf(stderr, "%sfold %d of %d\n", i ? "\n" : "", i + 1, folds);
-        status = train(context, &one, &results[i], NULL);
+        status = train_part(context, &one, &results[i]);
     }
     if (status == NT_OK)
         print_folds(results, folds);
@@ -1124,7 +1134,7 @@ static int train_members(const nt_context *context, const nt_train_options *aske
             one.partial = false;
         }
         fprintf(stderr, "%smember %lld of %lld\n", i > first ? "\n" : "", (long long)i, (long long)o.members);
-        status = train(context, &one, &result, NULL);
+        status = train_part(context, &one, &result);
     }
     if (status != NT_OK || o.member > 0 || result.tested == 0)
         return status;
