@@ -67,7 +67,7 @@ run() {
         [ -s "$work/$name/log.jsonl" ] || exit 1
     }
     : >"$work/$name/done"
-    echo "$name: $(sed -n 's/^test *//p' "$work/$name.out")"
+    echo "$name: $(sed -n 's/^test *//p' "$work/$name.out" | tail -n 1)"
 }
 
 # series FIELD NAME=RUN ...: the arguments of `figure`
@@ -167,13 +167,13 @@ page_data() {
     table regularised with nothing=plain "dropout(0.25)=dropout" weight_decay=0.001=decay augment=[mirror]=mirror disturb_label=10%=labels
 }
 
-# What a program prints, as a block: quoted NAME COMMAND ...
+# What a program prints, as a block, without the table of classes: quoted NAME COMMAND ...
 quoted() {
     name=$1
     shift
     {
         echo '```'
-        (cd "$work" && "$@" 2>/dev/null)
+        (cd "$work" && "$@" 2>/dev/null) | sed '/^class  *samples/,/^$/d' | sed '${/^$/d;}'
         echo '```'
     } >"$work/$name.txt"
 }
@@ -189,7 +189,7 @@ page_search() {
     (cd "$work" && ./sought search --plain --threads "$threads" --data fashion --trials 20 --stages 2 --epochs 3 --out search \
         $([ ! -f search/search.jsonl ] || echo --resume)) >"$work/search.out" 2>"$work/search.err"
     cp "$work/search/search.svg" "$guide/search.svg"
-    { echo '```'; head -n 12 "$work/search.out"; echo "..."; tail -n 3 "$work/search.out" | head -n 1; echo '```'; } >"$work/search.txt"
+    { echo '```'; head -n 12 "$work/search.out"; echo "..."; tail -n 3 "$work/search.out"; echo '```'; } >"$work/search.txt"
 }
 
 # The output of netc's commands in a page, and what runs left, put in again.
