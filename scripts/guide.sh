@@ -132,7 +132,7 @@ page_activations() {
         run "$name" "$work/$name.net" -D law=$law
     done
     # shellcheck disable=SC2046
-    "$figure" "$guide/activations.svg" "eight hidden layers, each with" epoch "training loss" \
+    "$figure" "$guide/activations.svg" "eight hidden layers, each with" epoch "training loss" ylog \
         $(series train_loss sigmoid=deep_sigmoid tanh=deep_tanh relu=deep_relu leaky_relu=deep_leaky_relu elu=deep_elu selu=deep_selu swish=deep_swish gelu=deep_gelu)
     table activations activation sigmoid=deep_sigmoid tanh=deep_tanh relu=deep_relu "leaky_relu(0.1)=deep_leaky_relu" prelu=deep_prelu \
         elu=deep_elu selu=deep_selu swish=deep_swish gelu=deep_gelu
