@@ -305,6 +305,11 @@ static void editor_vim(Str *out)
     for (const InitDef *d = init_registry; d->name; d++) {
         add_word(out, d->name);
     }
+    for (int i = RANGE_LOG; range_names[i]; i++) {
+        if (!init_find(range_names[i])) {
+            add_word(out, range_names[i]);
+        }
+    }
     add_form_words(out, data_settings);
     add_form_words(out, train_settings);
     str_add(out, "\nsyntax keyword netConstant yes no same global learn\n"
