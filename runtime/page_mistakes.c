@@ -39,35 +39,48 @@ static int64_t place_of(const nt_split *split, int64_t sample)
     return split->index ? split->index[sample] : sample;
 }
 
-/* The sample at a place of the part, as it was read, in its colours, or, where it has other than three channels, its
- * mean over them. Values that are no bytes from their smallest to their largest. The caller frees the bytes. */
-static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t place)
+/* A volume of bytes or of values (one of them is given) as an image: in colours, or, where it has other than three
+ * channels, their mean. Bytes are shown as they are, values from `low` to `high`. The caller frees the image's
+ * bytes, which are NULL where memory ran out. */
+static nt_image make_image(const uint8_t *bytes, const float *values, int h, int w, int c, double low, double high)
 {
-    size_t pixels = (size_t)data->h * (size_t)data->w, c = (size_t)data->c, first = (size_t)place * pixels * c;
-    size_t shown = c == 3 ? 3 : 1, n = pixels * shown;
-    float *values = malloc(n * sizeof *values);
-    uint8_t *bytes = malloc(n);
-    double low = INFINITY, high = -INFINITY;
-    if (!values || !bytes) {
-        free(values);
-        free(bytes);
+    size_t shown = c == 3 ? 3 : 1, taken = c == 3 ? 1 : (size_t)c, n = (size_t)h * (size_t)w * shown;
+    float *means = malloc(n * sizeof *means);
+    uint8_t *image = malloc(n);
+    if (!means || !image) {
+        free(means);
+        free(image);
         return (nt_image){0};
     }
     for (size_t i = 0; i < n; i++) {
-        size_t taken = shown == 3 ? 1 : c;
         double sum = 0;
-        for (size_t k = 0; k < taken; k++) {
-            size_t at = first + i * taken + k;
-            sum += split->part.bytes ? split->part.bytes[at] : split->part.values[at];
-        }
-        values[i] = (float)(sum / (double)taken);
-        low = fmin(low, values[i]);
-        high = fmax(high, values[i]);
+        for (size_t k = i * taken; k < (i + 1) * taken; k++)
+            sum += bytes ? bytes[k] : values[k];
+        means[i] = (float)(sum / (double)taken);
     }
-    bool read = split->part.bytes != NULL;
-    nt_image_bytes(values, n, read ? 0 : low, read ? 255 : high, bytes);
-    free(values);
-    return (nt_image){.bytes = bytes, .h = data->h, .w = data->w, .c = (int)shown};
+    nt_image_bytes(means, n, bytes ? 0 : low, bytes ? 255 : high, image);
+    free(means);
+    return (nt_image){.bytes = image, .h = h, .w = w, .c = (int)shown};
+}
+
+static void find_range(const float *values, size_t n, double *low, double *high)
+{
+    for (size_t i = 0; i < n; i++) {
+        *low = fmin(*low, values[i]);
+        *high = fmax(*high, values[i]);
+    }
+}
+
+/* The sample at a place of the part, as it was read; values that are no bytes from their smallest to their largest. */
+static nt_image sample_image(const nt_data *data, const nt_split *split, int64_t place)
+{
+    size_t n = (size_t)data->h * (size_t)data->w * (size_t)data->c, first = (size_t)place * n;
+    const uint8_t *bytes = split->part.bytes ? split->part.bytes + first : NULL;
+    const float *values = bytes ? NULL : split->part.values + first;
+    double low = INFINITY, high = -INFINITY;
+    if (values)
+        find_range(values, n, &low, &high);
+    return make_image(bytes, values, data->h, data->w, data->c, low, high);
 }
 
 static int shown_side(const nt_data *data)
@@ -229,7 +242,7 @@ static void add_classes(nt_page *page, const nt_run_page *p)
     if (v->n_classes <= MOST_MATRIX)
         add_matrix(page, p);
     else
-        nt_page_paragraph(page, "A matrix of %d classes cannot be looked at.", v->n_classes);
+        nt_page_paragraph(page, "%d classes are too many for a matrix that can be looked at.", v->n_classes);
     if (v->counts && v->n_classes > 2)
         add_pairs(page, p);
     snprintf(
@@ -256,21 +269,28 @@ static void add_rejection(nt_page *page, const nt_run_page *p)
     if (r->n == 0 || r->wrong[r->n] == 0)
         return;
     nt_page_section(page, "Rejection");
-    nt_page_paragraph(page, "A network that is not sure may give no answer: where its two largest outputs are closer than a "
-                            "threshold. eval --rejection tells more, and predict --reject T does it.");
+    nt_page_paragraph(page,
+                      "A network that is not sure may give no answer: where its two largest outputs are closer than a "
+                      "threshold. eval --rejection tells more, and predict --reject T does it.");
     nt_rejection_draw(r, NT_REJECT_MARGIN, page);
-    nt_page_table(page, "rrr", (const char *const[]){"error of the rest", "rejected", "threshold"});
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         nt_rejection_point point;
         if (!nt_rejection_for_error(r, errors[i], &point) || point.rejected == before)
             continue;
+        if (before == 0) {
+            nt_page_add(page, "<figure>\n<figcaption>What is rejected to leave so many errors</figcaption>\n");
+            nt_page_table(page, "rrr", (const char *const[]){"error of the rest", "rejected", "threshold"});
+        }
         before = point.rejected;
         snprintf(error, sizeof error, "%.3g%%", 100 * errors[i]);
         snprintf(share, sizeof share, "%.2f%%", 100 * point.share);
         snprintf(threshold, sizeof threshold, "%.4g", point.threshold);
         nt_page_row(page, (const char *const[]){error, share, threshold});
     }
-    nt_page_table_end(page);
+    if (before > 0) {
+        nt_page_table_end(page);
+        nt_page_add(page, "</figure>\n");
+    }
 }
 
 /* -- Other outputs ----------------------------------------------------------------------------------------------- */
@@ -338,19 +358,59 @@ static void add_answer(nt_page *page, const nt_verdict *v, int64_t sample, const
     free(values);
 }
 
+static bool head_is_picture(const nt_run_page *p)
+{
+    return p->model->heads[0].h >= SMALLEST_PICTURE && p->model->heads[0].w >= SMALLEST_PICTURE;
+}
+
+/* A sample, its target and the answer as pictures, the last two on one scale. */
+static void add_volumes(nt_page *page, const nt_run_page *p, int64_t sample, const float *answer)
+{
+    const nt_head *head = &p->model->heads[0];
+    const nt_verdict *v = p->verdict;
+    const float *target = target_of(v, sample);
+    double low = INFINITY, high = -INFINITY;
+    char caption[64];
+    nt_image images[3];
+    find_range(target, (size_t)v->outputs, &low, &high);
+    find_range(answer, (size_t)v->outputs, &low, &high);
+    images[0] = sample_image(p->data, v->split, place_of(v->split, sample));
+    images[1] = make_image(NULL, target, head->h, head->w, head->c, low, high);
+    images[2] = make_image(NULL, answer, head->h, head->w, head->c, low, high);
+    images[0].label = "sample";
+    images[1].label = "target";
+    images[2].label = "answer";
+    snprintf(caption, sizeof caption, "Sample %lld", (long long)place_of(v->split, sample) + 1);
+    if (images[0].bytes && images[1].bytes && images[2].bytes)
+        nt_plot_images(page, caption, images, 3, LARGEST_PICTURE);
+    else
+        page->lost = true;
+    for (int i = 0; i < 3; i++)
+        free((void *)(uintptr_t)images[i].bytes);
+}
+
+static void add_one_answer(nt_page *page, const nt_run_page *p, int64_t sample, const float *answer)
+{
+    if (head_is_picture(p) && has_pictures(p->data))
+        add_volumes(page, p, sample, answer);
+    else
+        add_answer(page, p->verdict, sample, answer);
+}
+
 static void add_answers(nt_page *page, const nt_run_page *p)
 {
     const nt_verdict *v = p->verdict;
+    size_t n = (size_t)v->outputs;
     nt_page_section(page, "Answers");
     if (v->outputs <= NT_FEW_VALUES) {
         add_scatter(page, v);
-    } else if (v->outputs <= MOST_CHARTED) {
+    } else if (v->shown_answers && (v->outputs <= MOST_CHARTED || (head_is_picture(p) && has_pictures(p->data)))) {
         nt_page_paragraph(page, "Samples from all over the %s part:", p->part);
         for (int i = 0; i < v->n_shown; i++)
-            add_answer(page, v, v->shown[i], v->shown_answers + (size_t)i * (size_t)v->outputs);
+            add_one_answer(page, p, v->shown[i], v->shown_answers + (size_t)i * n);
         nt_page_paragraph(page, "And those with the largest loss:");
         for (int i = 0; i < v->n_worst && i < NT_FEW_SHOWN; i++)
-            add_answer(page, v, v->worst[i].sample, v->worst_answers + (size_t)i * (size_t)v->outputs);
+            add_one_answer(page, p, v->worst[i].sample, v->worst_answers + (size_t)i * n);
     } else {
         nt_page_paragraph(page, "Answers of %d values are not shown.", v->outputs);
     }

@@ -28,7 +28,7 @@ static int result_facts(const nt_run_page *p, nt_fact *facts, char (*text)[TEXT]
         facts[n++] = (nt_fact){text[0], text[1], text[2]};
     }
     snprintf(text[3], TEXT, "%s loss", p->part);
-    snprintf(text[4], TEXT, "%.4f", nt_score_loss(&v->score));
+    snprintf(text[4], TEXT, nt_score_loss(&v->score) < 100 ? "%.4f" : "%.6g", nt_score_loss(&v->score));
     snprintf(text[5], TEXT, "%s samples", nt_format_count(all, v->score.samples));
     facts[n++] = (nt_fact){text[3], text[4], v->classes ? NULL : text[5]};
     return n;
@@ -74,8 +74,8 @@ static void add_summary(nt_page *page, const nt_run_page *p)
 
 /* -- Learning curves --------------------------------------------------------------------------------------------- */
 
-/* Whether so many values are so much smaller than the largest that only a logarithmic axis shows them. (The last rates of
- * a cosine may be as small as they like.) */
+/* Whether so many values are so much smaller than the largest that only a logarithmic axis shows them. (The last
+ * rates of a cosine may be as small as they like.) */
 static bool spans_decades(const nt_run_log *log, nt_column column, double factor)
 {
     double high = 0;

@@ -44,10 +44,10 @@ static void keep(nt_verdict *v, nt_mistake mistake, const double *answer)
     size_t later = (size_t)(v->n_worst - 1 - place), n = (size_t)v->outputs;
     memmove(&v->worst[place + 1], &v->worst[place], later * sizeof *v->worst);
     v->worst[place] = mistake;
-    if (!v->worst_answers)
+    if (!v->worst_answers || place >= NT_FEW_SHOWN)
         return;
     float *to = v->worst_answers + (size_t)place * n;
-    memmove(to + n, to, later * n * sizeof *to);
+    memmove(to + n, to, (size_t)(NT_FEW_SHOWN - 1 - place) * n * sizeof *to);
     copy(to, answer, n);
 }
 
@@ -93,7 +93,7 @@ static bool begin(nt_verdict *v)
     }
     if (values > NT_MOST_VALUES)
         return true;
-    v->worst_answers = calloc(NT_MOST_MISTAKES * values, sizeof *v->worst_answers);
+    v->worst_answers = calloc(NT_FEW_SHOWN * values, sizeof *v->worst_answers);
     v->shown_answers = calloc((size_t)most_shown(v) * values, sizeof *v->shown_answers);
     return v->worst_answers && v->shown_answers;
 }

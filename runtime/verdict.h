@@ -10,9 +10,10 @@
 enum {
     NT_MOST_MISTAKES = 60,  /* that are kept */
     NT_MOST_CONFUSED = 2000, /* classes up to which they are counted against each other */
-    NT_MOST_VALUES = 4096,   /* of an answer that is kept */
-    NT_FEW_VALUES = 8,       /* of an answer that is kept of many samples: */
-    NT_MANY_SHOWN = 400, NT_FEW_SHOWN = 4
+    NT_MOST_VALUES = 1 << 18, /* of an answer that is kept: of NT_FEW_SHOWN samples, or, of */
+    NT_FEW_VALUES = 8,        /* values at most, of NT_MANY_SHOWN */
+    NT_FEW_SHOWN = 4,
+    NT_MANY_SHOWN = 400
 };
 
 /* A sample and what was made of it. Of classes: the wrong one's probability. Otherwise its loss. */
@@ -32,8 +33,8 @@ typedef struct nt_verdict {
     nt_mistake worst[NT_MOST_MISTAKES]; /* the worst first, of equals the first sample */
     int n_worst;
     nt_rejection rejection; /* by margin; n is 0 without classes, or of a single output */
-    /* without classes, and with answers that are not too long: [n][outputs], what was answered to the worst, and to
-     * samples spread over the split */
+    /* without classes, and with answers that are not too long: [n][outputs], what was answered to the NT_FEW_SHOWN
+     * worst, and to samples spread over the split */
     float *worst_answers, *shown_answers;
     int64_t shown[NT_MANY_SHOWN];
     int n_shown;

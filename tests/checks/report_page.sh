@@ -4,6 +4,7 @@
 set -eu
 netc=$(realpath "$1")
 cd "$(dirname "$0")"
+here=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMP_WAIT_POLICY=passive
@@ -101,9 +102,30 @@ train {
     epochs = 5
 }
 END
+cat >volume.net <<'END'
+network volume {
+    input(8x8x3)
+    out: conv(3, 3x3, pad=1) -> sigmoid
+}
+
+data {
+    source = npy("volumes")
+}
+
+train {
+    loss = mse
+    optimizer = sgd(lr=0.001)
+    epochs = 2
+}
+END
+mkdir volumes
+for part in train test; do
+    cp data/x_$part.npy volumes/
+    cp data/x_$part.npy volumes/y_$part.npy
+done
 awk -v OFS=, 'BEGIN { print "a,b,c,y"; for (i = 0; i < 60; i++) print i % 7 / 7, i % 5 / 5, i % 3 / 3, i % 7 / 7 - i % 3 / 3 }' >line.csv
 : >log
-for model in colours plane road line; do
+for model in colours plane road line volume; do
     "$netc" build $model.net -o $model 2>>log
     ./$model train --plain --out runs/$model --threads 2 >$model.said 2>>log || fail "training $model"
 done
@@ -133,6 +155,8 @@ sections colours "Learning curves" Mistakes Rejection "Filters of the first laye
 sections plane "Learning curves" "The plane" Mistakes Rejection "Values in the layers" "The network"
 sections road "Learning curves" Answers "Filters of the first layer" "Values in the layers" "The network"
 sections line/fold1 "Learning curves" Answers "Values in the layers" "The network"
+sections volume "Learning curves" Answers "Filters of the first layer" "Feature maps" "Values in the layers" "The network"
+[ "$(grep -c '>answer</div>' runs/volume/report.html)" = 8 ] || fail "volume: there are not eight answers"
 
 # The figures are those of the log and of eval.
 page=runs/colours/report.html
@@ -146,6 +170,14 @@ grep -q "$wrong of 60 wrong" $page || fail "not $wrong of 60 are wrong"
 matrix=$(sed -n 's/.*<rect class="\(right\|wrong\)".*: \([0-9]*\)<\/title>.*/\1 \2/p' $page |
     awk '{ n[$1] += $2 } END { print n["right"], n["wrong"] + 0 }')
 [ "$matrix" = "$((60 - wrong)) $wrong" ] || fail "the matrix has $matrix samples right and wrong, not $((60 - wrong)) $wrong"
+./colours eval --weights runs/colours/best.safetensors 2>>log | tail -n 3 | # a row a class: name, samples, right, counts
+    awk '{ for (i = NF - 2; i <= NF; i++) if ($i > 0) print $i }' >rows
+sed -n 's/.*<rect class="[a-z]*" fill-op.*: \([0-9]*\)<\/title>.*/\1/p' $page | cmp -s - rows || fail "the matrix is not that of eval"
+sed -n 's/^\([0-9.]*\)%<\/div>$/\1/p' $page >sure
+[ "$(wc -l <sure)" = "$wrong" ] && sort -gr sure | cmp -s - sure || fail "the mistakes do not begin with the surest"
+if command -v python3 >/dev/null; then
+    python3 "$here/report_page/inside.py" $page runs/colours/best.safetensors data/x_test.npy >>log 2>&1 || fail "filters and feature maps"
+fi
 grep -q 'red &amp; &lt;b&gt;' $page || fail "the names of the classes"
 for key in train_loss val_loss; do
     sed "s/.*\"$key\":\([^,]*\).*/\1/" runs/colours/log.jsonl | awk '{ printf "%.5g at %d<\n", $1, NR }' >values
@@ -185,5 +217,5 @@ status=0
 status=0
 ./colours report --run nowhere 2>said || status=$?
 [ $status -eq 1 ] && grep -q 'there is no run; name its folder with --run' said || fail "no run: $status, $(cat said)"
-[ $failed -eq 0 ] && echo "pages of four runs: their figures, whole in themselves, the same however they came about"
+[ $failed -eq 0 ] && echo "pages of five networks: their figures, whole in themselves, the same however they came about"
 exit $failed

@@ -223,6 +223,17 @@ static void test_ticks(void **state)
     nt_page page = svg(&(nt_chart){.series = &s, .n_series = 1});
     assert_string_equal(texts(finish(&page), "tick end"), "0.0,0.5,1.0,1.5,2.0,2.5,");
     assert_string_equal(texts(page.text, "tick mid"), "1,2,3,"); /* epochs have no halves */
+    /* the points lie where the ticks say: x from left to right, y upwards */
+    double x0 = place(page.text, "tick mid", 0, " x=\""), x2 = place(page.text, "tick mid", 2, " x=\"");
+    double y0 = place(page.text, "tick end", 0, " y=\"") - 4, y25 = place(page.text, "tick end", 5, " y=\"") - 4;
+    assert_true(x0 < x2 && y0 > y25);
+    const char *path = strstr(strstr(page.text, "<path class=\"line"), " d=\"M") + 5;
+    for (int i = 0; i < 3; i++) {
+        char *next;
+        assert_float_equal(strtod(path, &next), x0 + (x2 - x0) * i / 2, 0.11);
+        assert_float_equal(strtod(next, &next), y0 + (y25 - y0) * y[i] / 2.5, 0.11);
+        path = next + 1;
+    }
     nt_page_free(&page);
 
     const double x[] = {0, 0.25, 1}, large[] = {12345, 70000, 23000};
