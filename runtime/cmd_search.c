@@ -1,10 +1,11 @@
 /* cmd_search.c - EXE search: hyper-parameters by random search, coarse to fine.
  *
- * The model gives ranges for rates of its optimizer. A stage is a number of trials: each draws a value from every range (Bergstra
- * and Bengio 2012: random draws try as many values of each rate as there are trials, a grid does not), trains a few epochs from
- * the same initial weights over the same order of samples, and is measured on the validation part. Then each range shrinks to
- * what the best quarter of the stage's trials spans, and the next stage trains longer. What a trial draws is a function of the
- * seed, its number and the results of earlier stages, so a search that was stopped is gone on with from its log. */
+ * The model gives ranges for rates of its optimizer. A stage is a number of trials: each draws a value from every
+ * range (Bergstra and Bengio 2012: random draws try as many values of each rate as there are trials, a grid does
+ * not), trains a few epochs from the same initial weights over the same order of samples, and is measured on the
+ * validation part. Then each range shrinks to what the best quarter of the stage's trials spans, and the next stage
+ * trains longer. What a trial draws is a function of the seed, its number and the results of earlier stages, so a
+ * search that was stopped is gone on with from its log. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <limits.h>
@@ -155,8 +156,8 @@ static void draw(const search *s, int64_t stage, int64_t i, double *values)
     }
 }
 
-/* Shrinks each range to what the best quarter of a stage's trials spans, two at least, and a tenth of the present width more at
- * each end. False if nothing was measured. */
+/* Shrinks each range to what the best quarter of a stage's trials spans, two at least, and a tenth of the present
+ * width more at each end. False if nothing was measured. */
 static bool narrow(search *s, int64_t stage)
 {
     int64_t first = stage * s->o.trials, n = 0, *places = malloc((size_t)s->o.trials * sizeof *places);
@@ -205,7 +206,8 @@ static json_t *range_json(const nt_range *range)
     }
     for (int i = 0; i < range->n_values; i++)
         json_array_append_new(values, json_real(range->values[i]));
-    return json_pack("{s:s, s:s, s:o}", "name", nt_rate_names[range->rate], "kind", kinds[range->kind], "values", values);
+    return json_pack("{s:s, s:s, s:o}", "name", nt_rate_names[range->rate], "kind", kinds[range->kind], "values",
+                     values);
 }
 
 /* What the search was asked for; the log's first line. */
@@ -215,9 +217,9 @@ static json_t *search_json(const search *s)
     for (int i = 0; i < s->config->n_ranges; i++)
         json_array_append_new(ranges, range_json(&s->config->ranges[i]));
     return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "search", s->context->model->name, "hash",
-                     s->context->model->hash, "seed", (json_int_t)s->o.seed, "trials", (json_int_t)s->o.trials, "stages",
-                     (json_int_t)s->o.stages, "epochs", (json_int_t)s->o.epochs, "batch", (json_int_t)s->o.batch, "data",
-                     s->o.data ? s->o.data : "", "ranges", ranges);
+                     s->context->model->hash, "seed", (json_int_t)s->o.seed, "trials", (json_int_t)s->o.trials,
+                     "stages", (json_int_t)s->o.stages, "epochs", (json_int_t)s->o.epochs, "batch",
+                     (json_int_t)s->o.batch, "data", s->o.data ? s->o.data : "", "ranges", ranges);
 }
 
 static json_t *trial_json(const search *s, int64_t number)
@@ -238,7 +240,8 @@ static json_t *trial_json(const search *s, int64_t number)
 /* Takes `line` over. False, with the error set, if it could not be written. */
 static bool write_line(search *s, json_t *line, nt_error *error)
 {
-    bool good = line && json_dumpf(line, s->log, JSON_COMPACT) == 0 && fputc('\n', s->log) != EOF && fflush(s->log) == 0;
+    bool good =
+        line && json_dumpf(line, s->log, JSON_COMPACT) == 0 && fputc('\n', s->log) != EOF && fflush(s->log) == 0;
     json_decref(line);
     return good || nt_fail(error, "%s: cannot write: %s", s->log_path, strerror(errno));
 }
@@ -391,7 +394,8 @@ static void show_trial(search *s, const outcome *t)
     int digits = snprintf(NULL, 0, "%lld", (long long)s->all);
     snprintf(number, sizeof number, "trial %*lld/%lld", digits, (long long)(t - s->trials) + 1, (long long)s->all);
     if (t->end != NT_ATTEMPT_DONE)
-        snprintf(result, sizeof result, "%s", t->end == NT_ATTEMPT_HOPELESS ? "given up: the loss rises" : "given up: not finite");
+        snprintf(result, sizeof result, "%s",
+                 t->end == NT_ATTEMPT_HOPELESS ? "given up: the loss rises" : "given up: not finite");
     else if (s->classes)
         snprintf(result, sizeof result, "accuracy %6.2f%%  loss %.4f", 100 * t->accuracy, t->loss);
     else
@@ -440,11 +444,13 @@ static void print_table(const search *s, const int64_t *places, int64_t n)
     for (int64_t i = 0; i < n; i++)
         given_up[s->trials[i].end]++;
     if (given_up[NT_ATTEMPT_HOPELESS] + given_up[NT_ATTEMPT_NOT_FINITE] > 0)
-        printf("given up: %lld whose loss rose above %g times its start, %lld with a loss or gradient that was not finite\n",
+        printf("given up: %lld whose loss rose above %g times its start, %lld with a loss or gradient that was not "
+               "finite\n",
                (long long)given_up[NT_ATTEMPT_HOPELESS], give_up, (long long)given_up[NT_ATTEMPT_NOT_FINITE]);
 }
 
-/* Which range goes upwards: the first but one that is no choice between a few numbers, else any; 0: there is only one. */
+/* Which range goes upwards: the first but one that is no choice between a few numbers, else any; 0: there is only
+ * one. */
 static int second_range(const nt_train_config *config)
 {
     for (int i = 1; i < config->n_ranges; i++)
@@ -453,8 +459,8 @@ static int second_range(const nt_train_config *config)
     return config->n_ranges > 1;
 }
 
-/* The trials as points: two of their rates, or the only one and the result, in groups of a quarter of those that were measured, and
- * those that were given up. */
+/* The trials as points: two of their rates, or the only one and the result, in groups of a quarter of those that
+ * were measured, and those that were given up. */
 static bool draw_trials(const search *s, const int64_t *places, nt_error *error)
 {
     enum { GROUPS = 5, NAME = 64 };
@@ -485,7 +491,8 @@ static bool draw_trials(const search *s, const int64_t *places, nt_error *error)
             snprintf(names[n], NAME, "%s: %.1f%% to %.1f%%", quarters[g], 100 * a->accuracy, 100 * b->accuracy);
         else
             snprintf(names[n], NAME, "%s: %.3g to %.3g", quarters[g], a->loss, b->loss);
-        series[n] = (nt_series){.name = names[n], .x = x + first, .y = y + first, .n = (int)(end - first), .style = NT_STYLE_POINTS};
+        series[n] = (nt_series){
+            .name = names[n], .x = x + first, .y = y + first, .n = (int)(end - first), .style = NT_STYLE_POINTS};
         n++;
     }
     nt_page page;
@@ -493,7 +500,9 @@ static bool draw_trials(const search *s, const int64_t *places, nt_error *error)
     nt_plot_lines(&page, &(nt_chart){
                              .caption = s->context->model->name,
                              .x_title = nt_rate_names[across->rate],
-                             .y_title = up ? nt_rate_names[up->rate] : s->classes ? "accuracy" : "loss",
+                             .y_title = up           ? nt_rate_names[up->rate]
+                                        : s->classes ? "accuracy"
+                                                     : "loss",
                              .series = series,
                              .n_series = n,
                              .x_log = across->kind == NT_RANGE_LOG,
@@ -625,7 +634,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--stages", NT_OPTION_COUNT, &o->stages, "N", "each over narrower ranges and twice the epochs (2)", 1, NULL},
         {"--epochs", NT_OPTION_COUNT, &o->epochs, "N", "of a trial of the first stage (a tenth of the model's)", 1,
          &o->epochs_given},
-        {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, &o->data_given},
+        {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0,
+         &o->data_given},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, &o->batch_given},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of the draws, and of every trial", 0, &o->seed_given},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N",
@@ -636,8 +646,12 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
     const nt_usage usage = {
-        context->exe, "search", NULL, "Looks for the optimizer's rates in the ranges that the model gives, at random and coarse to fine.",
-        list, sizeof list / sizeof *list,
+        context->exe,
+        "search",
+        NULL,
+        "Looks for the optimizer's rates in the ranges that the model gives, at random and coarse to fine.",
+        list,
+        sizeof list / sizeof *list,
     };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
@@ -655,7 +669,8 @@ static bool can_search(const nt_model *model, nt_error *error)
     if (model->train_config->n_ranges == 0)
         return nt_fail(error, "the model has no ranges to search: write lr=log(1e-5, 1e-1) in its optimizer");
     if (data->folds > 0)
-        return nt_fail(error, "a search compares by one validation part, and the model has k_fold: write validation = 10%%");
+        return nt_fail(error,
+                       "a search compares by one validation part, and the model has k_fold: write validation = 10%%");
     return true;
 }
 
@@ -692,7 +707,8 @@ static int run_search(search *s)
     if (!load_data(s, &error))
         return nt_report(&error, NT_FAILED);
     if (s->data.validation.count == 0) {
-        nt_fail(&error, "a search compares by the validation part, and there is none: write validation = 10%% under data");
+        nt_fail(&error,
+                "a search compares by the validation part, and there is none: write validation = 10%% under data");
         return nt_report(&error, NT_FAILED);
     }
     if (!nt_make_folder(s->o.out, &error) || !open_log(s, &error))
@@ -709,8 +725,12 @@ int nt_cmd_search(const nt_context *context, int argc, char **argv)
     search s = {
         .context = context,
         .config = config,
-        .o = {.trials = 20, .stages = 2, .seed = config->seed, .format = "text",
-              .epochs = config->epochs > 10 ? config->epochs / 10 : 1, .batch = config->batch},
+        .o = {.trials = 20,
+              .stages = 2,
+              .seed = config->seed,
+              .format = "text",
+              .epochs = config->epochs > 10 ? config->epochs / 10 : 1,
+              .batch = config->batch},
     };
     nt_parsed parsed = parse(context, &s.o, argc, argv);
     if (parsed != NT_PARSED)

@@ -478,7 +478,8 @@ static bool save_trial(trainer *t, bool best)
 {
     nt_error error = {0};
     const char *path = t->trial->best_path;
-    bool good = !best || nt_weights_save(t->model, t->engine.memory.params, t->metadata, path, NT_SURVIVES_PROCESS, &error);
+    bool good = !best || nt_weights_save(t->model, t->engine.memory.params, t->metadata, path, NT_SURVIVES_PROCESS,
+                                         &error);
     if (!good) {
         nt_progress_clear(&t->progress);
         nt_report(&error, NT_ENVIRONMENT);

@@ -25,8 +25,8 @@ typedef enum nt_attempt_end {
     NT_ATTEMPT_NOT_FINITE /* a loss or gradient was NaN or infinite */
 } nt_attempt_end;
 
-/* A run whose result is wanted, not the run itself: it says nothing but the updating line, leaves no state behind, looks
- * at no test sample, and ends where it is hopeless. */
+/* A run whose result is wanted, not the run itself: it says nothing but the updating line, leaves no state behind,
+ * looks at no test sample, and ends where it is hopeless. */
 typedef struct nt_attempt {
     nt_data *data;         /* loaded by the caller, whose it stays */
     double give_up;        /* times the loss of the first step */
@@ -45,8 +45,8 @@ extern const char *const nt_rate_names[NT_RATES];
 /* What the model file says of a rate. */
 double nt_rate_of_model(const nt_train_config *config, nt_rate rate);
 
-/* Makes the folder of --out, parents included, and sees that it can be written to before hours are spent on what goes into
- * it. */
+/* Makes the folder of --out, parents included, and sees that it can be written to before hours are spent on what
+ * goes into it. */
 bool nt_make_folder(const char *path, nt_error *error);
 
 /* Runs one trial. NT_OK also where it ended early (trial->end says so); NT_INTERRUPTED after a signal; else what is

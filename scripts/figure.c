@@ -2,8 +2,9 @@
  *
  *   figure OUT.svg TITLE X_TITLE Y_TITLE [OPTION ...] NAME=LOG.jsonl:FIELD ...
  *
- * Each series is a field of a log's lines, an epoch each. Options: ylog for a logarithmic axis, dashed for the series that follow,
- * solid for those after that, most=Y to cut the axis off at Y. Exit status 1 where a log has no such field, 2 for bad usage. */
+ * Each series is a field of a log's lines, an epoch each. Options: ylog for a logarithmic axis, dashed for the
+ * series that follow, solid for those after that, most=Y to cut the axis off at Y. Exit status 1 where a log has no
+ * such field, 2 for bad usage. */
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
 
@@ -49,7 +50,9 @@ static bool read_series(const char *text, nt_style style, nt_series *series)
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        fprintf(stderr, "usage: figure OUT.svg TITLE X_TITLE Y_TITLE [ylog] [dashed] [solid] [most=Y] NAME=LOG.jsonl:FIELD ...\n");
+        fprintf(
+            stderr,
+            "usage: figure OUT.svg TITLE X_TITLE Y_TITLE [ylog] [dashed] [solid] [most=Y] NAME=LOG.jsonl:FIELD ...\n");
         return 2;
     }
     nt_series series[MOST_SERIES];

@@ -202,10 +202,14 @@ const char *const range_names[] = {
 double range_middle(const Range *r)
 {
     switch (r->kind) {
-    case RANGE_NONE: break;
-    case RANGE_LOG: return sqrt(r->from) * sqrt(r->to);
-    case RANGE_UNIFORM: return r->from + (r->to - r->from) / 2;
-    case RANGE_CHOICE: return r->values.items[r->values.n / 2];
+    case RANGE_NONE:
+        break;
+    case RANGE_LOG:
+        return sqrt(r->from) * sqrt(r->to);
+    case RANGE_UNIFORM:
+        return r->from + (r->to - r->from) / 2;
+    case RANGE_CHOICE:
+        return r->values.items[r->values.n / 2];
     }
     return 0;
 }
@@ -223,9 +227,11 @@ static RangeKind range_kind(const Val *v)
 /* A range where a number is compiled into the code. */
 static bool not_searched(Sema *s, const char *owner, const AttrDef *a, const Val *v)
 {
-    Diag *d = diag_error(s->diags, v->loc, "%s of %s is part of the emitted code: it cannot be a range", a->name, owner);
-    diag_help(s->diags, d, "ranges are for lr, momentum, weight_decay and l1 of an optimizer; write a number here, or a "
-                           "constant by `let`, and change it with -D");
+    Diag *d =
+        diag_error(s->diags, v->loc, "%s of %s is part of the emitted code: it cannot be a range", a->name, owner);
+    diag_help(s->diags, d,
+              "ranges are for lr, momentum, weight_decay and l1 of an optimizer; write a number here, or a "
+              "constant by `let`, and change it with -D");
     sema_note_calls(s, d, s->frame);
     return false;
 }
@@ -233,17 +239,17 @@ static bool not_searched(Sema *s, const char *owner, const AttrDef *a, const Val
 /* The numbers of a range into `range`: rising, distinct, and each of them a value that the attribute may have. */
 static bool read_range(Sema *s, const char *owner, const AttrDef *a, const Val *v, Range *range)
 {
-    const char *name = range_names[range->kind], *how = range->kind == RANGE_CHOICE    ? "choice(0.5, 0.9, 0.95)"
-                                                        : range->kind == RANGE_LOG     ? "log(1e-5, 1e-1)"
-                                                                                       : "uniform(0.5, 0.95)";
+    const char *name = range_names[range->kind], *how = range->kind == RANGE_CHOICE ? "choice(0.5, 0.9, 0.95)"
+                                                        : range->kind == RANGE_LOG  ? "log(1e-5, 1e-1)"
+                                                                                    : "uniform(0.5, 0.95)";
     Reals *values = &range->values;
     values->items = arena_array(s->arena, (size_t)v->n_items + 1, sizeof *values->items);
     for (int i = 0; i < v->n_items; i++) {
         const Val *item = &v->items[i];
         if (v->names[i] || !val_is_number(item)) {
             bool unknown = item->kind == VAL_NAME && !v->names[i];
-            Diag *d = unknown ? diag_error(s->diags, item->loc, "%s takes numbers, and '%s' is not a constant known here", name,
-                                           item->text)
+            Diag *d = unknown ? diag_error(s->diags, item->loc,
+                                           "%s takes numbers, and '%s' is not a constant known here", name, item->text)
                               : diag_error(s->diags, item->loc, "%s takes numbers, without names", name);
             diag_help(s->diags, d, "write %s", how);
             return false;
@@ -270,8 +276,9 @@ static bool read_range(Sema *s, const char *owner, const AttrDef *a, const Val *
     range->to = values->items[values->n - 1];
     if (range->kind == RANGE_LOG && !(range->from > 0)) {
         Diag *d = diag_error(s->diags, v->items[0].loc, "a range on a logarithmic scale cannot begin at 0");
-        diag_help(s->diags, d, "begin with what is as good as none, such as log(1e-7, %.10g), or write uniform(0, %.10g)",
-                  range->to, range->to);
+        diag_help(s->diags, d,
+                  "begin with what is as good as none, such as log(1e-7, %.10g), or write uniform(0, %.10g)", range->to,
+                  range->to);
         return false;
     }
     return true;
@@ -282,7 +289,8 @@ static bool set_rate(Sema *s, const char *owner, const AttrDef *a, void *out, co
     Range range = {.kind = range_kind(v)};
     if (range.kind == RANGE_NONE && !val_is_number(v)) {
         bool list = v->kind == VAL_LIST;
-        wrong_type(s, owner, a, v, list ? "a number, or a range: choice(a, b, ...)" : "a number, or a range such as log(1e-5, 1e-1)");
+        wrong_type(s, owner, a, v,
+                   list ? "a number, or a range: choice(a, b, ...)" : "a number, or a range such as log(1e-5, 1e-1)");
         return false;
     }
     if (range.kind != RANGE_NONE && !read_range(s, owner, a, v, &range)) {
@@ -314,7 +322,8 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         *(double *)field(out, a) = v->real;
         return in_range(s, owner, a, v->real, v);
-    case ATTR_RATE: return set_rate(s, owner, a, out, v);
+    case ATTR_RATE:
+        return set_rate(s, owner, a, out, v);
     case ATTR_REAL_OR_AUTO:
         if (range_kind(v) != RANGE_NONE) {
             return not_searched(s, owner, a, v);
@@ -354,9 +363,12 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
         }
         return set_size2(s, owner, a, v, &p->h, &p->w, "a number, a size HxW, or `same`");
     }
-    case ATTR_SHAPE: return set_shape(s, owner, a, out, v);
-    case ATTR_CHOICE: return set_choice(s, owner, a, out, v);
-    case ATTR_INIT: return sema_init(s, v, field(out, a));
+    case ATTR_SHAPE:
+        return set_shape(s, owner, a, out, v);
+    case ATTR_CHOICE:
+        return set_choice(s, owner, a, out, v);
+    case ATTR_INIT:
+        return sema_init(s, v, field(out, a));
     case ATTR_STRING:
         if (v->kind != VAL_STRING) {
             return wrong_type(s, owner, a, v, "a string in quotes");
@@ -372,8 +384,10 @@ static bool set_attr(Sema *s, const char *owner, const AttrDef *a, void *out, co
             return wrong_type(s, owner, a, v, "a column: its name, or its number counted from 0");
         }
         return true;
-    case ATTR_REALS: return set_reals(s, owner, a, out, v);
-    case ATTR_NAMES: return set_names(s, owner, a, out, v);
+    case ATTR_REALS:
+        return set_reals(s, owner, a, out, v);
+    case ATTR_NAMES:
+        return set_names(s, owner, a, out, v);
     case ATTR_LEARNT: {
         Learnt *p = field(out, a);
         p->learnt = v->kind == VAL_NAME && strcmp(v->text, "learn") == 0;

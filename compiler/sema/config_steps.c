@@ -301,7 +301,8 @@ void set_momentum_schedule(Sections *cx, const SettingDef *def, const Val *v)
 
 static void range_unused(Sections *cx, Loc at, const char *name, const char *values, Loc values_at)
 {
-    Diag *d = diag_error(cx->s->diags, at, "a range for %s has nothing to change: piecewise has %s of its own", name, values);
+    Diag *d = diag_error(cx->s->diags, at, "a range for %s has nothing to change: piecewise has %s of its own", name,
+                         values);
     diag_note(cx->s->diags, d, values_at, "the %s are here", values);
     diag_help(cx->s->diags, d, "write a number for %s, or another schedule", name);
 }
