@@ -114,7 +114,7 @@ HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
 CHECKS := $(wildcard $(addprefix tests/,checks/*.sh library/check.sh report/run.sh report/memory.sh report/roofline.sh docs/check.sh))
 GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
 TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
-EXAMPLES := $(wildcard examples/*.net)
+EXAMPLES := $(wildcard examples/*.net examples/experiments/*.net)
 ifdef SANITIZE
 # Under the sanitizers, those where memory may go wrong: a trainer of each kind, no comparison of speed.
 CASES := $(PROGRAMS) $(filter %/mini_lenet5.expected.safetensors %/opt_adam.expected.safetensors,$(TORCH)) \
@@ -218,6 +218,11 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh $(BUILD)/netc $(BUILD)/demo
 
+## make experiments  the lectures' experiments and their tables; NAMES='activations rates ...' only those
+.PHONY: experiments
+experiments: all
+	@scripts/experiments.sh $(BUILD)/netc $(BUILD)/experiments $(NAMES)
+
 ## make guide        runs, figures and command output of docs/guide/; PAGES='data ...' only those
 .PHONY: guide
 guide: all $(BUILD)/figure
@@ -243,11 +248,12 @@ bench-peers:
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/netc
 SHARE := $(DESTDIR)$(PREFIX)/share/netc
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(LIBRARY) $(SHARE)/examples/blocks
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIBRARY) $(SHARE)/examples/blocks $(SHARE)/examples/experiments
 	install $(BUILD)/netc $(DESTDIR)$(PREFIX)/bin/netc
 	install -m 644 $(BUILD)/libnetc-runtime.a $(LIBRARY)
 	install -m 644 $(wildcard examples/*.net) $(SHARE)/examples
 	install -m 644 $(wildcard examples/blocks/*.net) $(SHARE)/examples/blocks
+	install -m 644 $(wildcard examples/experiments/*.net) $(SHARE)/examples/experiments
 
 ## make uninstall
 uninstall:

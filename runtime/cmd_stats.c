@@ -16,6 +16,8 @@ static const double many_dead = 0.4, many_saturated = 0.5, usual_ratio = 1e-3, f
 /* Results whose spread has come down to this share of the input's carry nothing on. */
 static const double vanished = 1e-3;
 
+enum { MOST_NAMED = 3 }; /* of parameters with the same fault */
+
 typedef struct options {
     const char *weights, *data, *format;
     int64_t random, samples, batch, steps, threads;
@@ -295,15 +297,22 @@ static void print_findings(const report *r)
     if (nt_sums_std(&last->result) < vanished * nt_sums_std(&first->result))
         printf("look at init: of the input's spread %.1e is left at %s\n",
                nt_sums_std(&last->result) / nt_sums_std(&first->result), name_of(last));
+    int without = 0, off = 0;
     for (int i = 0; i < r->n_params; i++) {
         double ratio = ratio_of(&r->params[i]);
         bool slow = ratio < usual_ratio / far_off, fast = ratio > usual_ratio * far_off;
-        if (r->params[i].gradient.squares == 0)
-            printf("look at %s: no gradient reaches it\n", r->params[i].param->name);
-        else if (r->params[i].param->role == NT_WEIGHT && (slow || fast))
+        if (r->params[i].gradient.squares == 0) {
+            if (without++ < MOST_NAMED)
+                printf("look at %s: no gradient reaches it\n", r->params[i].param->name);
+        } else if (r->params[i].param->role == NT_WEIGHT && (slow || fast) && off++ < MOST_NAMED) {
             printf("look at %s: a step changes it by %.1e of its size, where about %.0e is usual: the rate may be too %s\n",
                    r->params[i].param->name, ratio, usual_ratio, slow ? "low" : "high");
+        }
     }
+    if (without > MOST_NAMED)
+        printf("no gradient reaches %d others\n", without - MOST_NAMED);
+    if (off > MOST_NAMED)
+        printf("%d others are as far from it\n", off - MOST_NAMED);
 }
 
 static void print_text(const report *r)

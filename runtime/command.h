@@ -26,6 +26,7 @@ int nt_cmd_overfit(const nt_context *context, int argc, char **argv);
 int nt_cmd_stats(const nt_context *context, int argc, char **argv);
 int nt_cmd_lr_range(const nt_context *context, int argc, char **argv);
 int nt_cmd_sanity(const nt_context *context, int argc, char **argv);
+int nt_cmd_dropout(const nt_context *context, int argc, char **argv);
 int nt_cmd_adversarial(const nt_context *context, int argc, char **argv);
 int nt_cmd_bench(const nt_context *context, int argc, char **argv);
 int nt_cmd_samples(const nt_context *context, int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command {
     {"stats", "", "mean and spread of activations and gradients, dead units, size of a step", nt_cmd_stats},
     {"lr-range", "", "how the loss goes while the learning rate grows: which rates are worth trying", nt_cmd_lr_range},
     {"adversarial", "--weights F", "accuracy that small changes against the network leave", nt_cmd_adversarial},
+    {"dropout", "--weights F", "the mean of many passes with dropout beside the pass without", nt_cmd_dropout},
     {"search", "", "random search over the ranges of the model's optimizer, coarse to fine", nt_cmd_search},
     {"samples", "[--out FILE.png]", "a picture of training samples as the augmentation makes them", nt_cmd_samples},
     {"report", "[--run DIR]", "the page about a run, made anew", nt_cmd_report},
