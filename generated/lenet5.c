@@ -92,13 +92,13 @@ static void load_input(int n, const real *restrict input, real *restrict x)
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
     enum { NR = 8, MR = 8 };
-    const real *window[MR];
+    const real *first_w = w, *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
         window[i] = x + at[i];
@@ -118,6 +118,8 @@ NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict
             }
         }
     }
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
             v_store(sums + (i * vectors + j) * VL, acc[i][j]);
@@ -126,27 +128,28 @@ NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
 {
     enum { MR = 8 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR / 2;
     }
-    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -154,10 +157,11 @@ NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict 
  * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
 NT_INLINE
 int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
 {
     enum { NR = 8 };
-    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
@@ -246,13 +250,12 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     coming = 0;
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                         next = igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -335,13 +338,13 @@ static void s2_forward(int n, const real *restrict x, real *restrict result)
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
     enum { NR = 16, MR = 6 };
-    const real *window[MR];
+    const real *first_w = w, *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
         window[i] = x + at[i];
@@ -361,6 +364,8 @@ NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restri
             }
         }
     }
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
             v_store(sums + (i * vectors + j) * VL, acc[i][j]);
@@ -369,27 +374,28 @@ NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restri
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
 {
     enum { MR = 6 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR / 2;
     }
-    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -397,10 +403,11 @@ NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restric
  * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
 static
 int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
 {
     enum { NR = 16 };
-    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
@@ -501,13 +508,12 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                             igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -590,11 +596,11 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
 
 static
 int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
-                       real *restrict sums)
+                const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                int lines, real *restrict sums)
 {
     enum { LAST = 8 };
-    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* The output pixel after this one. */
@@ -686,17 +692,16 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, tile_sums);
+                                           r_end, ahead, asked, tile_sums);
                     else
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -796,17 +801,16 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, tile_sums);
+                                           r_end, ahead, asked, tile_sums);
                     else
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -906,13 +910,12 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -1189,19 +1192,20 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
  * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
 NT_INLINE
 int igemm_next_3(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
 {
     enum { NR = 16 };
-    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 NT_INLINE
 int igemm_next_last_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
-                       real *restrict sums)
+                const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                int lines, real *restrict sums)
 {
     enum { LAST = 8 };
-    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
@@ -1292,32 +1296,24 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
-                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
-                if (tap_end < TAPS)
-                    coming = panel_at + (tap_end * RUN + r) * width;
-                else if (r_end < RUN)
-                    coming = panel_at + r_end * width;
-                else if (group == GROUPS - 1 && panel == panels - 1)
-                    coming = 0;
                 if (TURN) {
                     igemm_turn(w, group, channel, width, r, r_end, turned);
                     part = turned;
                 }
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
                     if (width != NR)
                         next = igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, tile_sums);
+                                           r_end, ahead, asked, tile_sums);
                     else
                         next = igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        if (TURN)
-                            ahead = igemm_turn_line(group, channel, r_end, line);
-                        nt_prefetch(w, ahead);
-                    }
+                    for (int k = line; TURN && k < line + lines; k++)
+                        nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -1550,13 +1546,6 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
-                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
-                if (tap_end < TAPS)
-                    coming = panel_at + (tap_end * RUN + r) * width;
-                else if (r_end < RUN)
-                    coming = panel_at + r_end * width;
-                else if (group == GROUPS - 1 && panel == panels - 1)
-                    coming = 0;
                 if (TURN) {
                     igemm_turn_2(w, group, channel, width, r, r_end, turned);
                     part = turned;
@@ -1574,19 +1563,18 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
                     if (width != NR)
                         next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, tile_sums);
+                                           r_end, ahead, asked, tile_sums);
                     else
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        if (TURN)
-                            ahead = igemm_turn_line_2(group, channel, r_end, line);
-                        nt_prefetch(w, ahead);
-                    }
+                    for (int k = line; TURN && k < line + lines; k++)
+                        nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -1818,13 +1806,6 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
                 const real *part = w + panel_at + (tap * RUN + r) * width;
-                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
-                if (tap_end < TAPS)
-                    coming = panel_at + (tap_end * RUN + r) * width;
-                else if (r_end < RUN)
-                    coming = panel_at + r_end * width;
-                else if (group == GROUPS - 1 && panel == panels - 1)
-                    coming = 0;
                 if (TURN) {
                     igemm_turn_3(w, group, channel, width, r, r_end, turned);
                     part = turned;
@@ -1843,15 +1824,14 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
                         next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        if (TURN)
-                            ahead = igemm_turn_line_3(group, channel, r_end, line);
-                        nt_prefetch(w, ahead);
-                    }
+                    for (int k = line; TURN && k < line + lines; k++)
+                        nt_prefetch(w, igemm_turn_line_3(group, channel, r_end, k));
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -2072,10 +2052,11 @@ static void c3_conv_dx(const real *restrict w, real *restrict out)
  * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
 static
 int igemm_next_4(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
 {
     enum { NR = 8 };
-    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* The output pixel after this one. */
@@ -2167,13 +2148,12 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                             igemm_step_4(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                         next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
@@ -2526,13 +2506,12 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                         next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);

@@ -264,8 +264,9 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
     emit_table(e, "TAP", taps, (int)n_taps);
 }
 
-/* Rows of k up to which a layer has a product of its own, its loops unrolled. */
-enum { SHORT_PRODUCT = 32 };
+/* Rows of k up to which a layer has a product of its own, its loops unrolled. Tiles up to which weights, if there are many, pass faster
+ * than memory gives them. */
+enum { SHORT_PRODUCT = 32, FEW_TILES = 8, MANY_WEIGHTS = 1 << 16 };
 
 void emit_panels(Emit *e, int64_t out, int64_t nr)
 {
@@ -283,12 +284,15 @@ static ProductTile product_tile(const Target *t, const ProductShape *p, const Ch
     return tile;
 }
 
-static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choice)
+static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choice, int64_t samples)
 {
     ProductTile tile = product_tile(emit_target(e), p, choice);
     emit_panels(e, p->out, tile.nr);
     if (p->k <= SHORT_PRODUCT) {
         emit_int(e, "SHORT", 1);
+    }
+    if (samples * p->pixels <= FEW_TILES * tile.mr && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
+        emit_int(e, "STREAM", 1);
     }
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);
@@ -320,7 +324,7 @@ static void conv_emit(Emit *e, Node *n)
     emit_kernel(e, "igemm");
     emit_forward_window(e, g, x, names);
     ProductShape p = forward_product_shape(g, w);
-    emit_product_tile(e, &p, &g->choices[FORWARD]);
+    emit_product_tile(e, &p, &g->choices[FORWARD], g->samples);
     emit_arg(e, x, first_window(g, &x->layout));
     emit_arg(e, n->in[1], 0);
     if (ragged(emit_target(e), g->out_c, g->groups)) {
@@ -554,7 +558,7 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_int(e, "RUN", g->out_c);
     emit_table(e, "TAP", none, 1);
     ProductShape p = dense_dx_shape(g, t);
-    emit_product_tile(e, &p, &g->choices[TO_INPUT]);
+    emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
     emit_int(e, "TURN", 1);
     emit_int(e, "TURN_NR", w->panel);
     emit_int(e, "TURN_CO", w->out_padded);
@@ -641,7 +645,7 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_int(e, "RUN", co);
         emit_table(e, "TAP", taps, (int)n_taps);
         ProductShape p = conv_dx_shape(g, t, n_taps, a, b);
-        emit_product_tile(e, &p, &g->choices[TO_INPUT]);
+        emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
         emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
         end_phase(e, n, a, b);

@@ -29,7 +29,8 @@
  * Parts are whole taps if these are short; of long taps they are slices, and all taps are done for one slice before the
  * next. Items of the same pixels follow each other, so their input stays in the second-level cache. Memory is asked in
  * time for what comes: during a part for the panel's next part, during all items of some pixels, evenly, for the next
- * pixels' input, and before a tile's last part for what its hook will touch. The register tile is K_MR pixels by K_NR
+ * pixels' input, and before a tile's last part for what its hook will touch. With K_STREAM a panel's next part is asked
+ * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. The register tile is K_MR pixels by K_NR
  * channels; the last pixels of a block are divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
  * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
@@ -53,6 +54,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_NR 16      /* channels of a register tile */
 #define K_LAST 8     /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_SHORT 1    /* defined where the rows of k are few */
+#define K_STREAM 1   /* defined where a block has few tiles */
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96      /* rows of k that pass at a time */
@@ -69,24 +71,32 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
-    const real *window[K_MR];
+    const real *first_w = w, *window[K_MR];
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++) {
         window[i] = x + at[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
+#ifdef K_STREAM
+    const int steps = n_taps * (r_end - r_begin);
+    const ptrdiff_t stride = (lines * NT_LINE + steps - 1) / steps;
+#endif
     for (int tap = 0; tap < n_taps; tap++) {
         for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
             vf b[K_NR / VL];
             for (int j = 0; j < vectors; j++)
                 b[j] = v_load(w + j * VL);
             w += vectors * VL;
+#ifdef K_STREAM
+            nt_prefetch(first_w, ahead);
+            ahead += stride;
+#endif
             for (int i = 0; i < rows; i++) {
                 vf a = v_set1(window[i][r]);
                 for (int j = 0; j < vectors; j++)
@@ -94,6 +104,10 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
             }
         }
     }
+#ifndef K_STREAM
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
+#endif
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
             v_store(sums + (i * vectors + j) * VL, acc[i][j]);
@@ -102,26 +116,27 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
 /* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than K_MR: `at`
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int k_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
 {
     int tiles = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + tiles - 1) / tiles : K_MR;
     if (rows == K_MR) {
-        k_tile(K_MR, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        k_tile(K_MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR;
     }
     if (K_MR > 2 && rows == K_MR - 1) {
-        k_tile(K_MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        k_tile(K_MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR - 1;
     }
     if (K_MR > 3 && rows > K_MR / 2) {
-        k_tile(K_MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        k_tile(K_MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR - 2;
     }
     if (K_MR > 3 && rows > 1) {
-        k_tile(K_MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+        k_tile(K_MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR / 2;
     }
-    k_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, sums);
+    k_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -133,9 +148,10 @@ NT_INLINE
 static
 #endif
 int k_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-                  const int *restrict taps, int n_taps, int r, int r_end, real *restrict sums)
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
 {
-    return k_any(count, K_NR / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return k_any(count, K_NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 #ifdef K_LAST
@@ -145,10 +161,10 @@ NT_INLINE
 static
 #endif
 int k_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                       const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end,
-                       real *restrict sums)
+                const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                int lines, real *restrict sums)
 {
-    return k_any(count, K_LAST / VL, first, x, at, w, taps, n_taps, r, r_end, sums);
+    return k_any(count, K_LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 #endif
 
@@ -256,6 +272,12 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
                 const real *part = w + panel_at + (tap * K_RUN + r) * width;
+#ifdef K_TURN
+                if (K_TURN) {
+                    k_turn(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
+#else
                 ptrdiff_t coming = panel_at + (ptrdiff_t)K_TAPS * K_RUN * width; /* the part after this one */
                 if (tap_end < K_TAPS)
                     coming = panel_at + (tap_end * K_RUN + r) * width;
@@ -263,11 +285,6 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     coming = panel_at + r_end * width;
                 else if (group == K_GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-#ifdef K_TURN
-                if (K_TURN) {
-                    k_turn(w, group, channel, width, r, r_end, turned);
-                    part = turned;
-                }
 #endif
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
@@ -281,23 +298,27 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                         }
                     }
 #endif
+#ifdef K_TURN
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
+#else
+                    const int asked = lines;
+                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
+#endif
 #ifdef K_LAST
                     if (width != K_NR)
                         next = k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r,
-                                           r_end, tile_sums);
+                                           r_end, ahead, asked, tile_sums);
                     else
 #endif
                         next = k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
-                                      tile_sums);
+                                      ahead, asked, tile_sums);
                     next += i;
-                    for (int end = line + lines; line < end; line++) {
-                        ptrdiff_t ahead = coming + line * NT_LINE;
 #ifdef K_TURN
-                        if (K_TURN)
-                            ahead = k_turn_line(group, channel, r_end, line);
+                    for (int k = line; K_TURN && k < line + lines; k++)
+                        nt_prefetch(w, k_turn_line(group, channel, r_end, k));
 #endif
-                        nt_prefetch(w, ahead);
-                    }
+                    line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + K_TAP[K_TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);

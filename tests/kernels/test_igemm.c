@@ -5,10 +5,7 @@
 static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_GROUPS, K_TAPS, K_RUN, K_CO, K_NR, K_MR, K_MB, K_KB;
 static int K_TAP[512];
 #define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
-#define K_TURN 0
-#define K_TURN_NR VL
-#define K_TURN_CO VL
-#define K_TURN_CI 1
+#define K_STREAM 1
 #define K_LAST (K_CO % K_NR)
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls
