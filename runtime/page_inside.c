@@ -135,7 +135,7 @@ static void add_maps(nt_page *page, const nt_watched *layer, const float *values
     size_t size = (size_t)place->h * (size_t)place->w;
     nt_image images[MOST_MAPS];
     uint8_t *bytes = malloc(size * (size_t)n);
-    char caption[200], part[48] = "";
+    char caption[260], part[48] = "";
     double low = INFINITY, high = -INFINITY;
     if (!bytes) {
         page->lost = true;

@@ -205,6 +205,22 @@ timeless again.html | cmp -s - expected || fail "report makes another page"
 ./colours train --plain --out runs/short --epochs 1 --no-report >said 2>>log || fail "--no-report"
 [ ! -e runs/short/report.html ] && ! grep -q '^page' said || fail "--no-report leaves a page"
 
+# A run that is stopped leaves its page as well, and a killed one what it had; report makes the rest of it.
+./plane train --plain --out runs/stopped --epochs 100000000 >/dev/null 2>>log &
+pid=$!
+for i in $(seq 100); do
+    [ "$(cat runs/stopped/log.jsonl 2>/dev/null | wc -l)" -lt 3 ] || break
+    sleep 0.1
+done
+kill -INT $pid
+status=0
+wait $pid || status=$?
+stopped=runs/stopped/report.html
+[ $status -eq 130 ] && grep -q "stopped in epoch" $stopped && grep -q "Learning curves" $stopped && ! grep -q "Mistakes" $stopped ||
+    fail "the page of a stopped run: status $status"
+./plane report --run runs/stopped >/dev/null 2>>log && grep -q "not finished" $stopped && grep -q "Mistakes" $stopped ||
+    fail "report on a stopped run"
+
 # What cannot be written is said, with its place.
 status=0
 ./colours report --run runs/colours --out /dev/full 2>said || status=$?
