@@ -184,6 +184,37 @@ page_committees() {
     quoted rejection ./committee.exe eval --weights committee/member1 --data fashion --rejection --svg "$guide/rejection.svg"
 }
 
+page_training() {
+    for law in "normal(0.01)" "normal(1)" xavier_fan_in he_normal; do
+        "$netc" build -D "law=$law" "$guide/initialisation.net" -o "$work/initialisation.exe"
+        echo "$law" >"$work/initialisation.$law"
+        (cd "$work" && ./initialisation.exe stats --random 1000 2>/dev/null) | awk '$2 == "dense" && $4 == "tanh" { print $7 }' >>"$work/initialisation.$law"
+    done
+    {
+        echo
+        paste -d '|' "$work/initialisation.normal(0.01)" "$work/initialisation.normal(1)" "$work/initialisation.xavier_fan_in" "$work/initialisation.he_normal" |
+            awk -F '|' '{ printf "| %s |", NR == 1 ? "layer" : NR - 1; for (i = 1; i <= NF; i++) printf " %s |", NR == 1 ? "`" $i "`" : $i; print ""
+                          if (NR == 1) print "|---|---|---|---|---|" }'
+        echo
+    } >"$work/initialisation.txt"
+
+    for rule in "sgd(lr=0.1)" "momentum(lr=0.1)" "nesterov(lr=0.1)" "adagrad(lr=0.1)" "rmsprop(lr=0.01)" "adam(lr=0.01)"; do
+        run "rule_${rule%%(*}" "$guide/optimizers.net" -D "rule=$rule"
+    done
+    # shellcheck disable=SC2046
+    "$figure" "$guide/optimizers.svg" "one problem, six optimizers" epoch "training loss" ylog \
+        $(series train_loss sgd=rule_sgd momentum=rule_momentum nesterov=rule_nesterov adagrad=rule_adagrad rmsprop=rule_rmsprop adam=rule_adam)
+
+    model=$guide/babysitting.net
+    "$netc" build -D last=0.1 "$model" -o "$work/sure.exe"
+    quoted sanity_sure ./sure.exe sanity --data fashion
+    run babysitting "$model"
+    quoted sanity ./babysitting.exe sanity --data fashion
+    quoted lr_range ./babysitting.exe lr-range --data fashion --picture "$guide/lr_range.svg"
+    quoted stats ./babysitting.exe stats --data fashion --weights babysitting/best.safetensors
+    quoted adversarial ./babysitting.exe adversarial --data fashion --weights babysitting/best.safetensors
+}
+
 page_search() {
     "$netc" build examples/search_fashion.net -o "$work/sought"
     (cd "$work" && ./sought search --plain --threads "$threads" --data fashion --trials 20 --stages 2 --epochs 3 --out search \
@@ -198,7 +229,7 @@ refresh() {
     cmp -s "$work/page" "$1" || cp "$work/page" "$1"
 }
 
-pages=${*:-backpropagation activations convolution data committees search}
+pages=${*:-backpropagation activations convolution training data committees search}
 for page in $pages; do
     "page_$page"
     [ ! -f "$guide/$page.md" ] || refresh "$guide/$page.md"
