@@ -31,7 +31,7 @@ awk -F' [|] ' '
         page = $3; sub(/#.*/, "", page); place = $3; sub(/^[^#]*#?/, "", place)
         where = page ~ /^[.][.][/]docs[/]/ ? substr(page, 9) : "../lang/" page
         shown = place == "" ? page : place; sub(/^[.][.][/]docs[/]/, "", shown)
-        example = $5 ~ /[/]/ ? link($5, "../" $5) : link($5, "../examples/" $5 ".net")
+        example = $5 ~ /^docs[/]/ ? link($5, "../" $5) : link($5, "../examples/" $5 ".net")
         printf "| %s | %s | %s | %s | %s |\n", $1, construct, link(shown, where (place == "" ? "" : "#" place)),
             link($4, "../tests/" $4), example
     }' docs/coverage.txt

@@ -73,7 +73,7 @@ while IFS= read -r row; do
     reference=$(echo "$row" | awk -F' [|] ' '{ print $3 }')
     test=tests/$(echo "$row" | awk -F' [|] ' '{ print $4 }')
     example=$(echo "$row" | awk -F' [|] ' '{ print $5 }')
-    case $example in */*) ;; *) example=examples/$example.net ;; esac
+    case $example in docs/*) ;; *) example=examples/$example.net ;; esac
     case $construct in
     *" @ "*) word=${construct%% @ *} construct=${construct#* @ } ;;
     *) word=$(echo "$construct" | sed 's/[^a-z0-9_-].*//') ;;
