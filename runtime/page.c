@@ -50,7 +50,7 @@ static const char page_style[] =
     "section { margin: 2.4rem 0 0; border-top: 1px solid var(--grid); padding-top: 1.2rem; }\n"
     "p { margin: .4rem 0 .8rem; max-width: 60rem; } .quiet, figcaption small { color: var(--quiet); }\n"
     "figure { display: inline-block; vertical-align: top; margin: .4rem 1.6rem 1.2rem 0; max-width: 100%; }\n"
-    "figcaption { font-size: .87rem; color: var(--text); margin: 0 0 .35rem; }\n"
+    "figcaption { font-size: .87rem; color: var(--text); margin: 0 0 .35rem; white-space: pre-line; }\n"
     "svg { max-width: 100%; height: auto; display: block; }\n"
     ".scroll { overflow-x: auto; margin: .6rem 0 1.2rem; }\n"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .93rem; }\n"

@@ -183,15 +183,17 @@ static void add_feature_maps(nt_page *page, const nt_run_page *p, const int64_t 
 
 /* -- Histograms -------------------------------------------------------------------------------------------------- */
 
+/* Of a layer, not of the input, that has values to show. */
 static void add_histogram(nt_page *page, const nt_layer_stats *layer)
 {
     const nt_sums *sums = &layer->result;
     double heights[NT_STATS_BINS], zeros = 100 * (double)sums->zeros / (double)sums->count;
     char caption[140], figures[140], dead[40] = "";
+    if (sums->not_finite == sums->count)
+        return;
     for (int i = 0; i < NT_STATS_BINS; i++)
         heights[i] = 100 * (double)sums->bins[i] / (double)sums->count;
-    snprintf(caption, sizeof caption, "%.60s%s%.60s", layer->watched ? layer->watched->layer : "input",
-             layer->watched ? ": " : "", layer->watched ? layer->watched->what : "");
+    snprintf(caption, sizeof caption, "%.60s\n%.60s", layer->watched->layer, layer->watched->what);
     if (layer->dead > 0)
         snprintf(dead, sizeof dead, ", %d of %d dead", layer->dead, layer->units);
     snprintf(figures, sizeof figures, "mean %.2g, std %.2g%s", nt_sums_mean(sums), nt_sums_std(sums), dead);
@@ -221,8 +223,9 @@ static void add_histograms(nt_page *page, const nt_run_page *p, int n)
     nt_stats_add(&stats, n);
     int every = (stats.n + MOST_HISTOGRAMS - 1) / MOST_HISTOGRAMS;
     nt_page_section(page, "Values in the layers");
-    nt_page_paragraph(page, "Shares of the results in %%, over %d samples%s.", n,
-                      every > 1 ? "; some of the layers" : "");
+    nt_page_paragraph(
+        page, "Shares of the results in %%, over %d samples%s. Where many results are 0 the axis is logarithmic.", n,
+        every > 1 ? "; some of the layers" : "");
     for (int i = 1; i < stats.n; i += every)
         add_histogram(page, &stats.layers[i]);
     nt_stats_end(&stats);
