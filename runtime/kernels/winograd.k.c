@@ -166,10 +166,13 @@ static void k_in(int first, int count, int c_begin, int c_end, const real *restr
 }
 
 /* Products at one position of `rows` tiles and a panel of `vectors` vectors, over `depth` channels: added to
- * sums[rows][vectors*VL], or set if these are the `first` channels; v has a stride of `tile`. Both sizes are constants where it is called. */
+ * sums[rows][vectors*VL], or set if these are the `first` channels; v has a stride of `tile`. Both sizes are constants where it is called.
+ * On the way it asks memory for so many lines that lie `ahead` of u, evenly: many at once would wait for each other. */
 NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real *restrict v, ptrdiff_t tile,
-                         const real *restrict u, real *restrict sums)
+                         const real *restrict u, ptrdiff_t ahead, int lines, real *restrict sums)
 {
+    const real *first_u = u;
+    const ptrdiff_t stride = (lines * NT_LINE + depth - 1) / depth;
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
@@ -178,6 +181,8 @@ NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real
         vf b[K_NR / VL];
         for (int j = 0; j < vectors; j++)
             b[j] = v_load(u + (c * vectors + j) * VL);
+        nt_prefetch(first_u, ahead);
+        ahead += stride;
         for (int i = 0; i < rows; i++) {
             vf a = v_set1(v[i * tile + c]);
             for (int j = 0; j < vectors; j++)
@@ -192,41 +197,41 @@ NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real
 /* The products of the next of `count` tiles still to do; returns how many it did, which may be some more, but not past
  * a multiple of K_MR. The tiles are divided as equally as possible. */
 NT_INLINE int k_next(int count, int vectors, int first, int depth, const real *restrict v, ptrdiff_t tile,
-                     const real *restrict u, real *restrict sums)
+                     const real *restrict u, ptrdiff_t ahead, int lines, real *restrict sums)
 {
     int shares = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + shares - 1) / shares : K_MR;
     if (rows == K_MR) {
-        k_product(K_MR, vectors, first, depth, v, tile, u, sums);
+        k_product(K_MR, vectors, first, depth, v, tile, u, ahead, lines, sums);
         return K_MR;
     }
     if (K_MR > 2 && rows == K_MR - 1) {
-        k_product(K_MR - 1, vectors, first, depth, v, tile, u, sums);
+        k_product(K_MR - 1, vectors, first, depth, v, tile, u, ahead, lines, sums);
         return K_MR - 1;
     }
     if (K_MR > 3 && rows > K_MR / 2) {
-        k_product(K_MR - 2, vectors, first, depth, v, tile, u, sums);
+        k_product(K_MR - 2, vectors, first, depth, v, tile, u, ahead, lines, sums);
         return K_MR - 2;
     }
     if (K_MR > 3 && rows > 1) {
-        k_product(K_MR / 2, vectors, first, depth, v, tile, u, sums);
+        k_product(K_MR / 2, vectors, first, depth, v, tile, u, ahead, lines, sums);
         return K_MR / 2;
     }
-    k_product(1, vectors, first, depth, v, tile, u, sums);
+    k_product(1, vectors, first, depth, v, tile, u, ahead, lines, sums);
     return 1;
 }
 
 /* The two widths that a panel may have. */
 static int k_next_of(int count, int first, int depth, const real *restrict v, ptrdiff_t tile, const real *restrict u,
-                     real *restrict sums)
+                     ptrdiff_t ahead, int lines, real *restrict sums)
 {
-    return k_next(count, K_NR / VL, first, depth, v, tile, u, sums);
+    return k_next(count, K_NR / VL, first, depth, v, tile, u, ahead, lines, sums);
 }
 
 #ifdef K_LAST
 static int k_next_of_last(int count, int first, int depth, const real *restrict v, ptrdiff_t tile,
-                          const real *restrict u, real *restrict sums)
+                          const real *restrict u, ptrdiff_t ahead, int lines, real *restrict sums)
 {
-    return k_next(count, K_LAST / VL, first, depth, v, tile, u, sums);
+    return k_next(count, K_LAST / VL, first, depth, v, tile, u, ahead, lines, sums);
 }
 #endif
 
@@ -296,14 +301,13 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
                         real *tile_sums = sums + position * sums_pitch + panel * K_TB + i * panel_width;
 #ifdef K_LAST
                         if (panel_width == K_NR)
-                            next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
+                            next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, at + line * NT_LINE - (part - u), lines, tile_sums);
                         else
-                            next = i + k_next_of_last(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
+                            next = i + k_next_of_last(count - i, c == 0, depth, tile_v, K_KB, part, at + line * NT_LINE - (part - u), lines, tile_sums);
 #else
-                        next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, tile_sums);
+                        next = i + k_next_of(count - i, c == 0, depth, tile_v, K_KB, part, at + line * NT_LINE - (part - u), lines, tile_sums);
 #endif
-                        for (int end = line + lines; line < end; line++)
-                            nt_prefetch(u, at + line * NT_LINE);
+                        line += lines;
                     }
                 }
             }
