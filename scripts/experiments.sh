@@ -22,12 +22,12 @@ shift 2
 build() {
     "$netc" build "$nets/$1.net" -o "$1"
 }
-# train MODEL [OPTION ...]: into MODEL.run; false where the run ends in an error
+# train MODEL [OPTION ...]: into MODEL.run; false where the run ends in an error. The networks are too small for two threads.
 train() {
     model=$1
     shift
     rm -rf "$model.run"
-    "./$model" train --plain --out "$model.run" "$@" >"$model.log" 2>&1
+    "./$model" train --plain --no-report --threads 1 --out "$model.run" "$@" >"$model.log" 2>&1
 }
 # logged MODEL EPOCH MEMBER: a number from the run's log, four digits
 logged() {
