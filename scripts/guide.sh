@@ -223,13 +223,26 @@ page_search() {
     { echo '```'; head -n 12 "$work/search.out"; echo "..."; tail -n 3 "$work/search.out"; echo '```'; } >"$work/search.txt"
 }
 
+# A table of examples/experiments/expected/, which tests compare with runs, as a block.
+expected() {
+    { echo '```'; grep -v '^#' "examples/experiments/expected/$2.txt"; echo '```'; } >"$work/$1.txt"
+}
+
+page_experiments() {
+    expected spread activations
+    expected two_layer rates
+    expected descents optimizers
+    expected normalised batchnorm
+    expected masks dropout
+}
+
 # The output of netc's commands in a page, and what runs left, put in again.
 refresh() {
     awk -v netc="$netc" -v work="$work" -f scripts/refresh.awk "$1" >"$work/page"
     cmp -s "$work/page" "$1" || cp "$work/page" "$1"
 }
 
-pages=${*:-backpropagation activations convolution training data committees search}
+pages=${*:-backpropagation activations convolution training experiments data committees search}
 for page in $pages; do
     "page_$page"
     [ ! -f "$guide/$page.md" ] || refresh "$guide/$page.md"
