@@ -93,7 +93,7 @@ dropout() {
     for model in dropout dropout_linear; do
         build "$model"
         train "$model"
-        "./$model" dropout --weights "$model.run/last.safetensors" --format json |
+        "./$model" dropout --threads 1 --weights "$model.run/last.safetensors" --format json |
             awk -F '[,:{}]' -v model="$model" 'BEGIN { print model } { for (i = 1; i < NF; i++) if ($i == "\"distance\"") printf "%.5f\n", $(i + 1) }' >"$model.column"
     done
     { echo passes; printf '%s\n' 1 4 16 64 256; } >passes.column
