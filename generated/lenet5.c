@@ -252,8 +252,9 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     real *tile_sums = sums + i * width;
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -262,15 +263,14 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const vf v3 = v_tanh(v2);
-                                const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v3);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const vf v3 = v_tanh(v2);
+                            const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v3);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -500,18 +500,18 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 1600 + (size_t)(h_ahead) * 160 + (size_t)(w_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 1600 + (size_t)(h_ahead) * 160 + (size_t)(w_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -520,15 +520,14 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const vf v3 = v_tanh(v2);
-                                const size_t place = (size_t)(sample) * 1600 + (size_t)(row) * 160 + (size_t)(column) * 16 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v3);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const vf v3 = v_tanh(v2);
+                            const size_t place = (size_t)(sample) * 1600 + (size_t)(row) * 160 + (size_t)(column) * 16 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v3);
+                        }
                         igemm_step_2(&sample, &row, &column);
                     }
                 }
@@ -684,22 +683,20 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    if (width != NR)
-                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -708,15 +705,14 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const vf v3 = v_tanh(v2);
-                                const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v3);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const vf v3 = v_tanh(v2);
+                            const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v3);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -793,22 +789,20 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 96 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 96 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    if (width != NR)
-                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -817,15 +811,14 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const vf v3 = v_tanh(v2);
-                                const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v3);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const vf v3 = v_tanh(v2);
+                            const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v3);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -902,18 +895,18 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -922,14 +915,13 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v2);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v2);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -1304,12 +1296,11 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     real *tile_sums = sums + i * width;
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    if (width != NR)
-                        next = igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
@@ -1320,14 +1311,13 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
-                                const vf v1 = v_load(other + place);
-                                const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
-                                v_store(other + place, v2);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
+                            const vf v1 = v_load(other + place);
+                            const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                            v_store(other + place, v2);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -1555,22 +1545,20 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(other, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(other, (ptrdiff_t)place);
+                            }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    if (width != NR)
-                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
@@ -1581,14 +1569,13 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
-                                const vf v1 = v_load(other + place);
-                                const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
-                                v_store(other + place, v2);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
+                            const vf v1 = v_load(other + place);
+                            const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
+                            v_store(other + place, v2);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -1815,19 +1802,19 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
-                                    const size_t place = (size_t)(n_ahead) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
+                                const size_t place = (size_t)(n_ahead) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_3(group, channel, r_end, k));
@@ -1838,13 +1825,12 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
-                                v_store(result + place, v0);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
+                            v_store(result + place, v0);
+                        }
                         igemm_step_3(&sample, &row, &column);
                     }
                 }
@@ -2140,18 +2126,18 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 1568 + (size_t)(h_ahead) * 112 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 1568 + (size_t)(h_ahead) * 112 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step_4(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -2160,12 +2146,11 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 1568 + (size_t)(row) * 112 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v0);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 1568 + (size_t)(row) * 112 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v0);
+                        }
                         igemm_step_4(&sample, &row, &column);
                     }
                 }
@@ -2498,18 +2483,18 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 6272 + (size_t)(h_ahead) * 224 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 6272 + (size_t)(h_ahead) * 224 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -2518,12 +2503,11 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v0);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v0);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }

@@ -236,12 +236,11 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                     real *tile_sums = sums + i * width;
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    if (width != NR)
-                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -250,15 +249,14 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const vf v3 = v_max(v_zero(), v2);
-                                const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v3);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const vf v3 = v_max(v_zero(), v2);
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v3);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -417,18 +415,18 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
@@ -437,14 +435,13 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const vf v1 = v_load(bias + group * CO + channel + j);
-                                const vf v2 = v_add(v0, v1);
-                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v2);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const vf v1 = v_load(bias + group * CO + channel + j);
+                            const vf v2 = v_add(v0, v1);
+                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v2);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -799,12 +796,11 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     real *tile_sums = sums + i * width;
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    if (width != NR)
-                        next = igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                           r_end, ahead, asked, tile_sums);
-                    else
-                        next = igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
+                                                    r_end, ahead, asked, tile_sums) :
+                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
@@ -815,14 +811,13 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                                const vf v1 = v_load(other + place);
-                                const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
-                                v_store(other + place, v2);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            const vf v1 = v_load(other + place);
+                            const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
+                            v_store(other + place, v2);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -1112,18 +1107,18 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
-                                {
-                                    const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                    nt_prefetch(result, (ptrdiff_t)place);
-                                }
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                nt_prefetch(result, (ptrdiff_t)place);
+                            }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                        next = igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                      ahead, asked, tile_sums);
+                    next =
+                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
+                               tile_sums);
                     next += i;
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
@@ -1134,12 +1129,11 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                     if (!last)
                         continue;
                     for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL)
-                            {
-                                const vf v0 = v_load(sums + i * width + j);
-                                const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
-                                v_store(result + place, v0);
-                            }
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v0);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }

@@ -287,7 +287,8 @@ static const char *keep_defined(Emit *e, const char *text)
     return done;
 }
 
-/* First the hooks, which decide the extra parameters; leading blanks of a hook's line give its depth. */
+/* First the hooks, which decide the extra parameters; leading blanks of a hook's line give its depth. Where the line before is a loop's
+ * or a condition's head, the hook's block becomes its body. */
 static const char *replace_hooks(Emit *e, const char *text)
 {
     Str out = {0};
@@ -306,10 +307,12 @@ static const char *replace_hooks(Emit *e, const char *text)
             }
             int indent = (int)(out.len - line) / 4;
             out.len = line;
-            if (out.data) {
-                out.data[out.len] = '\0';
+            if (line > 1 && indent > 0 && strncmp(out.data + line - 2, ")\n", 2) == 0) {
+                out.data[line - 1] = ' ';
+                str_add(&out, hook_text(e, args, hook, indent - 1) + 4 * (indent - 1));
+            } else {
+                str_add(&out, hook_text(e, args, hook, indent));
             }
-            str_add(&out, hook_text(e, args, hook, indent));
             p = end;
         } else if (*p) {
             str_addc(&out, *p++);
