@@ -446,33 +446,48 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
+/* Opens the file, fills it and closes it; on failure errno says why. `sync` waits for the disk. */
+static bool write_file(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
+                       void *context, bool sync)
+{
+    FILE *file = fopen(path, "wbe");
+    if (!file)
+        return false;
+    bool good = write_contents(file, tensors, n, metadata, fill, context);
+    good = good && fflush(file) == 0 && (!sync || fsync(fileno(file)) == 0);
+    int reason = errno;
+    if (fclose(file) != 0 && good) {
+        good = false;
+        reason = errno;
+    }
+    errno = reason;
+    return good;
+}
+
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error)
 {
-    bool sync = durability == NT_SURVIVES_MACHINE;
     size_t length = strlen(path) + sizeof ".tmp";
     char *temporary = malloc(length);
     if (!temporary)
         return nt_fail(error, "%s: cannot write: %s", path, strerror(ENOMEM));
     snprintf(temporary, length, "%s.tmp", path);
 
-    FILE *file = fopen(temporary, "wbe");
-    bool good = file != NULL;
-    good = good && write_contents(file, tensors, n, metadata, fill, context);
-    good = good && fflush(file) == 0 && (!sync || fsync(fileno(file)) == 0);
-    int reason = good ? 0 : errno;
-    if (file && fclose(file) != 0 && good) {
-        good = false;
+    struct stat there;
+    bool good;
+    int reason = 0;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) { /* a pipe or device is written to, and not replaced */
+        good = write_file(path, tensors, n, metadata, fill, context, false);
         reason = errno;
-    }
-    if (good && rename(temporary, path) != 0) {
-        good = false;
+    } else {
+        bool sync = durability == NT_SURVIVES_MACHINE;
+        good = write_file(temporary, tensors, n, metadata, fill, context, sync) && rename(temporary, path) == 0;
         reason = errno;
+        if (good && sync)
+            sync_folder(path);
+        else if (!good)
+            unlink(temporary);
     }
-    if (good && sync)
-        sync_folder(path);
-    else if (!good && file)
-        unlink(temporary);
     free(temporary);
     return good || nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), nt_write_advice(reason));
 }

@@ -67,7 +67,8 @@ typedef void nt_tensor_fill(void *context, size_t index, float *values);
 typedef enum nt_durability { NT_SURVIVES_PROCESS, NT_SURVIVES_MACHINE } nt_durability;
 
 /* Writes PATH.tmp and renames it to PATH. On failure the error says what to do, PATH is as it was and the temporary
- * file is gone. `metadata` is an object of strings, or NULL. */
+ * file is gone. What is at PATH and no regular file, such as a pipe, is written to instead, and nothing is waited for.
+ * `metadata` is an object of strings, or NULL. */
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error);
 

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../runtime/weights.h"
@@ -313,6 +315,41 @@ static void a_failed_write_leaves_the_old_file(void **state)
     nt_tensors_free(&tensors);
 }
 
+/* What is no file stays what it is: a rename would put one in its place. A symbolic link to it, so that the device
+ * itself is out of reach of a mistake here. */
+static void pipes_and_devices_are_written_to(void **state)
+{
+    (void)state;
+    char temporary[128];
+    nt_tensor_out out[] = {{"a", 1, {1000}}};
+    nt_error error = {0};
+    struct stat there;
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    bool written = nt_tensors_write(path, out, 1, NULL, fill_zero, out, NT_SURVIVES_MACHINE, &error);
+    assert_int_equal(lstat(path, &there), 0);
+    assert_true(S_ISFIFO(there.st_mode));
+    assert_true(written);
+    unsigned char bytes[8192];
+    ssize_t n = read(reader, bytes, sizeof bytes);
+    assert_int_equal(n, 8 + bytes[0] + 4 * 1000); /* the header of this one is shorter than 256 */
+    assert_int_equal(close(reader), 0);
+    assert_int_equal(unlink(path), 0);
+
+    assert_int_equal(symlink("/dev/full", path), 0);
+    written = nt_tensors_write(path, out, 1, NULL, fill_zero, out, NT_SURVIVES_PROCESS, &error);
+    assert_int_equal(lstat(path, &there), 0);
+    assert_true(S_ISLNK(there.st_mode));
+    assert_false(written);
+    assert_non_null(strstr(error.text, "free some space"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_not_equal(access(temporary, F_OK), 0);
+}
+
 static void files_that_are_not_there(void **state)
 {
     (void)state;
@@ -336,6 +373,7 @@ int main(void)
         cmocka_unit_test(pytorch_files_need_no_metadata),
         cmocka_unit_test(what_cannot_be_written_is_said),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(pipes_and_devices_are_written_to),
         cmocka_unit_test(files_that_are_not_there),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
