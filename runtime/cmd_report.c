@@ -56,6 +56,13 @@ static bool find(const nt_model *model, const options *o, places *at, nt_error *
            nt_fail(error, "a path is too long");
 }
 
+/* Whether members have been trained into the folder: the runs are a level below then. */
+static bool holds_a_committee(const char *folder)
+{
+    char path[PATH_MAX];
+    return join(path, folder, "member1/state.safetensors", NULL) && access(path, F_OK) == 0;
+}
+
 /* How far the run is, in words. */
 static const char *state_of(const nt_model *model, const nt_run *run)
 {
@@ -105,7 +112,8 @@ int nt_cmd_report(const nt_context *context, int argc, char **argv)
     if (!find(model, &o, &at, &error))
         return nt_report(&error, NT_USAGE);
     if (access(at.state, F_OK) != 0) {
-        nt_fail(&error, "%s: there is no run; name its folder with --run", at.state);
+        nt_fail(&error, "%s: there is no run; name its folder with --run%s", at.state,
+                holds_a_committee(at.folder) ? ": that of one member, such as member1" : "");
         return nt_report(&error, NT_FAILED);
     }
     if (!nt_checkpoint_peek(at.state, model, &run, &error))

@@ -642,7 +642,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
          "threads (as many as are fastest, by trial); no result depends on them", 1, NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "DIR", "where the log and the best weights go (runs/NAME/search)", 0, NULL},
         {"--resume", NT_OPTION_FLAG, &o->resume, NULL, "go on where the search in DIR stopped", 0, NULL},
-        {"--format", NT_OPTION_TEXT, &o->format, "F", "text or json", 0, NULL},
+        {"--format", NT_OPTION_TEXT, &o->format, "text|json", "of the result", 0, NULL},
         {"--plain", NT_OPTION_FLAG, &o->plain, NULL, "no updating line, no colours", 0, NULL},
     };
     const nt_usage usage = {

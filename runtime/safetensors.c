@@ -195,7 +195,8 @@ static unsigned char *read_file(const char *path, size_t *size, nt_error *error)
         return NULL;
     }
     if (!S_ISREG(about.st_mode)) {
-        nt_fail(error, "%s: not a file", path);
+        nt_fail(error, "%s: not a file%s", path,
+                S_ISDIR(about.st_mode) ? ": name the weights in it, such as best.safetensors" : "");
         close(file);
         return NULL;
     }
