@@ -1,6 +1,7 @@
 /* draw.c - `netc graph`: boxes of a network, as a dot file or as a finished picture. */
 #include "draw.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,7 +147,7 @@ int command_graph(const Options *o)
     }
     bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
     if (!ok) {
-        fprintf(stderr, "netc: cannot write the picture\n");
+        fprintf(stderr, "netc: cannot write the picture: %s\n", strerror(errno));
     }
     str_free(&out);
     compilation_free(&c);

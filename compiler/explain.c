@@ -5,6 +5,7 @@
 #include "report.h"
 #include "tuning.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -469,7 +470,7 @@ int command_explain(const Options *o)
     explain_graph(&x, c.infer, "INFERENCE");
     bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
     if (!ok) {
-        fprintf(stderr, "netc: cannot write the explanation\n");
+        fprintf(stderr, "netc: cannot write the explanation: %s\n", strerror(errno));
     }
     str_free(&out);
     compilation_free(&c);

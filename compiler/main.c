@@ -1,6 +1,8 @@
 /* main.c - the command line of netc. */
+#define _POSIX_C_SOURCE 200809L
 #include "driver.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +288,9 @@ static int command_fmt(const Options *o)
 
 int main(int argc, char **argv)
 {
+    /* A limit on file sizes is an error of one write, with a message, and half a file is removed. */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGXFSZ, &ignore, NULL);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         usage(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;

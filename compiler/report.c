@@ -4,6 +4,7 @@
 #include "budget.h"
 #include "steps.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -537,7 +538,7 @@ int command_report(const Options *o)
     }
     const bool ok = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
     if (!ok) {
-        fprintf(stderr, "netc: cannot write the report\n");
+        fprintf(stderr, "netc: cannot write the report: %s\n", strerror(errno));
     }
     str_free(&out);
     compilation_free(&c);

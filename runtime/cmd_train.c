@@ -85,9 +85,7 @@ static void catch_signals(void)
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
-    /* A closed pipe or a limit on file sizes is an error of one write, not the end of the run. */
-    sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL);
+    sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is an error of one write, not the end of the run */
 }
 
 /* -- Setting up -------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,8 @@
+#define _POSIX_C_SOURCE 200809L
 #include "trainer.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +146,19 @@ static int unknown_command(const nt_context *context, const char *word)
     return NT_USAGE;
 }
 
+/* Results that did not get to where they were sent are no results. A command that failed has said why. */
+static int checked_results(int status)
+{
+    bool lost = ferror(stdout) != 0; /* an earlier write: its reason is no longer known */
+    errno = 0;
+    lost = fflush(stdout) != 0 || lost;
+    if (!lost || status != NT_OK)
+        return status;
+    int reason = errno;
+    fprintf(stderr, "error: cannot write the results%s%s\n", reason ? ": " : "", reason ? strerror(reason) : "");
+    return NT_ENVIRONMENT;
+}
+
 int nt_trainer_main(const nt_model *model, const nt_model *model_double, const nt_sketch *sketch, int argc, char **argv)
 {
     nt_context context = {
@@ -153,16 +169,19 @@ int nt_trainer_main(const nt_model *model, const nt_model *model_double, const n
                 model->file, model->abi, NT_ABI);
         return NT_ENVIRONMENT;
     }
+    /* A limit on file sizes is an error of one write, with a message, not the end of the program. */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGXFSZ, &ignore, NULL);
     if (argc < 2) {
         print_usage(&context, stderr);
         return NT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(&context, stdout);
-        return NT_OK;
+        return checked_results(NT_OK);
     }
     for (int i = 0; i < N_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(&context, argc - 2, argv + 2);
+            return checked_results(commands[i].run(&context, argc - 2, argv + 2));
     return unknown_command(&context, argv[1]);
 }

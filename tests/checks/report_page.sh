@@ -233,5 +233,26 @@ status=0
 status=0
 ./colours report --run nowhere 2>said || status=$?
 [ $status -eq 1 ] && grep -q 'there is no run; name its folder with --run' said || fail "no run: $status, $(cat said)"
+mkdir -p runs/several/member1
+: >runs/several/member1/state.safetensors
+status=0
+./colours report --run runs/several 2>said || status=$?
+[ $status -eq 1 ] && grep -q 'with --run: that of one member, such as member1' said || fail "a committee: $status, $(cat said)"
+
+# So are results that get lost on the way, by every command; a limit on file sizes ends nothing without a word.
+for words in "info" "eval --weights runs/colours/best.safetensors" "--help"; do
+    status=0
+    ./colours $words >/dev/full 2>said || status=$?
+    [ $status -eq 3 ] && grep -q 'cannot write the results: No space left on device' said || fail "lost $words: $status, $(cat said)"
+done
+status=0
+(ulimit -f 8 && ./colours report --run runs/colours --out small.html >/dev/full) 2>said || status=$?
+[ $status -eq 3 ] && grep -q 'small.html: cannot write: File too large' said || fail "a limit: $status, $(cat said)"
+status=0
+"$netc" report colours.net >/dev/full 2>said || status=$?
+[ $status -eq 3 ] && grep -q 'cannot write the report: No space left on device' said || fail "netc report: $status, $(cat said)"
+status=0
+(ulimit -f 8 && "$netc" emit colours.net -o small) >/dev/null 2>&1 || status=$?
+[ $status -eq 3 ] || fail "netc emit under a limit: $status"
 [ $failed -eq 0 ] && echo "pages of five networks: their figures, whole in themselves, the same however they came about"
 exit $failed
