@@ -121,8 +121,8 @@ bool nt_load_cifar(const nt_data_request *q, const char *path, nt_loaded *out, n
     static const char *const test[1] = {"test_batch.bin"};
     if (!nt_path_is_folder(path))
         return nt_fail(err,
-                       "%s: is not a folder: cifar(\"...\") names the folder that holds data_batch_1.bin and so on",
-                       path);
+                       "%s: %s: cifar(\"...\") names the folder that holds data_batch_1.bin and so on",
+                       path, nt_no_folder(path));
     if (!nt_check_shape(q, path, SIDE, SIDE, 3, err) || !load_names(q, path, out, err))
         return false;
     if ((q->parts & NT_PART_TRAIN) && !load_part(q, path, train, TRAIN_FILES, &out->train, err))

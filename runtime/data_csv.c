@@ -409,6 +409,10 @@ static bool read_table(const nt_data_request *q, nt_file *file, bool labelled, t
     if (!open_table(q, t, file, labelled, err))
         return false;
     int64_t features = t->columns - t->answers, wanted = (int64_t)q->h * q->w * q->c;
+    if (features != wanted && !labelled)
+        return nt_fail(err, "%s: has %lld column%s, the network reads %s: a row is the features alone, without the label",
+                       file->name, (long long)features, features == 1 ? "" : "s",
+                       nt_shape_name(q->h, q->w, q->c).text);
     if (features != wanted)
         return nt_fail(
             err, "%s: has %lld feature%s%s, the network reads %s: write input(%lld) in the model, or use other data",

@@ -157,8 +157,8 @@ bool nt_load_idx(const nt_data_request *q, const char *path, nt_loaded *out, nt_
 {
     if (!nt_path_is_folder(path))
         return nt_fail(
-            err, "%s: is not a folder: idx(\"...\") names the folder that holds train-images-idx3-ubyte and so on",
-            path);
+            err, "%s: %s: idx(\"...\") names the folder that holds train-images-idx3-ubyte and so on",
+            path, nt_no_folder(path));
     if ((q->parts & NT_PART_TRAIN) && !load_named_part(q, path, "train", true, &out->train, err))
         return false;
     return !(q->parts & NT_PART_TEST) || load_named_part(q, path, "t10k", q->parts == NT_PART_TEST, &out->test, err);

@@ -422,9 +422,9 @@ bool nt_load_npy(const nt_data_request *q, const char *path, nt_loaded *out, nt_
     if (!nt_path_is_folder(path))
         return nt_fail(
             err,
-            "%s: is not a folder: npy(\"...\") names the folder that holds x_train.npy, y_train.npy, x_test.npy and "
+            "%s: %s: npy(\"...\") names the folder that holds x_train.npy, y_train.npy, x_test.npy and "
             "y_test.npy",
-            path);
+            path, nt_no_folder(path));
     if ((q->parts & NT_PART_TRAIN) && !load_named_part(q, path, "train", true, &out->train, out, err))
         return false;
     if ((q->parts & NT_PART_TEST) && !load_named_part(q, path, "test", q->parts == NT_PART_TEST, &out->test, out, err))

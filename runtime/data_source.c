@@ -45,6 +45,11 @@ bool nt_path_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+const char *nt_no_folder(const char *path)
+{
+    return nt_path_exists(path) ? "is not a folder" : "there is no such folder";
+}
+
 void *nt_allocate(int64_t count, size_t size, const char *what, nt_error *err)
 {
     void *memory = NULL;

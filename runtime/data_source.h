@@ -24,6 +24,9 @@ char *nt_path_join(const char *dir, const char *name);
 bool nt_path_exists(const char *path);
 bool nt_path_is_folder(const char *path);
 
+/* What to say of a path that is no folder: whether anything is there. */
+const char *nt_no_folder(const char *path);
+
 /* malloc(count * size), checked for overflow; at least one byte, so that NULL always means failure, which is reported
  * for `what`. */
 void *nt_allocate(int64_t count, size_t size, const char *what, nt_error *err);

@@ -300,7 +300,7 @@ static void folders_files_and_predictions(void **state)
     assert_memory_equal(d.test_part.values, rows, sizeof rows);
     nt_data_free(&d);
     expect_message(nt_data_load_inputs(&q, path_in(f, "train.csv"), &d, &err), &err,
-                   "has 3 features, the network reads 2", NULL);
+                   "has 3 columns, the network reads 2: a row is the features alone", NULL);
 }
 
 int main(void)

@@ -88,7 +88,7 @@ static void what_does_not_fit_is_explained(void **state)
     expect_message(nt_data_load(&q, &d, &err), &err, "train-labels-idx1-ubyte: sample 0 (byte 8) has label 2",
                    "classes 0..1", NULL);
     config.path = "/nowhere";
-    expect_message(nt_data_load(&q, &d, &err), &err, "/nowhere", "not a folder", NULL);
+    expect_message(nt_data_load(&q, &d, &err), &err, "/nowhere", "there is no such folder", NULL);
     config.source = NT_SOURCE_NONE;
     expect_message(nt_data_load(&q, &d, &err), &err, "no data section", NULL);
 }
@@ -249,6 +249,8 @@ static void cifar_damage_is_placed(void **state)
     expect_message(nt_data_load(&q, &d, &err), &err, "32x32x3", "28x28x1", NULL);
     config.path = path_in(f, "data_batch_1.bin");
     expect_message(nt_data_load(&q, &d, &err), &err, "is not a folder", NULL);
+    config.path = path_in(f, "nowhere");
+    expect_message(nt_data_load(&q, &d, &err), &err, "there is no such folder", NULL);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- spiral */
