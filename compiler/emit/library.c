@@ -187,7 +187,7 @@ static const char header_usage_pretrained[] =
     " */\n";
 
 static const char header_model[] =
-    "/* A network with its weights: where its numbers are. They are in the order that the library wants; see @_load(). */\n"
+    "/* A network with its weights: where its numbers are. They are in the order that the library wants, not in a file's. */\n"
     "typedef struct @_model {\n"
     "    const float *parameters;\n"
     "    const float *factor, *shift; /* normalisation: value * factor + shift, constants for a row of pixels ... */\n"

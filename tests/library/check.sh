@@ -81,6 +81,8 @@ compare() {
     cmp "$lib/one" "$lib/inside" || fail "$1: weights that are compiled in give other results"
     symbols "$lib/lib$1.a" "$1"
     symbols "$lib/own/in.a" "$1"
+    ! grep -n "$1_load" "$lib/own/$1.h" || fail "$1.h speaks of loading, but the weights are compiled in"
+    grep -q -e '-fopenmp -lm' "$lib/own/$1.h" || fail "$1.h does not say how to link"
 }
 
 to_decimal() {
