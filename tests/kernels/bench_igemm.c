@@ -216,9 +216,11 @@ static void panels(FILE *f, int channels, int width)
         fprintf(f, "#define K_LAST %d\n", channels % width);
 }
 
-static void write_tuning(FILE *f, int channels, const tuning *t)
+/* The rest of a product of `rows` rows of k for so many pixels. Weights that are many and pass by few tiles are asked for row by row. */
+static void write_tuning(FILE *f, int channels, const tuning *t, int rows, int pixels)
 {
     panels(f, channels, t->nr);
+    fprintf(f, "#undef K_STREAM\n%s", pixels <= 8 * t->mr && rows * channels >= 1 << 16 ? "#define K_STREAM 1\n" : "");
     define(f, "MR", t->mr);
     define(f, "MB", t->mb);
     define(f, "KB", t->kb);
@@ -245,7 +247,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "TAPS", p->taps);
     define(f, "RUN", p->run);
     fprintf(f, "#undef K_TURN\n");
-    write_tuning(f, p->co_padded, &p->forward);
+    write_tuning(f, p->co_padded, &p->forward, p->taps * p->run, l->n * p->oh * p->ow);
     table(f, "TAP", "forward", p->tap, p->taps);
     include(f, folder, "igemm", "forward");
     fprintf(f, "void forward(int n, const real *x, const real *w, real *y)\n{\n    forward_main(n, x, w, y);\n}\n\n");
@@ -278,7 +280,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
         define(f, "TURN_NR", p->forward.nr);
         define(f, "TURN_CO", p->co_padded);
         define(f, "TURN_CI", l->ci);
-        write_tuning(f, p->ci_padded, &p->backward);
+        write_tuning(f, p->ci_padded, &p->backward, 0, 0); /* turned: it asks in its own way */
         int zero = 0;
         table(f, "TAP", "backward", &zero, 1);
         include(f, folder, "igemm", "backward");
@@ -316,7 +318,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     table(f, "ORDER", "pack", order, position);
     include(f, folder, "pack_dx", "pack");
     fprintf(f, "void pack(const real *w, real *turned)\n{\n    pack_main(w, turned);\n}\n\n");
-    write_tuning(f, p->ci_padded, &p->backward);
+    write_tuning(f, p->ci_padded, &p->backward, l->k * l->k * l->co, l->n * l->h * l->w);
     for (int i = 0; i < count; i++) {
         char name[32];
         int a = i / l->stride, b = i % l->stride;
