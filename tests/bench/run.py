@@ -600,7 +600,7 @@ def measure_cells(results, args, folder):
         results["peaks"][str(threads)] = fma_peak(threads)
         peers = {}
         for kind in args.peers:
-            peer = Peer(args.python, kind, threads, args.limit, os.path.join(folder, "inductor"))
+            peer = Peer(args.python, kind, threads, args.limit, args.cache or os.path.join(folder, "inductor"))
             results["versions"][kind] = peer.about
             if "error" in peer.about:
                 print(f"{kind}: {peer.about['error']}", file=sys.stderr)
@@ -669,6 +669,7 @@ def options():
     parser.add_argument("--rounds", type=int, default=3, help="at least (3)")
     parser.add_argument("--budget", type=float, default=15, help="seconds of rounds a cell, if the least number takes no longer (15)")
     parser.add_argument("--burst", type=float, default=0.25, help="seconds of a contender in a round, at least one step (0.25)")
+    parser.add_argument("--cache", help="a folder in which torch.compile finds what it compiled in an earlier run")
     parser.add_argument("--limit", type=float, default=900, help="seconds that a peer may take to compile (900)")
     parser.add_argument("--quick", action="store_true", help="two rounds of short bursts: to see whether it runs")
     parser.add_argument("--json", help="keeps all figures in this file, written anew after every cell")
