@@ -1,5 +1,6 @@
 /* cmd_train.c - EXE train. */
 #define _POSIX_C_SOURCE 200809L
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -48,6 +49,9 @@ typedef struct trainer {
     json_t *metadata;
     FILE *log;
     char best_path[PATH_MAX], last_path[PATH_MAX], state_path[PATH_MAX], log_path[PATH_MAX], page_path[PATH_MAX];
+    char new_log_path[PATH_MAX + 8]; /* of a new run whose log has not yet taken the place of an earlier one's; else "" */
+    char replaced[64];     /* of an earlier run whose files are in the folder: how far it came; else "" */
+    bool own;              /* the files in the folder are of this run: it was resumed from them, or has saved some */
     nt_start start;        /* the model's, or --weights */
     nt_batch_plan plan;    /* of the batches: the model's, or --batch */
     uint64_t steps;        /* of all epochs */
@@ -298,8 +302,10 @@ static int plan_run(trainer *t, nt_error *error)
     if (!t->o.resume) {
         begin_run(t);
         if (exists && nt_checkpoint_peek(t->state_path, t->model, &earlier, error))
-            fprintf(stderr, "note: replacing the run in %s (%lld of %lld epochs); --resume would go on with it\n",
-                    t->o.out, (long long)earlier.epoch, (long long)earlier.epochs);
+            snprintf(t->replaced, sizeof t->replaced, "%lld of %lld epochs", (long long)earlier.epoch,
+                     (long long)earlier.epochs);
+        else if (exists)
+            snprintf(t->replaced, sizeof t->replaced, "of another model");
     } else if (!exists) {
         nt_fail(error, "%s: there is no run to resume; leave out --resume, or name its folder with --out",
                 t->state_path);
@@ -427,15 +433,28 @@ static bool set_parameters(trainer *t, nt_error *error)
     return true;
 }
 
+/* The log of a new run is written beside that of an earlier one, which it replaces once something has been saved. */
 static bool open_log(trainer *t, nt_error *error)
 {
+    struct stat there;
     bool fits = t->o.log ? snprintf(t->log_path, PATH_MAX, "%s", t->o.log) < PATH_MAX
                          : snprintf(t->log_path, PATH_MAX, "%s/log.jsonl", t->o.out) < PATH_MAX;
     if (!fits)
         return nt_fail(error, "--log: the path is too long");
-    t->log = fopen(t->log_path, t->o.resume ? "ae" : "we");
+    if (!t->o.resume && stat(t->log_path, &there) == 0 && S_ISREG(there.st_mode) && access(t->log_path, W_OK) == 0)
+        snprintf(t->new_log_path, sizeof t->new_log_path, "%s.tmp", t->log_path);
+    t->log = fopen(t->new_log_path[0] ? t->new_log_path : t->log_path, t->o.resume ? "ae" : "we");
+    if (!t->log)
+        t->new_log_path[0] = '\0';
     return t->log ||
            nt_fail(error, "%s: cannot write the log: %s; name another file with --log", t->log_path, strerror(errno));
+}
+
+static void replace_log(trainer *t)
+{
+    if (t->new_log_path[0] && rename(t->new_log_path, t->log_path) != 0)
+        fprintf(stderr, "warning: the log stays in %s: %s\n", t->new_log_path, strerror(errno));
+    t->new_log_path[0] = '\0';
 }
 
 /* Where the model gives ranges and the command line no numbers. */
@@ -455,6 +474,9 @@ static void tell_middles(const trainer *t)
 
 static void print_header(trainer *t)
 {
+    if (t->replaced[0])
+        fprintf(stderr, "note: replacing the run in %s (%s)%s\n", t->o.out, t->replaced,
+                isdigit((unsigned char)t->replaced[0]) ? "; --resume would go on with it" : "");
     if (!t->o.resume)
         tell_middles(t);
     char parameters[64], threads[32], train[64], validation[64], test[64], number[32];
@@ -486,25 +508,36 @@ static bool save_trial(trainer *t, bool best)
     return good;
 }
 
-/* What was saved before stays as it was if this fails; the run goes on and tries again after the next epoch. The disk
- * is not waited for at each of many short epochs. */
+/* The files of one moment: all take their places, or none does. */
+static bool save_files(trainer *t, bool best, nt_durability durability, nt_error *error)
+{
+    real *params = t->engine.memory.params;
+    const char *const paths[] = {t->state_path, t->last_path, t->best_path};
+    const size_t n = best ? 3 : 2;
+    bool good = nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->data.recall, &t->run, NT_STAGED, error) &&
+                nt_weights_save(t->model, params, t->metadata, t->last_path, NT_STAGED, error) &&
+                (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, NT_STAGED, error));
+    if (!good)
+        nt_tensors_discard(paths, n);
+    return good && nt_tensors_replace(paths, n, durability, error);
+}
+
+/* What was saved before, also by an earlier run, stays as it was if this fails; the run goes on and tries again after the
+ * next epoch. The disk is not waited for at each of many short epochs. */
 static bool save(trainer *t, bool best, bool last)
 {
     nt_error error = {0};
     if (t->trial)
         return save_trial(t, best);
     bool wait = last || nt_seconds() - t->synced >= sync_pause;
-    nt_durability durability = wait ? NT_SURVIVES_MACHINE : NT_SURVIVES_PROCESS;
-    real *params = t->engine.memory.params;
-    bool good = (!best || nt_weights_save(t->model, params, t->metadata, t->best_path, durability, &error)) &&
-                nt_weights_save(t->model, params, t->metadata, t->last_path, durability, &error) &&
-                nt_checkpoint_save(t->state_path, t->model, &t->engine.memory, &t->data.recall, &t->run, durability,
-                                   &error);
+    bool good = save_files(t, best, wait ? NT_SURVIVES_MACHINE : NT_SURVIVES_PROCESS, &error);
     if (good && wait && t->best_unsynced && !best)
         good = nt_tensors_sync(t->best_path, &error);
     if (good) {
         t->best_unsynced = !wait && (best || t->best_unsynced);
         t->synced = wait ? nt_seconds() : t->synced;
+        t->own = true;
+        replace_log(t);
     } else {
         nt_progress_clear(&t->progress);
         nt_report(&error, NT_ENVIRONMENT);
@@ -513,10 +546,10 @@ static bool save(trainer *t, bool best, bool last)
     return good;
 }
 
-/* Makes the page about the run anew. */
+/* Makes the page about the run anew; not before something of the run is there, as that of an earlier one may be. */
 static bool make_page(trainer *t, const char *state, nt_error *error)
 {
-    if (t->o.no_report)
+    if (t->o.no_report || !t->own)
         return true;
     double began = nt_seconds();
     const nt_run_page page = {
@@ -804,6 +837,8 @@ static int finish_epoch(trainer *t, nt_error *error)
     };
     char note[NT_REASON];
     compare_weights(t, &result);
+    const double kept_loss = run->course.best_loss;
+    const int64_t kept_epoch = run->course.best_epoch;
     bool best = nt_course_epoch(&run->course, t->model->train_config, &result, note);
 
     nt_data_next_epoch(&t->data, run->seed, (uint64_t)run->epoch);
@@ -814,7 +849,10 @@ static int finish_epoch(trainer *t, nt_error *error)
     run->norm_count = 0;
     run->seconds += seconds;
     t->epoch_began = now;
-    save(t, best, run->epoch == run->epochs || is_over(t));
+    if (!save(t, best, run->epoch == run->epochs || is_over(t))) { /* the best are those that are kept */
+        run->course.best_loss = kept_loss;
+        run->course.best_epoch = kept_epoch;
+    }
     if (t->trial) {
         t->trial->epochs = run->epoch;
         if (best) {
@@ -854,7 +892,8 @@ static int interrupted(trainer *t)
     if (t->trial)
         return NT_INTERRUPTED;
     if (!save(t, false, true)) {
-        fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
+        if (t->own)
+            fprintf(stderr, "note: what was saved before is still in %s\n", t->o.out);
         return NT_ENVIRONMENT;
     }
     snprintf(state, sizeof state, "stopped in epoch %lld", (long long)t->run.epoch + 1);
@@ -889,12 +928,13 @@ static bool final_test(trainer *t, nt_error *error)
     if (t->part)
         t->part->tested = t->data.test.count;
     const nt_split *split = t->data.test.count > 0 ? &t->data.test : t->o.no_report ? NULL : &t->data.validation;
-    if ((!split && t->o.fold == 0) || t->run.course.best_epoch == 0)
+    if ((!split && t->o.fold == 0) || t->run.epoch == 0)
         return true;
-    bool best = !t->unsaved && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
+    bool kept = t->run.course.best_epoch > 0,
+         best = kept && nt_weights_load(&weights, t->model, t->best_path, t->engine.memory.params, error);
     if (best)
         nt_weights_free(&weights);
-    else if (!t->unsaved)
+    else if (kept)
         fprintf(stderr, "note: the last weights are tested, not the best: %s\n", error->text);
     if (t->o.fold > 0) {
         if (!nt_engine_evaluate(&t->engine, &t->data, &t->data.validation, &stop_asked, &score, error))
@@ -936,7 +976,7 @@ static int run_epochs(trainer *t, nt_error *error)
                 (long long)t->run.course.best_epoch);
     if (!final_test(t, error) || !make_page(t, is_over(t) ? "stopped early" : "finished", error))
         return nt_report(error, NT_ENVIRONMENT);
-    if (!t->o.no_report)
+    if (!t->o.no_report && t->own)
         printf("page  %s\n", t->page_path);
     return t->unsaved ? NT_ENVIRONMENT : NT_OK;
 }
@@ -954,6 +994,7 @@ static int report_no_room(const trainer *t, const nt_error *error)
 static int train(const nt_context *context, const nt_train_options *asked, part_result *part, nt_attempt *trial)
 {
     trainer t = {.context = context, .model = context->model, .o = *asked, .part = part, .trial = trial};
+    t.own = asked->resume;
     nt_error error = {0};
     if (!set_paths(&t, &error))
         return nt_report(&error, NT_USAGE);
@@ -986,6 +1027,10 @@ static int train(const nt_context *context, const nt_train_options *asked, part_
     }
     if (t.log && fclose(t.log) != 0)
         fprintf(stderr, "warning: cannot write the log: %s\n", strerror(errno));
+    if (t.new_log_path[0])
+        unlink(t.new_log_path);
+    if (t.replaced[0] && t.log && !t.own)
+        fprintf(stderr, "note: nothing was saved: the earlier run in %s is as it was\n", t.o.out);
     json_decref(t.metadata);
     nt_verdict_free(&t.verdict);
     nt_start_free(&t.start);

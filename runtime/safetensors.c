@@ -447,15 +447,14 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-/* Opens the file, fills it and closes it; on failure errno says why. `sync` waits for the disk. */
+/* Opens the file, fills it and closes it; on failure errno says why. */
 static bool write_file(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
-                       void *context, bool sync)
+                       void *context)
 {
     FILE *file = fopen(path, "wbe");
     if (!file)
         return false;
     bool good = write_contents(file, tensors, n, metadata, fill, context);
-    good = good && fflush(file) == 0 && (!sync || fsync(fileno(file)) == 0);
     int reason = errno;
     if (fclose(file) != 0 && good) {
         good = false;
@@ -465,43 +464,102 @@ static bool write_file(const char *path, const nt_tensor_out *tensors, size_t n,
     return good;
 }
 
+/* A pipe or device is written to, and not replaced. */
+static bool is_replaced(const char *path)
+{
+    struct stat there;
+    return stat(path, &there) != 0 || S_ISREG(there.st_mode);
+}
+
+/* PATH.tmp, to be freed, or NULL where memory ran out. */
+static char *temporary_name(const char *path)
+{
+    size_t length = strlen(path) + sizeof ".tmp";
+    char *name = malloc(length);
+    if (name)
+        snprintf(name, length, "%s.tmp", path);
+    else
+        errno = ENOMEM;
+    return name;
+}
+
+static bool cannot_write(const char *path, nt_error *error)
+{
+    int reason = errno;
+    return nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), nt_write_advice(reason));
+}
+
+/* Waits for the disk; on failure errno says why. */
+static bool sync_file(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = file >= 0 && fsync(file) == 0;
+    int reason = errno;
+    if (file >= 0)
+        close(file);
+    errno = reason;
+    return good;
+}
+
+static bool sync_staged(const char *path)
+{
+    char *temporary = temporary_name(path);
+    bool good = temporary && sync_file(temporary);
+    free(temporary);
+    return good;
+}
+
+static bool rename_staged(const char *path)
+{
+    char *temporary = temporary_name(path);
+    bool good = temporary && rename(temporary, path) == 0;
+    free(temporary);
+    return good;
+}
+
+bool nt_tensors_replace(const char *const *paths, size_t n, nt_durability durability, nt_error *error)
+{
+    bool good = true;
+    for (size_t i = 0; i < n && good && durability == NT_SURVIVES_MACHINE; i++)
+        good = !is_replaced(paths[i]) || sync_staged(paths[i]) || cannot_write(paths[i], error);
+    for (size_t i = 0; i < n && good; i++)
+        good = !is_replaced(paths[i]) || rename_staged(paths[i]) || cannot_write(paths[i], error);
+    for (size_t i = 0; i < n && good && durability == NT_SURVIVES_MACHINE; i++)
+        sync_folder(paths[i]);
+    if (!good)
+        nt_tensors_discard(paths, n);
+    return good;
+}
+
+void nt_tensors_discard(const char *const *paths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *temporary = temporary_name(paths[i]);
+        if (temporary)
+            unlink(temporary);
+        free(temporary);
+    }
+}
+
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error)
 {
-    size_t length = strlen(path) + sizeof ".tmp";
-    char *temporary = malloc(length);
-    if (!temporary)
-        return nt_fail(error, "%s: cannot write: %s", path, strerror(ENOMEM));
-    snprintf(temporary, length, "%s.tmp", path);
-
-    struct stat there;
-    bool good;
-    int reason = 0;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) { /* a pipe or device is written to, and not replaced */
-        good = write_file(path, tensors, n, metadata, fill, context, false);
-        reason = errno;
-    } else {
-        bool sync = durability == NT_SURVIVES_MACHINE;
-        good = write_file(temporary, tensors, n, metadata, fill, context, sync) && rename(temporary, path) == 0;
-        reason = errno;
-        if (good && sync)
-            sync_folder(path);
-        else if (!good)
-            unlink(temporary);
+    if (!is_replaced(path))
+        return write_file(path, tensors, n, metadata, fill, context) || cannot_write(path, error);
+    char *temporary = temporary_name(path);
+    bool good = temporary && write_file(temporary, tensors, n, metadata, fill, context);
+    if (!good) {
+        cannot_write(path, error);
+        nt_tensors_discard(&path, 1);
     }
     free(temporary);
-    return good || nt_fail(error, "%s: cannot write: %s%s", path, strerror(reason), nt_write_advice(reason));
+    return good && (durability == NT_STAGED || nt_tensors_replace(&path, 1, durability, error));
 }
 
 bool nt_tensors_sync(const char *path, nt_error *error)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    bool good = file >= 0 && fsync(file) == 0;
-    if (!good)
-        nt_fail(error, "%s: cannot write to the disk: %s%s", path, strerror(errno), nt_write_advice(errno));
-    if (file >= 0)
-        close(file);
-    if (good)
-        sync_folder(path);
-    return good;
+    if (!sync_file(path))
+        return nt_fail(error, "%s: cannot write to the disk: %s%s", path, strerror(errno), nt_write_advice(errno));
+    sync_folder(path);
+    return true;
 }

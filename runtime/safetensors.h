@@ -63,14 +63,22 @@ typedef struct nt_tensor_out {
 
 typedef void nt_tensor_fill(void *context, size_t index, float *values);
 
-/* What a file has to survive: the end of this process, or that of the machine too, for which the disk is waited for. */
-typedef enum nt_durability { NT_SURVIVES_PROCESS, NT_SURVIVES_MACHINE } nt_durability;
+/* What a file has to survive: the end of this process, or that of the machine too, for which the disk is waited for.
+ * NT_STAGED: it is written, but does not take its place before nt_tensors_replace. */
+typedef enum nt_durability { NT_STAGED, NT_SURVIVES_PROCESS, NT_SURVIVES_MACHINE } nt_durability;
 
-/* Writes PATH.tmp and renames it to PATH. On failure the error says what to do, PATH is as it was and the temporary
- * file is gone. What is at PATH and no regular file, such as a pipe, is written to instead, and nothing is waited for.
- * `metadata` is an object of strings, or NULL. */
+/* Writes PATH.tmp and renames it to PATH, or with NT_STAGED leaves it at that. On failure the error says what to do, PATH
+ * is as it was and the temporary file is gone. What is at PATH and no regular file, such as a pipe, is written to instead,
+ * and nothing is waited for. `metadata` is an object of strings, or NULL. */
 bool nt_tensors_write(const char *path, const nt_tensor_out *tensors, size_t n, json_t *metadata, nt_tensor_fill *fill,
                       void *context, nt_durability durability, nt_error *error);
+
+/* Puts files that were staged in their places, all or (as far as file systems can promise that) none: those of one
+ * state belong together. On failure the staged ones are gone. */
+bool nt_tensors_replace(const char *const *paths, size_t n, nt_durability durability, nt_error *error);
+
+/* Removes what was staged for these paths, if anything was. */
+void nt_tensors_discard(const char *const *paths, size_t n);
 
 /* Waits until a file that was written with NT_SURVIVES_PROCESS is on the disk. */
 bool nt_tensors_sync(const char *path, nt_error *error);

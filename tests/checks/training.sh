@@ -84,6 +84,14 @@ for model in volume points course; do
         [ "$(wc -l <"$work/sheet")" = 4 ] && [ "$(head -c 4 "$work/sheet.png" | tail -c 3)" = PNG ] ||
             fail "$model: samples says $(cat "$work/sheet")"
         grep -q '"samples": *48' "$work/eval" || fail "$model: eval says $(cat "$work/eval")"
+        # Data that is missing or broken: the run that was to be replaced is still there, and nothing was said of replacing it.
+        mkdir "$work/broken" && cp "$work/data/"* "$work/broken" && printf 'no array' >"$work/broken/y_train.npy"
+        cp -r "$work/$model.one" "$work/kept"
+        for place in missing broken; do
+            ! "$work/$model" train --plain --data "$work/$place" --out "$work/$model.one" 2>"$work/said" || fail "$model: trained on $place data"
+            ! grep -q replacing "$work/said" || fail "$model: with $place data it says $(cat "$work/said")"
+            diff -r "$work/kept" "$work/$model.one" || fail "$model: $place data changed the earlier run"
+        done
     fi
     [ $failed -eq 0 ] || tail -n 30 "$work/log"
 done

@@ -250,6 +250,49 @@ static void a_new_run_says_what_it_replaces(void **state)
     says("err.txt", "note: replacing the run in parts (62 of 62 epochs)");
 }
 
+/* Everything in the folders agrees, also what files there are. */
+static void same_folders(const char *a, const char *b)
+{
+    char command[512];
+    snprintf(command, sizeof command, "diff -r '%s' '%s'", a, b);
+    if (system(command) != 0)
+        fail_msg("%s and %s differ", a, b);
+}
+
+/* What ends a new run before it has anything to save leaves the run that it was to replace as it was; nothing is said of
+ * replacing before it is certain that there is something to train. */
+static void a_run_that_fails_replaces_nothing(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"state", "last", "best"};
+    char command[128];
+    assert_int_equal(system("cp -r whole old && cp -r whole old.kept"), 0);
+    assert_int_equal(RUN("train", "--out", "old", "--weights", "nowhere"), NT_FAILED);
+    assert_null(strstr(text_of("err.txt"), "replacing"));
+    assert_int_equal(RUN("train", "--out", "old", "--epochs", "none"), NT_USAGE);
+    assert_int_equal(RUN("train", "--out", "old", "--log", "nowhere/log"), NT_ENVIRONMENT);
+    assert_null(strstr(text_of("err.txt"), "replacing"));
+    assert_int_equal(RUN("train", "--out", "old", "--lr", "1e38"), NT_FAILED);
+    says("err.txt", "note: nothing was saved: the earlier run in old is as it was");
+    same_folders("old", "old.kept");
+    for (int i = 0; i < 3; i++) { /* full when it comes to this file */
+        snprintf(command, sizeof command, "ln -s /dev/full old/%s.safetensors.tmp", files[i]);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(RUN("train", "--out", "old", "--epochs", "1"), NT_ENVIRONMENT);
+        says("err.txt", "the earlier run in old is as it was");
+        same_folders("old", "old.kept");
+    }
+    /* Full at first only: what is best is looked for among what could be saved. */
+    assert_int_equal(system("ln -s /dev/full old/best.safetensors.tmp"), 0);
+    assert_int_equal(RUN("train", "--out", "old", "--epochs", "2"), NT_OK);
+    same_bytes("old/best.safetensors", "old/last.safetensors");
+    says("out.txt", "best  epoch 2  old/best.safetensors");
+    assert_int_equal(lines_of("old/log.jsonl"), 2);
+    assert_int_equal(system("sed s/00000000000000aa/00000000000000ab/ whole/state.safetensors > old/state.safetensors"), 0);
+    assert_int_equal(RUN("train", "--out", "old", "--epochs", "1"), NT_OK);
+    says("err.txt", "note: replacing the run in old (of another model)\n");
+}
+
 static void no_room_on_the_disk_loses_nothing(void **state)
 {
     (void)state;
@@ -480,6 +523,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(finished_runs_can_be_extended),
         cmocka_unit_test(seed_cannot_change_midway),
         cmocka_unit_test(a_new_run_says_what_it_replaces),
+        cmocka_unit_test(a_run_that_fails_replaces_nothing),
         cmocka_unit_test(no_room_on_the_disk_loses_nothing),
         cmocka_unit_test(folders_that_cannot_be_written_are_named),
         cmocka_unit_test(a_loss_that_is_not_finite_stops_the_run),
