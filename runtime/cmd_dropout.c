@@ -55,10 +55,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     };
     int rest;
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, &rest);
-    if (parsed == NT_PARSED && !o->weights) {
-        fprintf(stderr, "error: dropout needs --weights F\n");
+    if (parsed == NT_PARSED && !nt_weights_given(context, "dropout", o->weights))
         return NT_PARSED_WRONG;
-    }
     if (parsed == NT_PARSED && !nt_format_is_json(o->format, &o->json))
         return NT_PARSED_WRONG;
     return parsed;

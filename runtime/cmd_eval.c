@@ -67,10 +67,8 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, rest);
     if (parsed != NT_PARSED)
         return parsed;
-    if (!o->weights) {
-        fprintf(stderr, "error: eval needs --weights F\n");
+    if (!nt_weights_given(context, "eval", o->weights))
         return NT_PARSED_WRONG;
-    }
     if ((o->by || o->svg) && !o->rejection) {
         fprintf(stderr, "error: %s says how to show rejection: add --rejection\n", o->by ? "--by" : "--svg");
         return NT_PARSED_WRONG;

@@ -50,8 +50,10 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
     nt_parsed parsed = nt_options_parse(&usage, argc, argv, n);
     if (parsed != NT_PARSED)
         return parsed;
-    if (!o->weights || *n == 0) {
-        fprintf(stderr, "error: predict needs %s\n", o->weights ? "at least one INPUT" : "--weights F");
+    if (!nt_weights_given(context, "predict", o->weights))
+        return NT_PARSED_WRONG;
+    if (*n == 0) {
+        fprintf(stderr, "error: predict needs at least one INPUT\n");
         return NT_PARSED_WRONG;
     }
     if (o->by && !o->rejects) {

@@ -56,6 +56,9 @@ bool nt_load_for_use(const nt_model *model, const char *weights_path, const char
 /* The name of a class: the data's, else the weights file's, else its number, for which `text` has room for 32 bytes. */
 const char *nt_class_name(const nt_data *data, const nt_weights *weights, int i, char *text);
 
+/* Whether --weights, which `command` cannot do without, is given; a message that says where weights are, if not. */
+bool nt_weights_given(const nt_context *context, const char *command, const char *weights);
+
 /* "text" or "json" for --format; false, with a message, for anything else. */
 bool nt_format_is_json(const char *format, bool *json);
 

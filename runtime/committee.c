@@ -90,8 +90,7 @@ static bool trained_by(const nt_model *model, nt_loss_kind kind)
 bool nt_answers_with_class(const nt_model *model)
 {
     const nt_head *head = &model->heads[0];
-    return head->h * head->w == 1 && head->c > 1 &&
-           (nt_model_classifies(model) || model->train_config->metric_accuracy);
+    return head->h * head->w == 1 && head->c > 1 && (nt_model_classifies(model) || nt_model_measures_classes(model));
 }
 
 void nt_answer(const nt_engine *engine, int sample, double *values)

@@ -353,11 +353,12 @@ static bool number_at(const table *t, int64_t line, int column, double *value, n
         return nt_fail(err, "%s: line %lld, column %d%s%.*s%s is empty: fill in the value, or leave the row out",
                        t->file->name, (long long)line, column + 1, open, title_size, title, close);
     if (!read_number(f->text, f->size, value))
-        return nt_fail(
-            err,
-            "%s: line %lld, column %d%s%.*s%s: '%.*s' is not a number: encode it as numbers, or leave the column out",
-            t->file->name, (long long)line, column + 1, open, title_size, title, close,
-            (int)(f->size < 60 ? f->size : 60), f->text);
+        return nt_fail(err, "%s: line %lld, column %d%s%.*s%s: '%.*s' is not a number: %s", t->file->name,
+                       (long long)line, column + 1, open, title_size, title, close,
+                       (int)(f->size < 60 ? f->size : 60), f->text,
+                       is_answer(t, column) ? "this loss compares outputs with numbers, yes and no with 1 and 0; for "
+                                              "names of classes write loss = cross_entropy and an output a class"
+                                            : "encode it as numbers, or leave the column out");
     if (fabs(*value) > FLT_MAX)
         return nt_fail(err, "%s: line %lld, column %d%s%.*s%s: %.*s is too large for a float", t->file->name,
                        (long long)line, column + 1, open, title_size, title, close, (int)(f->size < 60 ? f->size : 60),

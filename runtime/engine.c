@@ -146,9 +146,19 @@ nt_data_request nt_engine_request(const nt_model *model, const char *path, unsig
     };
 }
 
-/* Whether a target vector stands for a class: shares of classes, or yes and no as 1 and 0. */
+bool nt_model_measures_classes(const nt_model *model)
+{
+    const nt_head *head = &model->heads[0];
+    const nt_train_config *config = model->train_config;
+    return head->h * head->w == 1 && head->c > 1 && (config->metric_accuracy || config->top_k > 0);
+}
+
+/* Whether a target vector stands for a class: shares of classes, yes and no as 1 and 0, or whatever it is where the
+ * model asks for its accuracy. */
 static bool targets_are_classes(const nt_model *model)
 {
+    if (nt_model_measures_classes(model))
+        return true;
     for (int i = 0; i < model->n_losses; i++) {
         const nt_loss *loss = &model->losses[i];
         if (loss->head == 0 && (loss->kind == NT_LOSS_CROSS_ENTROPY ||

@@ -49,6 +49,9 @@ void nt_engine_free(nt_engine *engine);
  * engine->threads. Results stay the same. */
 void nt_engine_adapt(nt_engine *engine);
 
+/* Whether the largest of the main head's values is taken for a class and measured, be the loss what it may. */
+bool nt_model_measures_classes(const nt_model *model);
+
 /* Whether the model's outputs are classes of which one is right: some loss is cross entropy. */
 bool nt_model_classifies(const nt_model *model);
 

@@ -70,6 +70,14 @@ int nt_batch(const nt_model *model, int64_t asked)
     return asked > 0 ? (int)asked : model->train_config->batch;
 }
 
+bool nt_weights_given(const nt_context *context, const char *command, const char *weights)
+{
+    if (!weights)
+        fprintf(stderr, "error: %s needs --weights F: a training writes runs/%s/best.safetensors\n", command,
+                context->model->name);
+    return weights != NULL;
+}
+
 bool nt_format_is_json(const char *format, bool *json)
 {
     *json = strcmp(format, "json") == 0;

@@ -175,7 +175,8 @@ static void a_number_to_predict_is_a_target(void **state)
     assert_null(out.train.labels);
     assert_true(out.train.targets[0] == 1.5f && out.train.targets[1] == -3 && out.test.targets[0] == 7);
     unload(&out, 1);
-    expect_refusal("price,x\ncheap,2\n", NULL, 1, 1, true, "line 2, column 1 (price): 'cheap' is not a number", "");
+    expect_refusal("price,x\ncheap,2\n", NULL, 1, 1, true, "line 2, column 1 (price): 'cheap' is not a number",
+                   "an output a class");
 }
 
 /* As many more columns than features as there are outputs are a vector to predict, with any loss. */
