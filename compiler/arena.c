@@ -89,12 +89,18 @@ char *arena_vprintf(Arena *a, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, format, ap);
+    /* most texts are short and fit where the next piece begins: formatted there, they need not be measured first */
+    const size_t room = a->head ? a->head->size - a->used : 0;
+    char *there = room > 0 ? block_data(a->head) + a->used : NULL;
+    int n = vsnprintf(there, room, format, ap);
     if (n < 0) {
         die("cannot format a message");
     }
+    if ((size_t)n >= room && room > 0) {
+        memset(there, 0, room); /* pieces are handed out zeroed */
+    }
     char *text = arena_alloc(a, (size_t)n + 1);
-    if (vsnprintf(text, (size_t)n + 1, format, again) != n) {
+    if (text != there && vsnprintf(text, (size_t)n + 1, format, again) != n) {
         die("cannot format a message");
     }
     va_end(again);

@@ -63,6 +63,9 @@ char *file_read(const char *path, size_t *len);
 /* Writes a whole file through a temporary name and rename(2), so that a reader never sees half of it. False and errno
  * on failure. */
 bool file_write(const char *path, const char *data, size_t len);
+/* The same, but a file that holds exactly this is left alone, its time of modification with it: what make built of it stays
+ * up to date. */
+bool file_update(const char *path, const char *data, size_t len);
 
 /* Ends the process with status 3: "netc: " and the message on standard error. For the environment's failures only. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -60,7 +60,7 @@ static const char *makefile_text(Arena *a, const char *model, const Target *t)
 static bool write_one(Arena *a, const char *folder, const char *name, const char *text, size_t len)
 {
     const char *path = arena_printf(a, "%s/%s", folder, name);
-    if (!file_write(path, text, len)) {
+    if (!file_update(path, text, len)) {
         fprintf(stderr, "netc: cannot write %s: %s\n", path, strerror(errno));
         return false;
     }

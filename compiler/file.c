@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,4 +99,13 @@ bool file_write(const char *path, const char *data, size_t len)
         errno = why;
     }
     return ok;
+}
+
+bool file_update(const char *path, const char *data, size_t len)
+{
+    size_t have = 0;
+    char *text = file_read(path, &have);
+    const bool same = text && have == len && memcmp(text, data, len) == 0;
+    free(text);
+    return same || file_write(path, data, len);
 }

@@ -44,20 +44,27 @@ void str_add(Str *s, const char *text)
 
 void str_addc(Str *s, char c)
 {
-    str_addn(s, &c, 1);
+    if (s->len + 1 >= s->cap) {
+        reserve(s, 1);
+    }
+    s->data[s->len++] = c;
+    s->data[s->len] = '\0';
 }
 
 void str_vprintf(Str *s, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, format, ap);
+    const size_t room = s->cap - s->len;
+    int n = vsnprintf(room > 0 ? s->data + s->len : NULL, room, format, ap);
     if (n < 0) {
         die("cannot format a text");
     }
-    reserve(s, (size_t)n);
-    if (vsnprintf(s->data + s->len, (size_t)n + 1, format, again) != n) {
-        die("cannot format a text");
+    if ((size_t)n >= room) {
+        reserve(s, (size_t)n);
+        if (vsnprintf(s->data + s->len, (size_t)n + 1, format, again) != n) {
+            die("cannot format a text");
+        }
     }
     s->len += (size_t)n;
     va_end(again);

@@ -95,7 +95,7 @@ void ct_directive(Ct *at, const char *format, ...)
 
 void ct_raw(Ct *at, const char *text)
 {
-    add(at, CT_RAW, arena_strdup(at->arena, text));
+    add(at, CT_RAW, text);
 }
 
 void ct_append(Ct *at, Ct *other)

@@ -20,7 +20,7 @@ Ct *ct_table(Ct *at, const char *format, ...) __attribute__((format(printf, 2, 3
 void ct_comment(Ct *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A directive: starts in the first column. */
 void ct_directive(Ct *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Text that is already C, as it stands, for the current indentation 0. */
+/* Text that is already C, as it stands, for the current indentation 0. It is not copied: it must live as long as the tree. */
 void ct_raw(Ct *at, const char *text);
 /* Appends all of another tree. */
 void ct_append(Ct *at, Ct *other);

@@ -57,6 +57,8 @@ struct Emit {
     Arena *arena;
     Net *net;
     Graph *graph;            /* being emitted */
+    const Value **begun;     /* its tensors by the step that writes them first: those of step s from begun_at[s] on */
+    int *begun_at;
     const Target *target;
     const char *space;       /* prefix of its tensors' offsets: T training, M measuring, I inference */
     NetParam **params;       /* those that the emitted code stores */
@@ -117,6 +119,8 @@ uint64_t architecture_hash(const Net *net);
 
 /* For all of the net's parameters. */
 Emit emit_start(Arena *a, Net *net, const Target *t);
+/* What follows is of this graph; `space` begins the names of its tensors' offsets. */
+void emit_graph(Emit *e, Graph *g, const char *space);
 /* conv1.weight -> conv1_weight; capitals for enumerators. Different names may become one. */
 const char *c_name(Arena *a, const char *name);
 const char *c_upper(Arena *a, const char *name);

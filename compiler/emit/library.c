@@ -718,8 +718,7 @@ static void emit_makefile(const Library *lib)
 bool emit_library(Arena *arena, Net *net, Graph *infer, const Target *target, const char *weights, Output *output)
 {
     Emit emit = emit_start(arena, net, target);
-    emit.graph = infer;
-    emit.space = "T";
+    emit_graph(&emit, infer, "T");
     Library lib = {
         .e = &emit,
         .name = c_name(arena, net->name),

@@ -141,14 +141,44 @@ void clear_border(Emit *e, const Value *v)
 /* Borders and untouched padding must be zero before a group writes the inside of a tensor for the first time. */
 static void clear_before(Emit *e, int step)
 {
-    Graph *g = e->graph;
-    for (int i = 0; i < g->n_values; i++) {
-        const Value *v = g->values[i];
-        if (v->kind != VALUE_TENSOR || !v->stored || v->base || v->in_place_of || v->first != step || v == g->input) {
-            continue;
-        }
-        clear_border(e, v);
+    for (int i = e->begun_at[step]; i < e->begun_at[step + 1]; i++) {
+        clear_border(e, e->begun[i]);
     }
+}
+
+/* Whether some step is the first to write this tensor, and its border with it. */
+static bool begins(const Graph *g, const Value *v)
+{
+    return v->kind == VALUE_TENSOR && v->stored && !v->base && !v->in_place_of && v != g->input && v->first >= 0 &&
+           v->first < g->n_groups;
+}
+
+/* Fills begun and begun_at: a search of all tensors at every step would be what deep networks wait for. */
+static void sort_by_first_step(Emit *e)
+{
+    const Graph *g = e->graph;
+    e->begun = arena_array(e->arena, (size_t)g->n_values + 1, sizeof *e->begun);
+    e->begun_at = arena_array(e->arena, (size_t)g->n_groups + 2, sizeof *e->begun_at);
+    for (int i = 0; i < g->n_values; i++) {
+        if (begins(g, g->values[i])) {
+            e->begun_at[g->values[i]->first + 2]++;
+        }
+    }
+    for (int s = 2; s <= g->n_groups + 1; s++) {
+        e->begun_at[s] += e->begun_at[s - 1];
+    }
+    for (int i = 0; i < g->n_values; i++) {
+        if (begins(g, g->values[i])) {
+            e->begun[e->begun_at[g->values[i]->first + 1]++] = g->values[i];
+        }
+    }
+}
+
+void emit_graph(Emit *e, Graph *g, const char *space)
+{
+    e->graph = g;
+    e->space = space;
+    sort_by_first_step(e);
 }
 
 static void cost_number(Emit *e, const char *name, double x)
@@ -921,13 +951,18 @@ const char *put_name(Arena *a, const char *text, const char *name)
 {
     Str out = {0};
     const char *upper = c_upper(a, name);
-    for (const char *p = text; *p; p++) {
+    for (const char *p = text; *p;) {
+        const size_t plain = strcspn(p, "@^");
+        str_addn(&out, p, plain);
+        p += plain;
         if (*p == '@') {
             str_add(&out, name);
+            p++;
         } else if (*p == '^' && p[1] == '_') {
             str_add(&out, upper);
-        } else {
-            str_addc(&out, *p);
+            p++;
+        } else if (*p) {
+            str_addc(&out, *p++);
         }
     }
     const char *done = arena_strndup(a, out.data ? out.data : "", out.len);
@@ -956,8 +991,7 @@ void render_functions(Emit *e, Ct *out)
 
 static void start_graph(Emit *e, Graph *g, Ct *maps)
 {
-    e->graph = g;
-    e->space = g->probe ? "M" : g->training ? "T" : "I";
+    emit_graph(e, g, g->probe ? "M" : g->training ? "T" : "I");
     memory_map(e, maps, graph_purpose(g));
 }
 

@@ -4,6 +4,7 @@
 #include "../op.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,12 +166,27 @@ const char *c_upper(Arena *a, const char *name)
 const char *c_real(Arena *a, double x)
 {
     char text[64];
-    for (int digits = 1; digits <= 17; digits++) {
+    /* as few digits as give x back; whatever does so with some digits does so with more; of whole numbers they are counted */
+    int least = 1, most = 17;
+    if (x >= 1 && x < 1e15 && x == floor(x)) {
+        int64_t whole = (int64_t)x;
+        for (; whole % 10 == 0; whole /= 10) {
+        }
+        for (most = 1; whole >= 10 && most < 15; whole /= 10) {
+            most++;
+        }
+        least = most;
+    }
+    while (least < most) {
+        const int digits = (least + most) / 2;
         snprintf(text, sizeof text, "%.*g", digits, x);
         if (strtod(text, NULL) == x) {
-            break;
+            most = digits;
+        } else {
+            least = digits + 1;
         }
     }
+    snprintf(text, sizeof text, "%.*g", most, x);
     return strpbrk(text, ".einf") ? arena_strdup(a, text) : arena_printf(a, "%s.0", text);
 }
 
@@ -261,7 +277,7 @@ static bool word_char(char c)
 }
 
 /* The lines that `#ifdef K_FOO` (or #ifndef) .. `#else` .. `#endif` keep: whether the rule named the constant decides. */
-static const char *keep_defined(Emit *e, const char *text)
+static const char *keep_defined(const Emit *e, Arena *scratch, const char *text)
 {
     Str out = {0};
     int depth = 0, dropped = 0; /* open conditions, and the outermost of them whose lines are dropped; 0: none */
@@ -282,14 +298,14 @@ static const char *keep_defined(Emit *e, const char *text)
         }
         text += len + (text[len] == '\n');
     }
-    const char *done = arena_strndup(e->arena, out.data, out.len);
+    const char *done = arena_strndup(scratch, out.data, out.len);
     str_free(&out);
     return done;
 }
 
 /* First the hooks, which decide the extra parameters; leading blanks of a hook's line give its depth. Where the line before is a loop's
  * or a condition's head, the hook's block becomes its body. */
-static const char *replace_hooks(Emit *e, const char *text)
+static const char *replace_hooks(Emit *e, Arena *scratch, const char *text)
 {
     Str out = {0};
     for (const char *p = text; *p;) {
@@ -318,7 +334,7 @@ static const char *replace_hooks(Emit *e, const char *text)
             str_addc(&out, *p++);
         }
     }
-    const char *done = arena_strndup(e->arena, out.data, out.len);
+    const char *done = arena_strndup(scratch, out.data, out.len);
     str_free(&out);
     return done;
 }
@@ -346,7 +362,7 @@ static const char *find_helper(const Helpers *helpers, const char *name, size_t 
 
 /* In one function: K_FOO -> FOO (an enumerator or table, see add_constants) or a literal (a real); its own name -> @; those of the
  * helpers before it -> what they were emitted as; K_ARGS and K_PASS -> the tail's pointers. */
-static const char *replace_names(Emit *e, const char *text, const Helpers *helpers)
+static const char *replace_names(Emit *e, Arena *scratch, const char *text, const Helpers *helpers)
 {
     Str out = {0};
     for (const char *p = text; *p;) {
@@ -386,7 +402,7 @@ static const char *replace_names(Emit *e, const char *text, const Helpers *helpe
         }
         p += len;
     }
-    const char *done = arena_strndup(e->arena, out.data, out.len);
+    const char *done = arena_strndup(scratch, out.data, out.len);
     str_free(&out);
     return done;
 }
@@ -440,7 +456,7 @@ static void declare_constants(Emit *e, const char *body, const char *end, Str *o
 }
 
 /* Puts each function's constants behind its opening brace, which stands alone at the beginning of a line. */
-static const char *add_constants(Emit *e, const char *text)
+static const char *add_constants(Emit *e, Arena *scratch, const char *text)
 {
     Str out = {0};
     for (const char *p = text; *p;) {
@@ -452,16 +468,18 @@ static const char *add_constants(Emit *e, const char *text)
         } else if (*p == '^') {
             p++;
         } else {
-            str_addc(&out, *p++);
+            const size_t line = strcspn(p, "^\n"), len = line + (p[line] == '\n');
+            str_addn(&out, p, len);
+            p += len;
         }
     }
-    const char *done = arena_strndup(e->arena, out.data, out.len);
+    const char *done = arena_strndup(scratch, out.data, out.len);
     str_free(&out);
     return done;
 }
 
 /* The function that begins at `text`, comment and all; *end is set to what follows it. */
-static const char *next_function(Emit *e, const char *text, const char **end)
+static const char *next_function(const Emit *e, Arena *scratch, const char *text, const char **end)
 {
     while (*text == '\n') {
         text++;
@@ -471,7 +489,7 @@ static const char *next_function(Emit *e, const char *text, const char **end)
         die("internal error: kernel %s: a function does not end", e->kernel);
     }
     *end = close + 3;
-    return arena_strndup(e->arena, text, (size_t)(*end - text));
+    return arena_strndup(scratch, text, (size_t)(*end - text));
 }
 
 /* The name of a kernel's function: the first word k_foo before a parenthesis in a line that begins with a word. */
@@ -514,21 +532,21 @@ static EmittedFunction *add_function(Emit *e, const char *text, const char *want
     }
     e->functions = vec_grow(e->arena, e->functions, e->n_functions, &e->cap_functions, sizeof *e->functions);
     EmittedFunction *f = &e->functions[e->n_functions++];
-    *f = (EmittedFunction){.name = name, .text = text};
+    *f = (EmittedFunction){.name = name, .text = arena_strdup(e->arena, text)};
     *is_new = true;
     return f;
 }
 
 /* What stands between the markers of a kernel's file. */
-static const char *kernel_text(Emit *e, const char *name)
+static const char *kernel_text(const Emit *e, Arena *scratch, const char *name)
 {
-    const char *file = embedded_text(arena_printf(e->arena, "kernels/%s.k.c", name));
+    const char *file = embedded_text(arena_printf(scratch, "kernels/%s.k.c", name));
     const char *begin = strstr(file, "/* kernel { */"), *end = strstr(file, "/* kernel } */");
     if (!begin || !end) {
         die("internal error: kernel %s has no markers", name);
     }
     begin = strchr(begin, '\n') + 1;
-    return keep_defined(e, arena_strndup(e->arena, begin, (size_t)(end - begin)));
+    return keep_defined(e, scratch, arena_strndup(scratch, begin, (size_t)(end - begin)));
 }
 
 /* What the group is called that a function is for. */
@@ -609,20 +627,20 @@ static const char *splice_key(Emit *e, size_t *len)
     return kept;
 }
 
-/* The copy that e->kernel's constants and the group's tail make. */
-static Splice new_splice(Emit *e)
+/* The copy that e->kernel's constants and the group's tail make. The states between are many times its size, and not kept. */
+static Splice new_splice(Emit *e, Arena *scratch)
 {
     Helpers helpers = {.n = 0};
     e->n_pointers = 0;
     e->has_tail = false;
-    const char *rest = kernel_text(e, e->kernel);
+    const char *rest = kernel_text(e, scratch, e->kernel);
     if (e->rest) {
-        rest = arena_printf(e->arena, "%s%s", rest, kernel_text(e, e->rest));
+        rest = arena_printf(scratch, "%s%s", rest, kernel_text(e, scratch, e->rest));
     }
     for (;;) {
-        const char *text = next_function(e, rest, &rest), *name = function_name(e, text);
+        const char *text = next_function(e, scratch, rest, &rest), *name = function_name(e, text);
         const bool takes_more = strstr(text, "K_ARGS") != NULL; /* a kernel that prepares for another has no tail */
-        text = add_constants(e, replace_names(e, replace_hooks(e, text), &helpers));
+        text = add_constants(e, scratch, replace_names(e, scratch, replace_hooks(e, scratch, text), &helpers));
         if (strcmp(name, "k_main") == 0) {
             const bool samples = strstr(text, "static void @(int n") != NULL;
             /* a copy whose constants leave the hook out takes no more, although the key was made with a tail */
@@ -654,7 +672,9 @@ static const Splice *splice(Emit *e)
     }
     e->splices = vec_grow(e->arena, e->splices, e->n_splices, &e->cap_splices, sizeof *e->splices);
     Splice *s = &e->splices[e->n_splices++];
-    *s = new_splice(e);
+    Arena scratch = {0};
+    *s = new_splice(e, &scratch);
+    arena_free(&scratch);
     s->key = key;
     s->len = len;
     s->hash = hash;

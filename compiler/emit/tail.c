@@ -231,10 +231,9 @@ static void store(Tail *t, const Value *v)
 }
 
 /* A tail at a hook of these arguments: how they count is the kernel's rule's to say. */
-static Tail *new_tail(Emit *e, const char *n, const char *h, const char *w, const char *c)
+static void start_tail(Tail *t, Emit *e, const char *n, const char *h, const char *w, const char *c)
 {
     Arena *arena = e->arena;
-    Tail *t = arena_alloc(arena, sizeof *t);
     e->has_tail = true;
     *t = (Tail){.e = e, .code = ct_new(arena), .n = n, .h = h, .w = w, .c = c};
     if (e->flat_channels) {
@@ -256,7 +255,6 @@ static Tail *new_tail(Emit *e, const char *n, const char *h, const char *w, cons
         t->c = "real_channel";
         t->lanes = "lanes";
     }
-    return t;
 }
 
 static Ct *in_block(const Tail *t)
@@ -269,7 +267,8 @@ static Ct *in_block(const Tail *t)
 Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c)
 {
     Arena *arena = e->arena;
-    Tail *t = new_tail(e, n, h, w, c);
+    Tail tail, *const t = &tail;
+    start_tail(t, e, n, h, w, c);
     const Group *g = e->group;
     if (g->anchor && g->anchor->n_out == 0) { /* a loss of what is frozen: its kernel never comes here */
         ct_line(t->code, "(void)(%s);", vector);
@@ -325,7 +324,8 @@ static void ask_for_result(Tail *t, const Value *v)
 Ct *emit_tail_ahead(Emit *e, const char *n, const char *h, const char *w, const char *c)
 {
     (void)emit_tail(e, "", n, h, w, c); /* the pointers, in the order that other kernels' calls have too */
-    Tail *t = new_tail(e, n, h, w, c);
+    Tail tail, *const t = &tail;
+    start_tail(t, e, n, h, w, c);
     const Group *g = e->group;
     if (g->anchor && g->anchor->n_out > 0) {
         ask_for_result(t, g->anchor->out[0]);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -43,6 +44,16 @@ static void test_arena_text(void **state)
     assert_string_equal(arena_printf(&a, "%s: %dx%d", "conv", 5, 7), "conv: 5x7");
     char *wide = arena_printf(&a, "%05000d", 7);
     assert_int_equal(strlen(wide), 5000);
+    /* a text that does not fit what is left of a block begins another, and leaves no traces of itself behind */
+    const char *whole = arena_printf(&a, "%0*d", 1 << 14, 7);
+    assert_int_equal(strlen(whole), 1 << 14);
+    for (int i = 0; i < 3000; i++) {
+        const char *piece = arena_alloc(&a, 16);
+        for (int k = 0; k < 16; k++) {
+            assert_int_equal(piece[k], 0);
+        }
+        assert_string_equal(arena_printf(&a, "%0*d", i, 7), arena_printf(&a, "%0*d", i, 7));
+    }
     arena_free(&a);
 }
 
@@ -132,6 +143,21 @@ static void test_files(void **state)
     assert_non_null(text);
     assert_int_equal(len, 0);
     free(text);
+    struct stat before, after;
+    assert_int_equal(stat(path.data, &before), 0);
+    assert_true(file_update(path.data, "", 0)); /* it holds this: not touched */
+    assert_int_equal(stat(path.data, &after), 0);
+    assert_true(before.st_ino == after.st_ino);
+    assert_true(file_update(path.data, "new", 3));
+    assert_int_equal(stat(path.data, &after), 0);
+    assert_int_equal(after.st_size, 3);
+    assert_true(file_update(path.data, "now", 3)); /* as long, but not the same */
+    text = file_read(path.data, &len);
+    assert_non_null(text);
+    assert_string_equal(text, "now");
+    free(text);
+    assert_int_equal(remove(path.data), 0);
+    assert_true(file_update(path.data, "x", 1));
     assert_int_equal(remove(path.data), 0);
 
     assert_null(file_read(dir, &len));
