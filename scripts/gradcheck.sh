@@ -1,6 +1,6 @@
 #!/bin/sh
-# gradcheck.sh NETC [NAME ...] - checks the gradients of all examples, or of those named, against central differences, and prints a
-# table for docs/checks.md. Networks for large pictures are built for small ones, at full depth and width.
+# gradcheck.sh NETC [NAME ...] - checks the gradients of all examples, or of those named (`lenet5`, `experiments/dropout`), against
+# central differences, and prints a table for docs/checks.md. Networks for large pictures are built for small ones, at full depth and width.
 #
 # JOBS (2) networks at a time, each on one thread, the longest first. NETC_CFLAGS (-O1): what is checked is the emitted text, and
 # optimising it takes most of the time. Status 1 if a gradient disagrees or could not be checked.
@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 # give batchnorm's last stage, of 1x1 pixels, more than a few values to work on. The scales before a residual sum are 0.1 instead of 1
 # (Goyal et al., 2017, begin at 0): else the branches of fifty random blocks make of a last digit of float a tenth of the gradient.
 # With the seeds of the two deepest no activation lies so near its kink that float sees it on the other side: one of a few million is enough
-# for an error of a hundredth. AlexNet's weights begin so small that its loss hardly depends on the first layers.
+# for an error of a hundredth. AlexNet's weights begin so small that its loss hardly depends on the first layers; so do those of the two
+# experiments that show just that.
 settings() {
     cat <<'EOF'
 resnet152  8  1  size=32  --set bn3.weight=0.1 --noise 0.02 --seed 6
@@ -32,6 +33,8 @@ resnet56_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02 --seed 2
 resnet44_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02
 resnet32_cifar   8  2  -  --set bn2.weight=0.1 --noise 0.02
 vgg_cifar  4  3  -
+experiments/activations_relu_small  8  3  -  --gain 4
+experiments/activations_tanh_small  8  3  -  --gain 4
 EOF
 }
 
@@ -40,18 +43,19 @@ check() {
     name=$1 batch=$2 directions=$3 size=${4#-}
     shift 4
     settings="$size${size:+${1:+ }}$*"
-    log=$WORK/$name.log
+    file=$WORK/$(basename "$name") # the experiments are called otherwise than the examples
+    log=$file.log
     status=failed
     start=$(date +%s)
-    if "$NETC" build ${size:+-D "$size"} "examples/$name.net" -o "$WORK/$name" >"$log" 2>&1; then
+    if "$NETC" build ${size:+-D "$size"} "examples/$name.net" -o "$file" >"$log" 2>&1; then
         built=$(date +%s)
-        if "$WORK/$name" gradcheck --batch "$batch" --directions "$directions" --threads 1 "$@" >"$log" 2>&1; then
+        if "$file" gradcheck --batch "$batch" --directions "$directions" --threads 1 "$@" >"$log" 2>&1; then
             status=ok
         fi
     else
         built=$(date +%s)
     fi
-    rm -f "$WORK/$name"
+    rm -f "$file"
     awk -v name="$name" -v settings="$settings" -v batch="$batch" -v status=$status -v compile=$((built - start)) -v run=$(($(date +%s) - built)) '
         / zero, by both$/ { zero++ }
         / float as near as its rounding lets it$/ { rounded++ }
@@ -59,7 +63,7 @@ check() {
         /^largest relative error / { worst = $4; sub(/,$/, "", worst); match($0, /in float [^,]*/); float = substr($0, RSTART + 9, RLENGTH - 9) }
         / directions measured, / { measured = $1; left = $4 }
         END { printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, settings == "" ? "as it is" : settings, batch,
-              tensors + 0, zero + 0, measured + 0, left + 0, worst, float, rounded + 0, compile " + " run, status }' "$log" >"$WORK/$name.row"
+              tensors + 0, zero + 0, measured + 0, left + 0, worst, float, rounded + 0, compile " + " run, status }' "$log" >"$file.row"
     echo "$name: $status" >&2
     [ $status = ok ] || { cat "$log" >&2; return 1; }
 }
@@ -74,7 +78,7 @@ fi
 NETC=$(realpath "$1") NETC_CFLAGS=${NETC_CFLAGS--O1} WORK=$(mktemp -d)
 export NETC NETC_CFLAGS WORK TMPDIR="$WORK"
 shift
-[ $# -gt 0 ] || set -- $(ls examples/*.net | sed 's|examples/\(.*\)\.net|\1|')
+[ $# -gt 0 ] || set -- $(ls examples/*.net examples/experiments/*.net | sed 's|examples/\(.*\)\.net|\1|')
 
 # The checks are a process group of their own, so that a signal to this script ends all that they have started.
 checks=
@@ -106,7 +110,7 @@ cat <<'EOF'
 |---|---|---|---|---|---|---|---|---|---|---|---|
 EOF
 cut -d' ' -f1 "$WORK/wanted" | while read -r name; do
-    cat "$WORK/$name.row" || echo "| $name | not run |"
+    cat "$WORK/$(basename "$name").row" || echo "| $name | not run |"
 done
 echo
 echo "$(wc -l <"$WORK/wanted") networks, $(($(date +%s) - start)) seconds$([ $failed -eq 0 ] || echo ", FAILED")"
