@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "committee.h"
+#include "hill.h"
 #include "progress.h"
 #include "rejection.h"
 
@@ -18,7 +19,7 @@ static const double shown_shares[] = {0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0
 
 typedef struct options {
     const char *weights, *data, *format, *part, *by, *svg;
-    int64_t batch, threads;
+    int64_t batch, threads, hill; /* hill: a radius; 0: not asked for */
     uint64_t seed;
     bool json, rejection;
     nt_reject_rule rule;
@@ -28,11 +29,12 @@ typedef struct options {
 typedef struct findings {
     nt_members members;
     nt_score scores[NT_MOST_MEMBERS];
-    bool classes, kept; /* kept: answers are there, of a committee or for rejection */
+    bool classes, kept; /* kept: answers are there, of a committee, for rejection or for hills */
     nt_answers answers;
     nt_agreement right; /* of a committee */
     double average_loss;
     nt_rejection rejection;
+    nt_hill_distances hill;
 } findings;
 
 /* counts[true class * classes + predicted class] */
@@ -58,6 +60,9 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--by", NT_OPTION_TEXT, &o->by, "margin|largest",
          "sure by the two largest outputs' difference (the default), or by the largest", 0, NULL},
         {"--svg", NT_OPTION_TEXT, &o->svg, "F", "with --rejection: its curve as a picture", 0, NULL},
+        {"--hill", NT_OPTION_COUNT, &o->hill, "R",
+         "answer and target as places in a row, each the centre of mass of the largest output and R to each side", 1,
+         NULL},
     };
     const nt_usage usage = {
         context->exe, "eval",
@@ -199,6 +204,11 @@ static bool print_json(const nt_model *model, const options *o, const findings *
         failed |= json_object_set_new(object, "members", members_json(found));
     if (o->rejection)
         failed |= json_object_set_new(object, "rejection", rejection_json(&found->rejection, o->rule));
+    if (o->hill > 0)
+        failed |= json_object_set_new(object, "hill",
+                                      json_pack("{s:I, s:o, s:o, s:o}", "radius", (json_int_t)o->hill, "mean",
+                                                number(found->hill.mean), "rms", number(found->hill.rms), "largest",
+                                                number(found->hill.largest)));
     failed |= json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
@@ -335,6 +345,9 @@ static void print_text(const nt_model *model, const options *o, const nt_data *d
         print_classes(confused, data, weights);
     if (o->rejection)
         print_rejection(&found->rejection, o->rule);
+    if (o->hill > 0)
+        printf("\nhill  %.3f outputs from the target's on average, root mean square %.3f, at most %.3f\n",
+               found->hill.mean, found->hill.rms, found->hill.largest);
 }
 
 /* -- Evaluation -------------------------------------------------------------------------------------------------- */
@@ -365,7 +378,8 @@ static bool conclude(const nt_model *model, const options *o, findings *found, c
             ->counts[(size_t)answers->labels[i] * (size_t)confused->classes + (size_t)nt_answers_class(answers, i)]++;
     found->right = nt_answers_right(answers);
     return nt_answers_loss(answers, model, &found->average_loss, error) &&
-           (!o->rejection || find_rejection(o, found, error));
+           (!o->rejection || find_rejection(o, found, error)) &&
+           (o->hill == 0 || nt_hill_compare(answers, (int)o->hill, &found->hill, error));
 }
 
 /* With data and engine: each member over the split, the last one's weights being left for the names of classes. */
@@ -380,10 +394,14 @@ static bool run(const nt_model *model, const options *o, nt_engine *engine, nt_d
     found->classes = engine->classes;
     if (o->rejection && (!engine->classes || engine->outputs < 2))
         return nt_fail(error, "--rejection: the network does not answer with one of several classes");
+    const nt_head *head = &model->heads[0];
+    if (o->hill > 0 && (head->h * head->w > 1 || head->c < 2))
+        return nt_fail(error, "--hill: the network does not answer with a row of values, but with %dx%dx%d", head->h,
+                       head->w, head->c);
     *confused = (confusion){.classes = engine->outputs};
     if (engine->classes && classes > 1 && !(confused->counts = calloc(classes * classes, sizeof *confused->counts)))
         return nt_fail_memory(error, "the confusion matrix", (double)classes * (double)classes * 8);
-    found->kept = found->members.n > 1 || o->rejection;
+    found->kept = found->members.n > 1 || o->rejection || o->hill > 0;
     if (found->kept && !nt_answers_init(&found->answers, engine, split, error))
         return false;
     for (int i = 0; i < found->members.n; i++) {

@@ -77,6 +77,27 @@ grep -q 'accuracy 100' shares.log || { cat shares.log; echo "FAIL shares: the la
 ./shares predict --weights shares.run/last.safetensors --format json ask.csv | sed 's/.*"probabilities":\[\([^]]*\)\].*/x \1/; s/,/ /g' >shares.out
 near shares.out 0.514 0.243 0.243
 
+# How far answers stand from targets, against the same worked out from what is predicted for each sample: the centre of mass of the largest
+# output and its neighbours.
+mkdir all
+cp shares.csv all/train.csv
+cp shares.csv all/test.csv
+cut -d, -f1,2 shares.csv >asked.csv
+./shares predict --weights shares.run/last.safetensors --format json asked.csv | sed 's/.*"probabilities":\[\([^]]*\)\].*/\1/' >answers.csv
+cut -d, -f3- shares.csv | paste -d, answers.csv - | awk -F, '
+    function place(from,   peak, i, mass, moment) { peak = 0; for (i = 1; i < 3; i++) if ($(from + i) > $(from + peak)) peak = i
+        for (i = 0; i < 3; i++) if (i - peak <= 1 && peak - i <= 1) { mass += $(from + i); moment += i * $(from + i) }
+        return moment / mass }
+    { d = place(1) - place(4); d = d < 0 ? -d : d; sum += d; square += d * d; if (d > most) most = d }
+    END { print "hill", sum / NR, sqrt(square / NR), most }' >hill.want
+./shares eval --weights shares.run/last.safetensors --data all --hill 1 --format json |
+    sed 's/.*"hill":{"radius":1,"mean":\([0-9.e-]*\),"rms":\([0-9.e-]*\),"largest":\([0-9.e-]*\)}.*/hill \1 \2 \3/' >hill.got
+paste -d' ' hill.got hill.want | awk '{ for (i = 2; i <= 4; i++) { d = $i - $(i + 4); if (d > 1e-4 || d < -1e-4 || $i <= 0) exit 1 } }' ||
+    { echo "FAIL hill"; cat hill.got hill.want; exit 1; }
+if ./volumes eval --weights volumes.run/last.safetensors --hill 1 2>message || ! grep -q 'with 3x2x2' message; then
+    cat message; echo "FAIL the hill of a volume"; exit 1
+fi
+
 learn largest
 grep -q 'test .*accuracy [89][0-9]\|test .*accuracy 100' largest.log || { cat largest.log; echo "FAIL largest: no accuracy, or a low one"; exit 1; }
 ./largest eval --weights largest.run/last.safetensors --format json | grep -q '"top_2":1' || { echo "FAIL largest: no top_k"; exit 1; }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../runtime/committee.h"
+#include "../../runtime/hill.h"
 #include "../../runtime/rejection.h"
 
 static void majority(void **state)
@@ -36,6 +37,38 @@ static void single_output(void **state)
     assert_int_equal(right.average, 1); /* the second: 0.6 is above 1/2 */
     assert_int_equal(nt_answers_class(&answers, 0), 0);
     assert_int_equal(nt_answers_class(&answers, 1), 1);
+}
+
+static void hills(void **state)
+{
+    (void)state;
+    const double values[] = {0.5, 0, 1, 3, 1, 0.25, -8};
+    assert_true(nt_hill_place(values, 7, 1) == 3);
+    assert_true(fabs(nt_hill_place(values, 7, 2) - (2 + 9 + 4 + 1.25) / 5.25) < 1e-15);
+    assert_true(fabs(nt_hill_place(values, 7, INT32_MAX) - (2 + 9 + 4 + 1.25) / 5.75) < 1e-15); /* -8 weighs nothing */
+    assert_true(nt_hill_place((const double[]){2, 1, 9}, 2, 5) == 1 / 3.0);
+    assert_true(nt_hill_place((const double[]){-3, -1, -1}, 3, 1) == 1);
+    assert_true(isnan(nt_hill_place((const double[]){1, 0, NAN}, 3, 1)));
+}
+
+/* Answers at 1.5, 0 and 2; targets at 1, 2 and 2, as vectors and as classes. */
+static void hill_distances(void **state)
+{
+    (void)state;
+    double values[] = {0, 1, 1, 4, 0, 0, 0, 0, 7};
+    float targets[] = {0, 0.5f, 0, 0, 0.1f, 0.3f, 0.25f, 0, 1};
+    int32_t labels[] = {1, 2, 2};
+    nt_error error;
+    nt_hill_distances d;
+    nt_answers answers = {.samples = 3, .outputs = 3, .members = 1, .values = values, .labels = labels};
+    assert_true(nt_hill_compare(&answers, 1, &d, &error));
+    assert_true(fabs(d.mean - 2.5 / 3) < 1e-15 && fabs(d.rms - sqrt(4.25 / 3)) < 1e-15 && d.largest == 2);
+    answers.targets = targets; /* at 1, 1.75 and 2 */
+    assert_true(nt_hill_compare(&answers, 1, &d, &error));
+    assert_true(fabs(d.mean - 2.25 / 3) < 1e-7 && fabs(d.largest - 1.75) < 1e-7);
+    values[0] = NAN; /* of the first sample, so that the others might make one forget it */
+    assert_true(nt_hill_compare(&answers, 1, &d, &error));
+    assert_true(isnan(d.mean) && isnan(d.rms) && isnan(d.largest));
 }
 
 static void confidence(void **state)
@@ -111,8 +144,9 @@ static void hopeless(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(majority), cmocka_unit_test(single_output), cmocka_unit_test(confidence),
-        cmocka_unit_test(curve),    cmocka_unit_test(hopeless),
+        cmocka_unit_test(majority),       cmocka_unit_test(single_output), cmocka_unit_test(hills),
+        cmocka_unit_test(hill_distances), cmocka_unit_test(confidence),    cmocka_unit_test(curve),
+        cmocka_unit_test(hopeless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
