@@ -252,10 +252,8 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     real *tile_sums = sums + i * width;
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -509,10 +507,8 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -692,12 +688,12 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -798,12 +794,12 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -904,10 +900,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -1105,13 +1099,13 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int out_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (out_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (out_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -1121,7 +1115,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
             if (begin)
                 igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((out_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -1143,9 +1137,9 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < out_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows(out_conv_dw - k);
+                tile = igemm_dw_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -1155,7 +1149,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
-                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                     for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
@@ -1296,12 +1290,12 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     real *tile_sums = sums + i * width;
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    next =
-                        width != NR ? igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
                     line += lines;
@@ -1370,13 +1364,13 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int f6_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (f6_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (f6_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -1386,7 +1380,7 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
             if (begin)
                 igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((f6_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -1408,9 +1402,9 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < f6_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows(f6_conv_dw - k);
+                tile = igemm_dw_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -1554,12 +1548,12 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    next =
-                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
                     line += lines;
@@ -1627,13 +1621,13 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c5_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (c5_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (c5_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels_2(pixels, block);
@@ -1643,7 +1637,7 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
             if (begin)
                 igemm_dw_places_3(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_3((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((c5_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -1665,9 +1659,9 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c5_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows(c5_conv_dw - k);
+                tile = igemm_dw_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -1812,10 +1806,8 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    next =
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_3(group, channel, r_end, k));
                     line += lines;
@@ -1923,13 +1915,13 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c3_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (c3_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (c3_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -1939,7 +1931,7 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
             if (begin)
                 igemm_dw_places_4(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_4((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((c3_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -1961,9 +1953,9 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c3_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows(c3_conv_dw - k);
+                tile = igemm_dw_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -1973,7 +1965,7 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
-                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                     for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
@@ -2135,10 +2127,8 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -2304,13 +2294,13 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int c1_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (c1_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (c1_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -2320,7 +2310,7 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
             if (begin)
                 igemm_dw_places_5(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_5((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((c1_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -2342,9 +2332,9 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < c1_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows_2(c1_conv_dw - k);
+                tile = igemm_dw_rows_2(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -2354,7 +2344,7 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
-                        igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
+                    igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
                     for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
@@ -2492,10 +2482,8 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],

@@ -236,12 +236,12 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                     real *tile_sums = sums + i * width;
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -424,10 +424,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next =
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     line += lines;
                     for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
@@ -625,13 +623,13 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int out_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (out_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (out_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -641,7 +639,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
             if (begin)
                 igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((out_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -663,9 +661,9 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < out_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows(out_conv_dw - k);
+                tile = igemm_dw_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -675,7 +673,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
-                        igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
                     for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
@@ -796,12 +794,12 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     real *tile_sums = sums + i * width;
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    next =
-                        width != NR ? igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
-                        igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
                     line += lines;
@@ -932,13 +930,13 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int hidden_conv_dw = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
         int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (hidden_conv_dw - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (hidden_conv_dw - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
@@ -948,7 +946,7 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
             if (begin)
                 igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((hidden_conv_dw - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
@@ -970,9 +968,9 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * KS, tile; k < hidden_conv_dw; k += tile) {
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
                 const real *row_x[MR];
-                tile = igemm_dw_rows_2(hidden_conv_dw - k);
+                tile = igemm_dw_rows_2(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
@@ -1116,10 +1114,8 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                     }
                     const int asked = 0; /* what comes lies elsewhere: see below */
                     const ptrdiff_t ahead = 0;
-                    next =
-                        igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
                     line += lines;

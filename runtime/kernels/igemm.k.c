@@ -305,14 +305,17 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
 #endif
-                    next =
 #ifdef K_LAST
-                        width != K_NR ? k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r,
-                                                    r_end, ahead, asked, tile_sums) :
+                    if (width != K_NR)
+                        next = i + k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
+#else
+                    next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
 #endif
-                        k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end, ahead, asked,
-                               tile_sums);
-                    next += i;
 #ifdef K_TURN
                     for (int k = line; K_TURN && k < line + lines; k++)
                         nt_prefetch(w, k_turn_line(group, channel, r_end, k));

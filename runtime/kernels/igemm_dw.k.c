@@ -153,13 +153,13 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
         int group = item / slices / panel_sets % K_GROUPS, chunk = item / slices / panel_sets / K_GROUPS;
         int first_block = (int)((int64_t)blocks * chunk / K_CHUNKS);
         int end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
-        int k_end = (slice + 1) * K_KS < rows ? (slice + 1) * K_KS : rows;
+        int row_end = (slice + 1) * K_KS < rows ? (slice + 1) * K_KS : rows;
         int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
         real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (k_end - 1) / K_RUN, run = slice * K_KS > tap * K_RUN ? slice * K_KS - tap * K_RUN : 0;
-        int x_lines = (k_end - tap * K_RUN - run + NT_LINE - 1) / NT_LINE;
+        int tap = (row_end - 1) / K_RUN, run = slice * K_KS > tap * K_RUN ? slice * K_KS - tap * K_RUN : 0;
+        int x_lines = (row_end - tap * K_RUN - run + NT_LINE - 1) / NT_LINE;
         int pixel_lines = x_lines + ((panel_end - panel_set * K_PB) * K_NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = k_pixels(pixels, block);
@@ -169,7 +169,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
             if (begin)
                 k_places(block * K_MB, count, x_places[block % 2], dy_places[block % 2]);
             k_places((block + 1) * K_MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((k_end - slice * K_KS + K_MR - 1) / K_MR) * (panel_end - panel_set * K_PB);
+            int turns = ((row_end - slice * K_KS + K_MR - 1) / K_MR) * (panel_end - panel_set * K_PB);
             int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
             for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? K_NR : width_last, c = group * K_CO + panel * K_NR;
@@ -191,9 +191,9 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
-            for (int k = slice * K_KS, tile; k < k_end; k += tile) {
+            for (int k = slice * K_KS, tile; k < row_end; k += tile) {
                 const real *row_x[K_MR];
-                tile = k_rows(k_end - k);
+                tile = k_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
                     row_x[i] = x + group * K_IN_G + K_TAP[(k + i) / K_RUN] + (k + i) % K_RUN;
                 for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
@@ -207,8 +207,10 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                     if (width != K_NR)
                         k_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
-#endif
                         k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+#else
+                    k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+#endif
                     for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
