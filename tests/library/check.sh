@@ -234,6 +234,16 @@ for name in mini_lenet5 mini_resnet20 mini_googlenet; do
 done
 [ $compilers -gt 0 ] || fail "there is neither gcc nor clang"
 
+# What the header says of the stack, for the kernel with the largest blocks.
+echo 'network deep { input(14x14x512) conv(512, 3x3, pad=1) -> relu -> avgpool(global) -> dense(10) }' >"$work/deep.net"
+for target in generic avx2; do
+    "$netc" emit "$work/deep.net" -o "$work/deep" --kind library --target "$target"
+    grep -q ' winograd_' "$work/deep/deep.c" || fail "the network with the largest blocks has others now"
+    isa=$(sed -n 's/^CFLAGS = .*-fPIC \(.*\) -Wall.*/\1/p' "$work/deep/Makefile")
+    # shellcheck disable=SC2086 # flags are words
+    "$cc" $flags $isa -O1 -fopenmp -Wframe-larger-than=614400 -c "$work/deep/deep.c" -o "$work/deep/deep.o" || fail "$target: the stack that a run takes"
+done
+
 "$netc" emit "$nets/mini_lenet5.net" -o "$work/example" --kind library
 make -s -C "$work/example" CC="$cc -Werror" OPENMP=
 tail -c +129 "$work/mini_lenet5.native/in.npy" >"$work/in.f32"
