@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "committee.h"
 #include "progress.h"
 #include "rng.h"
 #include "trial.h"
@@ -64,23 +65,12 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
 
 /* -- Comparing --------------------------------------------------------------------------------------------------- */
 
-/* The main head's values of sample i, as probabilities where they are of classes. */
-static void outputs_of(const comparison *c, size_t offset, int i, double *values)
+/* Whether `sum`, the answers of so many passes to sample i added up, names its class. */
+static bool is_right(const comparison *c, const double *sum, int64_t passes, int i)
 {
     const nt_engine *engine = &c->trial->engine;
-    const nt_head *head = &engine->model->heads[0];
-    nt_head_values(engine, head, offset, i, values);
-    if (nt_model_classifies(engine->model) && head->h * head->w == 1 && head->output != NT_OUTPUT_SOFTMAX)
-        nt_softmax(values, engine->outputs);
-}
-
-static bool is_right(const comparison *c, const double *values, int i)
-{
-    const nt_engine *engine = &c->trial->engine;
-    int best = 0;
-    for (int k = 1; k < engine->outputs; k++)
-        best = values[k] > values[best] ? k : best;
-    return engine->classes && engine->pass.labels && best == engine->labels[i];
+    int guess = engine->outputs == 1 ? sum[0] > 0.5 * (double)passes : nt_largest(sum, engine->outputs);
+    return engine->classes && guess == engine->labels[i];
 }
 
 /* What the passes so far come to, for the batch in the buffers. */
@@ -93,20 +83,19 @@ static void add_row(comparison *c, row *row, int64_t passes)
         const double *test = c->test + (size_t)i * outputs, *sum = c->sum + (size_t)i * outputs;
         for (size_t k = 0; k < outputs; k++)
             row->distance += fabs(sum[k] / (double)passes - test[k]) / (double)outputs;
-        row->correct += is_right(c, sum, i);
+        row->correct += is_right(c, sum, passes, i);
     }
 }
 
 static void compare_batch(comparison *c, int n)
 {
     nt_engine *engine = &c->trial->engine;
-    const nt_head *head = &engine->model->heads[0];
     size_t outputs = (size_t)engine->outputs;
 #pragma omp parallel num_threads(engine->threads)
     engine->model->infer(&engine->pass);
     for (int i = 0; i < n; i++) {
-        outputs_of(c, head->infer_offset, i, c->test + (size_t)i * outputs);
-        c->test_correct += is_right(c, c->test + (size_t)i * outputs, i);
+        nt_answer(engine, i, c->test + (size_t)i * outputs);
+        c->test_correct += is_right(c, c->test + (size_t)i * outputs, 1, i);
     }
     memset(c->sum, 0, (size_t)n * outputs * sizeof *c->sum);
     engine->pass.random = 1;
@@ -115,7 +104,7 @@ static void compare_batch(comparison *c, int n)
 #pragma omp parallel num_threads(engine->threads)
         engine->model->loss(&engine->pass);
         for (int i = 0; i < n; i++) {
-            outputs_of(c, head->offset, i, c->values);
+            nt_answer_at(engine, engine->model->heads[0].offset, i, c->values);
             for (size_t k = 0; k < outputs; k++)
                 c->sum[(size_t)i * outputs + k] += c->values[k];
         }

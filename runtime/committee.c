@@ -95,9 +95,14 @@ bool nt_answers_with_class(const nt_model *model)
 
 void nt_answer(const nt_engine *engine, int sample, double *values)
 {
+    nt_answer_at(engine, engine->model->heads[0].infer_offset, sample, values);
+}
+
+void nt_answer_at(const nt_engine *engine, size_t offset, int sample, double *values)
+{
     const nt_model *model = engine->model;
     const nt_head *head = &model->heads[0];
-    nt_head_values(engine, head, head->infer_offset, sample, values);
+    nt_head_values(engine, head, offset, sample, values);
     if (nt_model_classifies(model) && head->h * head->w == 1 && head->output != NT_OUTPUT_SOFTMAX)
         nt_softmax(values, engine->outputs);
     if (trained_by(model, NT_LOSS_BINARY_CROSS_ENTROPY) && head->output != NT_OUTPUT_SIGMOID)

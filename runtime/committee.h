@@ -26,6 +26,9 @@ void nt_members_free(nt_members *members);
  * softmax or sigmoid; else the outputs as they are. */
 void nt_answer(const nt_engine *engine, int sample, double *values);
 
+/* The same of the outputs that are at `offset` of the arena: the head's own after a training pass. */
+void nt_answer_at(const nt_engine *engine, size_t offset, int sample, double *values);
+
 /* Whether the main head answers with one of several classes: cross entropy trained it, or the model asks for
  * accuracy. */
 bool nt_answers_with_class(const nt_model *model);

@@ -269,8 +269,7 @@ static void rank_batch(nt_engine *engine, size_t offset)
         engine->sample_rank[i] = engine->classes ? rank_of(engine, offset, i, engine->labels[i]) : -1;
 }
 
-/* Loads samples first .. first+n-1, with the classes that target vectors stand for; called by the team. */
-static void load_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n)
+void nt_engine_load_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n)
 {
     nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
     if (!engine->classes || !engine->pass.targets)
@@ -396,7 +395,7 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
     double start = nt_seconds();
 #pragma omp parallel num_threads(nt_pace_threads(&engine->training))
     {
-        load_batch(engine, epoch, first, n);
+        nt_engine_load_batch(engine, epoch, first, n);
         if (disturb)
             disturb_labels(engine, first, n);
         step_in_team(engine, &shared);
@@ -421,7 +420,7 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
     double start = nt_seconds();
 #pragma omp parallel num_threads(nt_pace_threads(&engine->inference))
     {
-        load_batch(engine, epoch, first, n);
+        nt_engine_load_batch(engine, epoch, first, n);
         engine->model->infer(&engine->pass);
         rank_batch(engine, engine->model->heads[0].infer_offset);
 #pragma omp for schedule(static)

@@ -87,6 +87,10 @@ int32_t nt_disturbed_label(double share, uint64_t key, uint64_t place, int32_t l
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
                                       nt_score *score);
 
+/* Loads samples first .. first+n-1 into the buffers, n <= batch, with the classes that target vectors stand for; called by
+ * every thread of a team. */
+void nt_engine_load_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n);
+
 /* Runs inference over samples first .. first+n-1, n <= infer_batch, and adds to `score` as far as the data has labels
  * or targets. */
 void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_score *score);

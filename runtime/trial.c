@@ -63,7 +63,7 @@ void nt_trial_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int
 {
     engine->pass.n = n;
 #pragma omp parallel num_threads(engine->threads)
-    nt_data_batch(epoch, first, n, engine->input, engine->labels, engine->targets);
+    nt_engine_load_batch(engine, epoch, first, n);
 }
 
 static int by_place(const void *a, const void *b)

@@ -103,3 +103,23 @@ grep -q 'test .*accuracy [89][0-9]\|test .*accuracy 100' largest.log || { cat la
 ./largest eval --weights largest.run/last.safetensors --format json | grep -q '"top_2":1' || { echo "FAIL largest: no top_k"; exit 1; }
 if ./largest eval 2>message; then echo "FAIL eval without weights"; exit 1; fi
 grep -q 'runs/largest/best.safetensors' message || { cat message; echo "FAIL eval does not say where weights are"; exit 1; }
+
+# The accuracy that `dropout` shows of the pass without it is that of eval, for target vectors and for one output that says yes or no.
+cat >yes.net <<'NET'
+network yes {
+    input(2)
+    dense(16) -> relu -> dropout(0.2)
+    out: dense(1)
+}
+data { source = csv("yes.csv") }
+train { loss = binary_cross_entropy  optimizer = adam(lr=0.02)  batch = 10  epochs = 10 }
+NET
+awk -F, 'BEGIN { OFS = "," } { print $1, $2, ($1 > 0.3) }' shares.csv >yes.csv
+sed -e 's/network shares/network masked/; s/-> softmax/-> dropout(0.1)/; s/epochs = 40/epochs = 10/' shares.net >masked.net
+for name in yes masked; do
+    learn $name
+    figure() { sed 's/.*"accuracy":\([^,}]*\).*/\1/; q'; }
+    wanted=$(./$name eval --weights $name.run/last.safetensors --format json | figure)
+    shown=$(./$name dropout --weights $name.run/last.safetensors --passes 4 --format json | figure)
+    awk "BEGIN { exit !($wanted == $shown) }" || { echo "FAIL $name: dropout shows an accuracy of $shown, eval of $wanted"; exit 1; }
+done
