@@ -1,10 +1,18 @@
-/* cmd_lr_range.c - EXE lr-range: one short run in which the rate grows by the same factor at every step, to see from where on it teaches
- * the network anything and from where on it is too high (Smith: Cyclical Learning Rates for Training Neural Networks, 2017).
+/* cmd_lr_range.c - EXE lr-range: one short run in which the rate grows by the same factor at every step, to see from where
+ * on it teaches the network anything and from where on it is too high (Smith: Cyclical Learning Rates for Training Neural
+ * Networks, 2017).
  *
- * With l[i] the loss of step i's batch before that step, the curve is s[i] = a[i] / (1 - beta^(i+1)), a[i] = beta a[i-1] + (1 - beta) l[i],
- * beta = 0.9: a mean over the last ten steps or so, without the bias of its start. The run ends where s[i] is more than four times the
- * lowest s so far, or where something is not finite. Suggested is a tenth of the rate at which s is lowest: at the lowest point the last
- * steps have already undone what they gained, and the curve lags behind. */
+ * With l[i] the loss of step i's batch before that step, the curve is s[i] = a[i] / (1 - beta^(i+1)),
+ * a[i] = beta a[i-1] + (1 - beta) l[i], beta = 0.9: a mean over the last ten steps or so, without the bias of its start, as
+ * fast.ai's rate finder has it (Gugger: How Do You Find A Good Learning Rate, 2018). The run ends where s[i] is more than
+ * four times the lowest s so far, or where something is not finite. Suggested is a tenth of the rate at which s is lowest:
+ * at the lowest point the last steps have already undone what they gained, and the curve lags behind.
+ *
+ * Where the fall is steepest cannot be read off s: s[i] - s[i-1] is little more than the noise of l[i]. So the part of s up to
+ * its lowest point is smoothed once more in the same way, from its end backwards, to t. A difference of t is one of two
+ * means of ten steps or so, to the left and to the right; and t does not lag, as the one delay undoes the other. Within ten
+ * steps of either end (a quarter of a short curve) there is nothing on one side to take a mean of: it is not looked for
+ * there. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +28,9 @@ static const double beta = 0.9, diverged_from = 4, suggested_share = 0.1;
 /* The loss falls from where it has lost this share of all that it will lose, for good; a fall of less than `no_fall` is none. */
 static const double begun = 0.2, no_fall = 0.01;
 
+/* What smoothing by beta takes the mean of, in steps: 1/(1 - beta). */
+enum { SMOOTHED_STEPS = 10 };
+
 enum { CHART_COLUMNS = 64, CHART_ROWS = 10 };
 
 typedef struct options {
@@ -34,6 +45,7 @@ typedef struct range {
     const options *o;
     nt_trial *trial;
     double *lr, *loss, *smoothed; /* n steps that were taken */
+    double *both_ways;     /* 0..lowest: smoothed backwards as well */
     int n;
     bool diverged;
     char why[512];         /* where something was not finite, what; else "" */
@@ -130,6 +142,16 @@ static bool run_epoch(range *r, int64_t number, nt_progress *progress, nt_error 
     return true;
 }
 
+/* Smooths what is smoothed once more, from its lowest point backwards. */
+static void smooth_backwards(range *r)
+{
+    double sum = 0;
+    for (int i = r->lowest; i >= 0 && r->n > 0; i--) {
+        sum = beta * sum + (1 - beta) * r->smoothed[i];
+        r->both_ways[i] = sum / (1 - pow(beta, r->lowest - i + 1));
+    }
+}
+
 /* Where the smoothed loss begins to fall, and falls most for a factor on the rate. */
 static void find_fall(range *r)
 {
@@ -138,11 +160,14 @@ static void find_fall(range *r)
     r->suggested = NAN;
     if (!(fall > no_fall * fabs(start)))
         return;
+    smooth_backwards(r);
+    int margin = r->lowest / 4 < SMOOTHED_STEPS ? r->lowest / 4 : SMOOTHED_STEPS;
     for (int i = 1; i <= r->lowest; i++) {
+        bool inside = i > margin && i <= r->lowest - margin;
         if (r->begins < 0 || start - r->smoothed[i - 1] < begun * fall)
             r->begins = i;
-        if (r->smoothed[i - 1] - r->smoothed[i] > most) {
-            most = r->smoothed[i - 1] - r->smoothed[i];
+        if (inside && r->both_ways[i - 1] - r->both_ways[i] > most) {
+            most = r->both_ways[i - 1] - r->both_ways[i];
             r->steepest = i;
         }
     }
@@ -159,7 +184,9 @@ static bool run(range *r, nt_error *error)
     r->lr = calloc(room, sizeof *r->lr);
     r->loss = calloc(room, sizeof *r->loss);
     r->smoothed = calloc(room, sizeof *r->smoothed);
-    bool good = (r->lr && r->loss && r->smoothed) || nt_fail_memory(error, "the curve", 3.0 * (double)room * sizeof(double));
+    r->both_ways = calloc(room, sizeof *r->both_ways);
+    bool good = (r->lr && r->loss && r->smoothed && r->both_ways) ||
+                nt_fail_memory(error, "the curve", 4.0 * (double)room * sizeof(double));
     for (int64_t number = 0; good && r->n < r->o->steps && !r->diverged; number++)
         good = run_epoch(r, number, &progress, error);
     nt_progress_clear(&progress);
@@ -211,7 +238,9 @@ static void print_rates(const range *r)
         printf("\nThe loss falls nowhere between %.2g and %.2g: try another range, more --steps, and `overfit`\n", r->o->from, r->o->to);
         return;
     }
-    printf("  steepest at     %.2g\n", r->lr[r->steepest]);
+    if (r->steepest >= 0)
+        printf("  steepest at     %.2g   of the curve smoothed forwards and backwards (exponentially, by %g a step)\n",
+               r->lr[r->steepest], beta);
     printf("  falls from      %.2g on\n", r->lr[r->begins]);
     printf("\nsuggested rate  %.2g   a tenth of where the loss is lowest; worth a search between %.2g and %.2g\n", r->suggested,
            r->lr[r->begins], r->lr[r->lowest]);
@@ -252,6 +281,7 @@ static void print_json(const range *r)
            r->diverged ? "true" : "false");
     json_rate("lowest", r, r->lowest);
     json_rate("steepest", r, r->steepest);
+    printf(",\"steepest_of\":\"exponential smoothing by %g a step, forwards and backwards\"", beta);
     json_rate("falls_from", r, r->begins);
     if (isfinite(r->suggested))
         printf(",\"suggested\":%.9g", r->suggested);
@@ -335,6 +365,7 @@ int nt_cmd_lr_range(const nt_context *context, int argc, char **argv)
     free(r.lr);
     free(r.loss);
     free(r.smoothed);
+    free(r.both_ways);
     nt_trial_end(&trial);
     return status;
 }

@@ -93,16 +93,41 @@ awk 'function near(a, b) { return a - b < 1e-4 * b + 1e-12 && b - a < 1e-4 * b +
     /^"smoothed"/ { gsub(/"smoothed":\[|\]\}?/, ""); split($0, smoothed, ",") }
     /"diverged":true/ { diverged = 1 }
     match($0, /"lowest":[0-9.e+-]*/) { lowest = substr($0, RSTART + 9, RLENGTH - 9) }
+    match($0, /"steepest":[0-9.e+-]*/) { steepest = substr($0, RSTART + 11, RLENGTH - 11) }
     match($0, /"suggested":[0-9.e+-]*/) { suggested = substr($0, RSTART + 12, RLENGTH - 12) }
     END { w = 2; best = 1e300
         for (i = 1; i <= n; i++) {
             lr = 0.01 * 10000 ^ ((i - 1) / 49); sum = 0.9 * sum + 0.1 * w * w / 2; s = sum / (1 - 0.9 ^ i)
             if (!near(loss[i] + 0, w * w / 2) || !near(smoothed[i] + 0, s)) { print "step " i ": " loss[i] ", " w * w / 2; exit 1 }
-            if (s < best) { best = s; at = lr }
+            rate[i] = lr; curve[i] = s
+            if (s < best) { best = s; at = lr; last = i }
             w *= 1 - lr
             if (i < n && s > 4 * best) { print "went on behind " i; exit 1 } }
+        for (i = last; i > 0; i--) { back = 0.9 * back + 0.1 * curve[i]; both[i] = back / (1 - 0.9 ^ (last - i + 1)) }
+        margin = int((last - 1) / 4) < 10 ? int((last - 1) / 4) : 10
+        for (i = 2 + margin; i <= last - margin; i++)
+            if (both[i - 1] - both[i] > fall) { fall = both[i - 1] - both[i]; steep = rate[i] }
+        if (!near(steepest + 0, steep)) { print "steepest at " steepest ", not " steep; exit 1 }
         if (!diverged || s <= 4 * best || !near(lowest + 0, at) || !near(suggested + 0, at / 10)) { print diverged, n, s, best, lowest, at, suggested; exit 1 } }' range.json ||
     fail "lr-range of one weight"
+# Samples without an input, of losses from 0 to 4, are noise of the batches: it moves the largest step of the smoothed loss about, but not
+# what is said to be steepest.
+awk 'BEGIN { print "x,y"; for (i = 0; i < 400; i++) { seed = (seed * 16807 + 7) % 2147483647; print i % 2 "," (i % 2 ? 0 : seed % 2829 / 1000) } }' >noisy.csv
+sed 's/network line/network noisy/; s/line.csv/noisy.csv/; s/batch = all/batch = 40/' line.net >noisy.net
+"$netc" build noisy.net -o noisy
+for seed in 1 2 3 4 5 6 7 8; do
+    ./noisy lr-range --from 1e-4 --to 10 --steps 200 --seed $seed --threads 1 --format json
+done | awk '/^"lr"/ { gsub(/"lr":\[|\],?/, ""); n = split($0, lr, ",") }
+    /^"smoothed"/ { gsub(/"smoothed":\[|\]\}?/, ""); split($0, s, ","); fall = 0
+        for (i = 2; i <= n; i++) if (lr[i] <= lowest && s[i - 1] - s[i] > fall) { fall = s[i - 1] - s[i]; raw = lr[i] }
+        if (!raw_least || raw < raw_least) raw_least = raw + 0
+        if (raw > raw_most) raw_most = raw + 0 }
+    match($0, /"lowest":[0-9.e+-]*/) { lowest = substr($0, RSTART + 9, RLENGTH - 9) + 0 }
+    match($0, /"steepest":[0-9.e+-]*/) { at = substr($0, RSTART + 11, RLENGTH - 11) + 0
+        if (!least || at < least) least = at
+        if (at > most) most = at }
+    END { print "steepest from " least " to " most "; by single steps from " raw_least " to " raw_most
+        exit !(most < 3 * least && raw_most > 6 * raw_least) }' || fail "the steepest rate is noise"
 ./line lr-range --from 1e-9 --to 1e-8 >range.txt
 says range.txt 'The loss falls nowhere'
 ! ./line lr-range --from 1 --to 0.1 2>log || fail "a range that falls"
