@@ -176,8 +176,8 @@ bool nt_checkpoint_save(const char *path, const nt_model *model, const nt_memory
                         const nt_run *run, nt_durability durability, nt_error *error)
 {
     char trained[24];
-    json_t *metadata = json_pack("{s:s, s:s, s:s}", "netc.state", state_version, "netc.hash", model->hash, "netc.trained",
-                                 trained_text(model, trained));
+    json_t *metadata = json_pack("{s:s, s:s, s:s, s:s}", "netc.state", state_version, "netc.network", model->name,
+                                 "netc.hash", model->hash, "netc.trained", trained_text(model, trained));
     int failed = metadata ? 0 : -1;
     for (int i = 0; i < N_FIELDS; i++)
         failed |= json_object_set_new(metadata, run_fields[i].name, field_text(run, &run_fields[i]));
@@ -203,6 +203,12 @@ static bool read_run(const nt_tensors *tensors, const nt_model *model, nt_run *r
                        "%s: written by another version of netc (format %s, this is %s): train anew, or from its "
                        "last.safetensors with --weights",
                        tensors->path, version, state_version);
+    const char *network = nt_tensors_metadata(tensors, "netc.network");
+    if (network && strcmp(network, model->name) != 0)
+        return nt_fail(error,
+                       "%s: the run was of the network %s, this is %s: train anew into another folder with --out, or go on "
+                       "with the program of %s",
+                       tensors->path, network, model->name, network);
     if (strcmp(hash, model->hash) != 0)
         return nt_fail(error,
                        "%s: the run was of another model (%s, this is %s): train anew into another folder with --out, "

@@ -140,6 +140,17 @@ static size_t complain(FILE *to, const nt_tensors *tensors, const nt_item *items
     return complaints;
 }
 
+/* " (it was written for ...)", where the file says that. */
+static void tell_origin(FILE *to, const nt_tensors *tensors, const char *network)
+{
+    const char *name = nt_tensors_metadata(tensors, "netc.network");
+    if (name && strcmp(name, network) != 0)
+        fprintf(to, " (it was written for the network %s)", name);
+    else if (name)
+        fputs(" (it was written for another version of it)", to);
+    fputc(':', to);
+}
+
 bool nt_items_check(const nt_tensors *tensors, const nt_item *items, size_t n, bool more, const char *network,
                     nt_error *error)
 {
@@ -151,13 +162,14 @@ bool nt_items_check(const nt_tensors *tensors, const nt_item *items, size_t n, b
     bool enough = to != NULL;
     if (enough) {
         size_t n_unexpected = find_unexpected(tensors, items, n, unexpected);
+        tell_origin(to, tensors, network);
         complaints = complain(to, tensors, items, n, more, unexpected, names, n_unexpected);
         enough = fclose(to) == 0;
     }
     if (!enough)
         nt_fail_memory(error, tensors->path, 0);
     else if (complaints > 0)
-        nt_fail(error, "%s does not fit the network %s:%s", tensors->path, network, text);
+        nt_fail(error, "%s does not fit the network %s%s", tensors->path, network, text);
     free(text);
     free(names);
     free(unexpected);

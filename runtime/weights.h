@@ -28,7 +28,7 @@ bool nt_tensor_fits(const nt_tensor *tensor, const nt_param *param);
 bool nt_tensor_is_passed_over(const nt_tensor *tensor);
 
 /* Whether the tensors have all items in their shapes, and, unless `more` says that they may, no others. False with a list
- * of what is missing, unexpected or of another shape. */
+ * of what is missing, unexpected or of another shape, and the network that the file was written for, if it says so. */
 bool nt_items_check(const nt_tensors *tensors, const nt_item *items, size_t n, bool more, const char *network,
                     nt_error *error);
 

@@ -168,7 +168,7 @@ if ./other train --plain --weights base.run/best.safetensors --out other.run 2>l
     fail "a file that does not fit was taken"
 fi
 diff - log <<'END' || fail "the message for it"
-error: base.run/best.safetensors does not fit the network body:
+error: base.run/best.safetensors does not fit the network body (it was written for another version of it):
   shape       two.2.weight is [5, 8] in the file, [7, 8] in the network
   shape       two.2.bias is [5] in the file, [7] in the network
   missing     last.weight [4, 7]
@@ -178,6 +178,13 @@ error: base.run/best.safetensors does not fit the network body:
 help: weights = file("base.run/best.safetensors", except=[two.2,last]) under train, or --except two.2,last, starts that anew;
       partial=yes, or --partial, takes whatever fits
 END
+sed 's/network body/network head/' other.net >named.net
+"$netc" build named.net -o named
+if ./named train --plain --weights base.run/best.safetensors --out other.run 2>log || ./named train --plain --resume --out base.run 2>>log; then
+    fail "the weights of another network were taken"
+fi
+grep -q '^error: base.run/best.safetensors does not fit the network head (it was written for the network body):$' log &&
+    grep -q '^error: base.run/state.safetensors: the run was of the network body, this is head: ' log || { cat log; fail "whose weights they are"; }
 train other --weights base.run/best.safetensors --except 'two.2,la*' --out other.run
 said other <<'END'
 weights  base.run/best.safetensors
