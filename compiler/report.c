@@ -436,18 +436,39 @@ const char *report_span_text(const Report *r, Span s)
     return arena_printf(r->arena, "%s..%s (%.0f%%)", first, last, 100 * s.share);
 }
 
+int64_t report_macs_least(const Report *r)
+{
+    int64_t least = 0;
+    for (int i = 0; i < r->n_rows; i++) {
+        const int64_t macs = r->rows[i].macs;
+        least = macs > 0 && (least == 0 || macs < least) ? macs : least;
+    }
+    return least;
+}
+
 int64_t report_macs_unit(const Report *r)
 {
+    const int64_t least = report_macs_least(r);
     bool large = false;
     for (int i = 0; i < r->n_rows; i++) {
         large |= r->rows[i].macs >= 1000000;
     }
-    return large ? 1000000 : 1000;
+    int64_t unit = large ? 1000000 : 1000;
+    while (unit > 1 && least > 0 && least < unit / 20) { /* it would be printed as 0.0 */
+        unit /= 1000;
+    }
+    return unit;
 }
 
 const char *report_macs_name(const Report *r)
 {
-    return report_macs_unit(r) == 1000 ? "KMAC" : "MMAC";
+    const int64_t unit = report_macs_unit(r);
+    return unit == 1 ? "MAC" : unit == 1000 ? "KMAC" : "MMAC";
+}
+
+const char *macs_text(Arena *a, int64_t macs, int64_t unit)
+{
+    return unit == 1 ? grouped(a, macs) : tenths(a, macs, unit);
 }
 
 /* ---- the command ---- */

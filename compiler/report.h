@@ -123,9 +123,14 @@ const char *grouped(Arena *a, int64_t x);
 const char *scaled(Arena *a, double x);
 /* 249.5 MB */
 const char *bytes_text(Arena *a, int64_t bytes);
-/* The unit for a column of products: 1e3 where no layer has a million, else 1e6; and its name. */
+/* The least products that a layer has which has any. */
+int64_t report_macs_least(const Report *r);
+/* The unit for a column of products: 1e3 where no layer has a million, else 1e6, but 1e3 or 1 where a layer's tenths would
+ * be 0.0; and its name. */
 int64_t report_macs_unit(const Report *r);
 const char *report_macs_name(const Report *r);
+/* A cell of it: 1,135.3, or with the unit 1 whole. */
+const char *macs_text(Arena *a, int64_t macs, int64_t unit);
 /* 1.14 GMAC */
 const char *three_digits(Arena *a, double x, const char *unit);
 /* x in units of at least 1000, with one decimal: 1,135.3 */

@@ -230,7 +230,7 @@ void report_markdown(const Report *r, Str *out)
     str_printf(out, "# %s\n\n%s. %s parameters (%s), %s, activations %s a sample.\n\n", r->net->name,
                network_shapes(a, r->net), grouped(a, t->parameters), bytes_text(a, 4 * t->parameters),
                three_digits(a, (double)t->macs, "MAC"), bytes_text(a, 4 * t->activations));
-    int64_t unit = report_macs_unit(r);
+    const int64_t unit = report_macs_unit(r);
     str_printf(out, "| layer | operator | output | memory a sample | parameters | %s |\n|:--|:--|:--|--:|--:|--:|\n",
                report_macs_name(r));
     for (int i = 0; i < r->n_rows; i++) {
@@ -247,10 +247,10 @@ void report_markdown(const Report *r, Str *out)
         } else {
             str_printf(out, "%s | ", rest > 0 ? grouped(a, rest) : "");
         }
-        str_printf(out, "%s |\n", row->macs ? tenths(a, row->macs, unit) : "");
+        str_printf(out, "%s |\n", row->macs ? macs_text(a, row->macs, unit) : "");
     }
     str_printf(out, "| **total** | | | **%s** | **%s** | **%s** |\n\n", grouped(a, t->activations),
-               grouped(a, t->parameters), tenths(a, t->macs, unit));
+               grouped(a, t->parameters), macs_text(a, t->macs, unit));
     Span memory = report_most(r, row_activations, t->activations),
          parameters = report_most(r, row_parameters, t->parameters);
     if (memory.first >= 0) {

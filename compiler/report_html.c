@@ -83,7 +83,7 @@ static void add_row(const Report *r, Str *out, const Row *row, const Row *most)
                rest > 0 ? grouped(a, rest) : "");
     str_printf(out, "<td class=n>%s</td>", row->parameters ? grouped(a, row->parameters) : "");
     add_bar(out, "parameters", row->parameters, most->parameters);
-    str_printf(out, "<td class=n>%s</td>", row->macs ? tenths(a, row->macs, report_macs_unit(r)) : "");
+    str_printf(out, "<td class=n>%s</td>", row->macs ? macs_text(a, row->macs, report_macs_unit(r)) : "");
     add_bar(out, "work", row->macs, most->macs);
     str_add(out, "</tr>\n");
 }
@@ -175,7 +175,7 @@ void report_html(const Report *r, Str *out)
                "</tbody>\n<tfoot><tr><td>total<td><td><td class=n>%s<td><td><td class=n>%s<td><td "
                "class=n>%s<td></tr></tfoot>\n"
                "</table></div>\n",
-               grouped(a, t->activations), grouped(a, t->parameters), tenths(a, t->macs, report_macs_unit(r)));
+               grouped(a, t->activations), grouped(a, t->parameters), macs_text(a, t->macs, report_macs_unit(r)));
     add_most(r, out);
     add_training(r, out);
     str_add(out, "</html>\n");

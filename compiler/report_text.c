@@ -152,7 +152,7 @@ static const char *macs_cell(const Table *t, int64_t macs)
         return "";
     }
     return t->macs_tenths ? tenths(t->r->arena, macs, t->macs_unit)
-                          : grouped(t->r->arena, macs / t->macs_unit + (macs % t->macs_unit >= t->macs_unit / 2));
+                          : grouped(t->r->arena, macs / t->macs_unit + (macs % t->macs_unit * 2 >= t->macs_unit));
 }
 
 static const char *count_cell(const Table *t, int64_t n)
@@ -528,7 +528,7 @@ static void choose_macs_unit(Table *t)
         most = t->rows[i].macs > most ? t->rows[i].macs : most;
     }
     t->macs_unit = report_macs_unit(t->r);
-    t->macs_tenths = most < 1000 * t->macs_unit;
+    t->macs_tenths = t->macs_unit > 1 && (most < 1000 * t->macs_unit || report_macs_least(t->r) < t->macs_unit / 2);
 }
 
 void report_text(const Report *r, Str *out, int width, bool color)

@@ -37,6 +37,20 @@ for model in lenet5 alexnet vgg_d; do
     done
 done
 
+# No layer's products are 0.0 in the column's unit: of a network of a few dozen, and of a small layer beside large ones.
+printf 'network tiny {\n input(2)\n dense(8) -> tanh\n dense(3)\n}\n' >"$work/tiny.net"
+printf 'network mixed {\n input(64x64x16)\n conv(64, 3x3) -> avgpool(global) -> dense(2)\n}\n' >"$work/mixed.net"
+for model in tiny:MAC:16:24:40 mixed:KMAC:35,426:0.1:35,426; do
+    file=$work/${model%%:*}
+    "$netc" report "$file.net" >"$file.txt" || fail "$model"
+    "$netc" report "$file.net" --format md >"$file.md" || fail "$model as md"
+    grep -q " $(echo "$model" | cut -d: -f2) *$" "$file.txt" || fail "$model: the unit"
+    ! grep -q ' 0\.0$' "$file.txt" && ! grep -q '| 0\.0 |' "$file.md" || fail "$model: products of 0.0"
+    for figure in $(echo "$model" | cut -d: -f3- | tr : ' '); do
+        grep -q " $figure\(\.[0-9]\)*$" "$file.txt" || fail "$model: $figure"
+    done
+done
+
 # What freezing leaves out of a training step: the whole backward pass below the head, and what would be kept for it.
 "$netc" explain $examples/transfer_fashion.net --target avx2 | sed -n '/^FROZEN/,/^$/p' >"$work/out"
 golden transfer_fashion.frozen.txt
