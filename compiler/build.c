@@ -1,9 +1,12 @@
 /* build.c - emit, build, train: sources into a folder, a C compiler over them, the program run. */
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "driver.h"
 #include "emit/emit.h"
 #include "sketch.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -173,64 +176,115 @@ int command_emit(const Options *o)
 
 /* ---- the C compiler ---- */
 
-/* Ctrl-C ends the compilers, and is noted here, so that what they leave is removed. */
+/* What runs of what netc has started, each a process group of its own (a compiler starts others). A signal that ends netc
+ * ends them, and is noted, so that what they leave is removed. */
+enum { MOST_RUNNING = 8 };
+static volatile pid_t running[MOST_RUNNING]; /* 0: a free place */
 static volatile sig_atomic_t interrupted;
 
-static void note_interrupt(int number)
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_ENDING = sizeof ending_signals / sizeof *ending_signals };
+
+static void end_what_runs(int number)
 {
+    const int reason = errno;
     (void)number;
     interrupted = 1;
+    for (int i = 0; i < MOST_RUNNING; i++) {
+        if (running[i] > 0) {
+            kill(-running[i], SIGTERM);
+        }
+    }
+    errno = reason;
 }
 
 static void catch_interrupts(void)
 {
-    struct sigaction act = {.sa_handler = note_interrupt};
+    struct sigaction act = {.sa_handler = end_what_runs}, now;
     sigemptyset(&act.sa_mask);
-    sigaction(SIGINT, &act, NULL);
+    for (int i = 0; i < N_ENDING; i++) {
+        if (sigaction(ending_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) { /* as nohup wants it */
+            sigaction(ending_signals[i], &act, NULL);
+        }
+    }
 }
 
-/* Runs a program and waits for it. -1: it could not be started. */
-static int run(char *const argv[])
+/* Keeps those signals off while the list of what runs changes. */
+static void hold_signals(sigset_t *before)
 {
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) {
-        return -1;
+    sigset_t held;
+    sigemptyset(&held);
+    for (int i = 0; i < N_ENDING; i++) {
+        sigaddset(&held, ending_signals[i]);
     }
+    sigprocmask(SIG_BLOCK, &held, before);
+}
+
+static void note_running(pid_t from, pid_t to)
+{
+    for (int i = 0; i < MOST_RUNNING; i++) {
+        if (running[i] == from) {
+            running[i] = to;
+            return;
+        }
+    }
+}
+
+/* In the child: what it prints goes into the file; on stdout alone, or on stdout and stderr. NULL: where netc's goes. */
+static bool print_into(const char *path, bool errors)
+{
+    const int file = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : -1;
+    return !path || (file >= 0 && dup2(file, STDOUT_FILENO) >= 0 && (!errors || dup2(file, STDERR_FILENO) >= 0));
+}
+
+/* Starts a program; its process id, or -1. */
+static pid_t start(char *const argv[], const char *printed, bool errors)
+{
+    sigset_t before;
+    fflush(NULL);
+    hold_signals(&before);
+    pid_t pid = interrupted ? -1 : fork();
     if (pid == 0) {
-        execvp(argv[0], argv);
+        setpgid(0, 0);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        if (print_into(printed, errors)) {
+            execvp(argv[0], argv);
+        }
         _exit(127);
     }
+    if (pid > 0) {
+        setpgid(pid, pid); /* whichever of the two is first */
+        note_running(0, pid);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+/* Waits for a program's end. Its exit status, 128 and its signal, or -1: it was not started. */
+static int wait_for(pid_t pid)
+{
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0) {
+    sigset_t before;
+    siginfo_t about;
+    if (pid <= 0) {
+        return -1;
+    }
+    while (waitid(P_PID, (id_t)pid, &about, WEXITED | WNOWAIT) < 0) { /* its number stays its own until it is off the list */
         if (errno != EINTR) {
             return -1;
         }
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    hold_signals(&before);
+    const bool ended = waitpid(pid, &status, 0) == pid;
+    note_running(pid, 0);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !ended ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Starts a program; its process id, or -1. */
-static pid_t start(char *const argv[])
+/* Runs a program and waits for it; what it prints goes where it says. */
+static bool run(char *const argv[], const char *printed)
 {
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    return pid;
-}
-
-static bool wait_for(pid_t pid)
-{
-    int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return false;
-        }
-    }
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return wait_for(start(argv, printed, true)) == 0;
 }
 
 typedef struct Words {
@@ -306,6 +360,73 @@ static const char *find_runtime(Arena *a)
     return NULL;
 }
 
+/* ---- what compilers print ---- */
+
+enum { MOST_LINES = 20 };
+
+/* NETC_VERBOSE=1 shows all of it. */
+static bool is_verbose(void)
+{
+    const char *verbose = getenv("NETC_VERBOSE");
+    return verbose && *verbose && strcmp(verbose, "0") != 0;
+}
+
+/* Where a compiler's output goes; NULL: to the terminal. */
+static const char *log_of(Arena *a, const char *folder, const char *object)
+{
+    return is_verbose() ? NULL : arena_printf(a, "%s/%s.log", folder, object);
+}
+
+static const char *line_of(const char *text, const char *at)
+{
+    while (at > text && at[-1] != '\n') {
+        at--;
+    }
+    return at;
+}
+
+/* The line of the first error, or the one before it if that tells the function. */
+static const char *first_error(const char *text)
+{
+    static const char *const signs[] = {": error:", ": fatal error:", ": undefined reference", ": cannot find"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const char *at = strstr(text, signs[i]);
+        found = at && (!found || at < found) ? at : found;
+    }
+    if (!found) {
+        return text;
+    }
+    const char *line = line_of(text, found), *before = line > text ? line_of(text, line - 1) : line;
+    const char *in = strstr(before, ": In function");
+    return in && in < line ? before : line;
+}
+
+/* Prints the first lines of a log from its first error on, and how many there are. Returns whether there was anything. */
+static bool show_log(const char *path)
+{
+    size_t len = 0;
+    char *text = path ? file_read(path, &len) : NULL;
+    const bool any = text && *text;
+    if (any) {
+        const char *at = first_error(text);
+        int all = 0, shown = 0;
+        for (const char *p = text; *p; p++) {
+            all += *p == '\n';
+        }
+        for (; *at && shown < MOST_LINES; shown++) {
+            const size_t n = strcspn(at, "\n");
+            fprintf(stderr, "%.*s\n", (int)n, at);
+            at += n + (at[n] == '\n');
+        }
+        if (all > shown) {
+            fprintf(stderr, "(%d of %d lines; NETC_VERBOSE=1 shows all)\n", shown, all);
+        }
+    }
+    free(text);
+    return any;
+}
+
 static pid_t start_compile(Compilation *c, const char *folder, const char *source, const char *object, const char *flags)
 {
     Words w = {0};
@@ -317,7 +438,24 @@ static pid_t start_compile(Compilation *c, const char *folder, const char *sourc
     w.items[w.n++] = "-o";
     w.items[w.n++] = (char *)(uintptr_t)arena_printf(&c->arena, "%s/%s", folder, object);
     w.items[w.n++] = (char *)(uintptr_t)arena_printf(&c->arena, "%s/%s", folder, source);
-    return start(w.items);
+    return start(w.items, log_of(&c->arena, folder, object), true);
+}
+
+/* Waits for compilers of the objects; what one has to say is shown, the first that fails before all others. */
+static bool wait_for_objects(Compilation *c, const char *folder, const pid_t *pids, const char *const *objects, int n)
+{
+    int failed = -1;
+    for (int i = 0; i < n; i++) {
+        if (wait_for(pids[i]) != 0 && failed < 0) {
+            failed = i;
+        }
+    }
+    for (int i = 0; i < n && !interrupted; i++) {
+        if ((failed < 0 || i == failed) && show_log(log_of(&c->arena, folder, objects[i])) && failed < 0) {
+            fprintf(stderr, "netc: '%s' compiled %s with these warnings\n", c_compiler(), c->net->name);
+        }
+    }
+    return failed < 0;
 }
 
 static int cannot_compile(Compilation *c)
@@ -338,6 +476,21 @@ static const char *target_flags(Compilation *c)
     return t->define ? arena_printf(&c->arena, "%s -D%s", t->cflags, t->define) : t->cflags;
 }
 
+/* What was made in a folder beside it. A device or a pipe is not to be replaced by a program. */
+static int put_in_place(const char *made, const char *place)
+{
+    struct stat there;
+    if (stat(place, &there) == 0 && !S_ISREG(there.st_mode)) {
+        fprintf(stderr, "netc: cannot write %s: it is there and no regular file\n", place);
+        return ENVIRONMENT;
+    }
+    if (rename(made, place) == 0) {
+        return OK;
+    }
+    fprintf(stderr, "netc: cannot write %s: %s\n", place, strerror(errno));
+    return ENVIRONMENT;
+}
+
 /* Compiles the sources in `folder` into `exe`, side by side. A program that is only to train comes without gradcheck, whose copy in
  * double precision would double the time. */
 static int compile_sources(Compilation *c, const char *folder, const char *exe, bool train_only)
@@ -345,22 +498,22 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     Arena *a = &c->arena;
     const char *name = c_name(a, c->net->name), *runtime = find_runtime(a), *source = arena_printf(a, "%s.c", name);
     const char *target = target_flags(c);
-    pid_t model = start_compile(c, folder, source, "model.o", arena_printf(a, "-O3 %s", target));
-    pid_t doubled = train_only ? 0 : start_compile(c, folder, source, "double.o", arena_printf(a, "-O1 -DNT_DOUBLE %s", target));
-    pid_t entry = start_compile(c, folder, arena_printf(a, "%s_main.c", name), "main.o", train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1");
-    bool ok = wait_for(model);
-    ok = (train_only || wait_for(doubled)) && ok;
-    ok = wait_for(entry) && ok;
-    if (!ok) {
+    static const char *const objects[] = {"main.o", "model.o", "double.o"};
+    const int n = train_only ? 2 : 3;
+    pid_t pids[3];
+    pids[1] = start_compile(c, folder, source, objects[1], arena_printf(a, "-O3 %s", target));
+    pids[2] = train_only ? -1 : start_compile(c, folder, source, objects[2], arena_printf(a, "-O1 -DNT_DOUBLE %s", target));
+    pids[0] = start_compile(c, folder, arena_printf(a, "%s_main.c", name), objects[0], train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1");
+    if (!wait_for_objects(c, folder, pids, objects, n)) {
         return cannot_compile(c);
     }
     Words w = {0};
     add_words(a, &w, c_compiler());
     add_words(a, &w, own_flags());
     add_words(a, &w, "-fopenmp -o");
-    w.items[w.n++] = (char *)(uintptr_t)exe;
-    static const char *const objects[] = {"main.o", "model.o", "double.o"};
-    for (int i = 0; i < (train_only ? 2 : 3); i++) {
+    char *program = arena_printf(a, "%s/program", folder); /* in its place only when it is whole */
+    w.items[w.n++] = program;
+    for (int i = 0; i < n; i++) {
         w.items[w.n++] = (char *)(uintptr_t)arena_printf(a, "%s/%s", folder, objects[i]);
     }
     if (!runtime) {
@@ -369,15 +522,17 @@ static int compile_sources(Compilation *c, const char *folder, const char *exe, 
     }
     w.items[w.n++] = (char *)(uintptr_t)runtime;
     add_words(a, &w, "-ljansson -lpng -ljpeg -lz -lm");
-    if (run(w.items) != 0) {
+    const char *log = log_of(a, folder, "link");
+    if (!run(w.items, log)) {
         if (interrupted) {
             return INTERRUPTED;
         }
+        show_log(log);
         fprintf(stderr, "netc: linking failed: the trainer needs zlib, libjpeg, libpng and jansson\n"
                         "  help: apt-get install zlib1g-dev libjpeg-dev libpng-dev libjansson-dev\n");
         return ENVIRONMENT;
     }
-    return OK;
+    return interrupted ? INTERRUPTED : put_in_place(program, exe);
 }
 
 /* ---- programs that netc runs itself ---- */
@@ -389,18 +544,28 @@ char *scratch_folder(Compilation *c)
     if (!have_compiler(&c->arena)) {
         return NULL;
     }
+    catch_interrupts();
     if (!mkdtemp(folder)) {
         fprintf(stderr, "netc: cannot make a folder %s: %s\n  help: TMPDIR names another place\n", folder, strerror(errno));
         return NULL;
     }
-    catch_interrupts();
     return folder;
+}
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *where)
+{
+    (void)about;
+    (void)type;
+    (void)where;
+    return remove(path);
 }
 
 void remove_scratch(const char *folder)
 {
-    Words w = {.items = {"rm", "-rf", (char *)(uintptr_t)folder}, .n = 3};
-    run(w.items);
+    enum { OPEN_FOLDERS = 8 };
+    if (nftw(folder, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0) {
+        fprintf(stderr, "netc: cannot remove %s: %s\n", folder, strerror(errno));
+    }
 }
 
 bool was_interrupted(void)
@@ -410,15 +575,7 @@ bool was_interrupted(void)
 
 bool run_into(char *const argv[], const char *path)
 {
-    fflush(NULL);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        if (freopen(path, "w", stdout)) {
-            execvp(argv[0], argv);
-        }
-        _exit(127);
-    }
-    return wait_for(pid);
+    return wait_for(start(argv, path, false)) == 0;
 }
 
 /* The emitted trainers' own measure of a peak, compiled as they are. */
@@ -431,8 +588,12 @@ static bool ask_machine(Compilation *c, const char *folder, int threads, Machine
     Arena *a = &c->arena;
     const Output out = {.files = &(OutputFile){"machine.c", machine_source, sizeof machine_source - 1}, .n = 1};
     const char *runtime = find_runtime(a), *printed = arena_printf(a, "%s/printed", folder);
-    if (!runtime || write_files(c, folder, &out, trainer_includes) != OK ||
-        !wait_for(start_compile(c, folder, "machine.c", "machine.o", arena_printf(a, "-O3 %s", target_flags(c))))) {
+    static const char *const object = "machine.o";
+    if (!runtime || write_files(c, folder, &out, trainer_includes) != OK) {
+        return false;
+    }
+    const pid_t compiler = start_compile(c, folder, "machine.c", object, arena_printf(a, "-O3 %s", target_flags(c)));
+    if (!wait_for_objects(c, folder, &compiler, &object, 1)) {
         return false;
     }
     char *exe = arena_printf(a, "%s/machine", folder);
@@ -446,7 +607,7 @@ static bool ask_machine(Compilation *c, const char *folder, int threads, Machine
     add_words(a, &link, "-lm");
     char *const asking[] = {exe, arena_printf(a, "%d", threads), NULL};
     size_t len = 0;
-    char *text = run(link.items) == 0 && run_into(asking, printed) ? file_read(printed, &len) : NULL;
+    char *text = run(link.items, log_of(a, folder, "link")) && run_into(asking, printed) ? file_read(printed, &len) : NULL;
     if (text) {
         text[strcspn(text, "\n")] = '\0';
     }
@@ -489,26 +650,30 @@ static int compile_library(Compilation *c, const char *folder)
     const char *flags = arena_printf(a, "-O3 -fPIC %s", target_flags(c));
     const char *other = arena_printf(a, "%s_%s", name, c->options->weights ? "weights" : "load");
     library_places(c, &place, &archive);
-    pid_t forward = start_compile(c, folder, arena_printf(a, "%s.c", name), "forward.o", flags);
-    pid_t weights = start_compile(c, folder, arena_printf(a, "%s.c", other), "weights.o", flags);
-    bool ok = wait_for(forward);
-    ok = wait_for(weights) && ok;
-    if (!ok) {
+    static const char *const objects[] = {"forward.o", "weights.o"};
+    const pid_t pids[] = {start_compile(c, folder, arena_printf(a, "%s.c", name), objects[0], flags),
+                          start_compile(c, folder, arena_printf(a, "%s.c", other), objects[1], flags)};
+    if (!wait_for_objects(c, folder, pids, objects, 2)) {
         return cannot_compile(c);
     }
-    if (unlink(archive) != 0 && errno != ENOENT) {
-        fprintf(stderr, "netc: cannot write %s: %s\n", archive, strerror(errno));
-        return ENVIRONMENT;
-    }
+    char *made = arena_printf(a, "%s/library.a", folder);
     Words w = {0};
     add_words(a, &w, ar && *ar ? ar : "ar");
     add_words(a, &w, "rcs");
-    w.items[w.n++] = (char *)(uintptr_t)archive;
-    w.items[w.n++] = arena_printf(a, "%s/forward.o", folder);
-    w.items[w.n++] = arena_printf(a, "%s/weights.o", folder);
-    if (run(w.items) != 0) {
+    w.items[w.n++] = made;
+    for (int i = 0; i < 2; i++) {
+        w.items[w.n++] = arena_printf(a, "%s/%s", folder, objects[i]);
+    }
+    if (!run(w.items, NULL)) {
+        if (interrupted) {
+            return INTERRUPTED;
+        }
         fprintf(stderr, "netc: %s could not make %s: it comes with the C compiler's binutils; AR names another\n", w.items[0], archive);
         return ENVIRONMENT;
+    }
+    const int status = interrupted ? INTERRUPTED : put_in_place(made, archive);
+    if (status != OK) {
+        return status;
     }
     size_t len = 0;
     const char *header = arena_printf(a, "%s.h", name);
@@ -537,17 +702,16 @@ static int build(Compilation *c, const char *place, const char *output, bool tra
 {
     const bool library = is_library(c->options);
     char *folder = arena_printf(&c->arena, "%s.XXXXXX", place);
+    catch_interrupts();
     if (!mkdtemp(folder)) {
         fprintf(stderr, "netc: cannot make a folder beside %s: %s\n", place, strerror(errno));
         return ENVIRONMENT;
     }
-    catch_interrupts();
     int status = library ? write_library(c, folder) : write_trainer(c, folder, false);
     if (status == OK) {
         status = library ? compile_library(c, folder) : compile_sources(c, folder, output, train_only);
     }
-    Words w = {.items = {"rm", "-rf", folder}, .n = 3};
-    run(w.items);
+    remove_scratch(folder);
     return status;
 }
 
@@ -615,17 +779,9 @@ static int build_cached(Compilation *c, const char *exe)
     if (terminal) {
         fprintf(stderr, "compiling %s ...", c->net->name);
     }
-    const char *fresh = arena_printf(&c->arena, "%s.%ld", exe, (long)getpid());
-    int status = build(c, exe, fresh, true);
+    const int status = build(c, exe, exe, true);
     if (terminal) {
         fprintf(stderr, "\r\033[K");
-    }
-    if (status == OK && rename(fresh, exe) != 0) {
-        fprintf(stderr, "netc: cannot write %s: %s\n", exe, strerror(errno));
-        status = ENVIRONMENT;
-    }
-    if (status != OK) {
-        unlink(fresh);
     }
     return status;
 }

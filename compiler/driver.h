@@ -73,8 +73,8 @@ bool measure_machine(Compilation *c, int threads, Machine *m);
 
 /* For commands that build and run programs: a folder to do it in (NULL: a message was printed), whose end
  * remove_scratch is; a trainer without what only gradcheck needs, made beside it (the exit status); a program run
- * with its output in a file (false: it failed). From scratch_folder on, Ctrl-C ends what runs and is noted: the
- * command cleans up. */
+ * with its output in a file (false: it failed). From scratch_folder on, SIGINT, SIGTERM and SIGHUP end what runs and
+ * are noted: the command cleans up. */
 char *scratch_folder(Compilation *c);
 void remove_scratch(const char *folder);
 int build_trainer(Compilation *c, const char *exe);
