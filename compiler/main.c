@@ -46,7 +46,8 @@ static const Command commands[] = {
      "  -o DIR         folder for the sources\n  --kind K       trainer (the default) or library\n"
      "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --memory SIZE  what training may take: 2GiB, 500MB\n"
-     "  --weights F    with --kind library: a safetensors file to compile in\n  --target T     native (the default: what this machine has), generic, avx2\n"
+     "  --weights F    with --kind library: a safetensors file, or a folder of train, to compile in\n"
+     "  --target T     native (the default: what this machine has), generic, avx2\n"
      "  -D name=value  set a let constant\n",
      command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
@@ -54,9 +55,10 @@ static const Command commands[] = {
      "  --kind K       trainer (the default) or library\n"
      "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --memory SIZE  what training may take: 2GiB, 500MB\n"
-     "  --weights F    with --kind library: a safetensors file to compile in\n"
+     "  --weights F    with --kind library: a safetensors file, or a folder of train, to compile in\n"
      "  --target T     native (the default: what this machine has), generic, avx2\n  -D name=value  set a let constant\n"
-     "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g'\n",
+     "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g';\n"
+     "  NETC_VERBOSE=1 shows all that the compiler prints, not only its first errors\n",
      command_build},
     {"train", "M.net [ARGS ...]", "build in a cache folder, then run EXE train ARGS", train_help, command_train},
     {"tune", "M.net", "measure other algorithms and blocks; build, emit, train and explain use the faster ones",

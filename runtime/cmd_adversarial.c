@@ -57,7 +57,7 @@ typedef struct attack {
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use, or a folder of train", 0, NULL},
         {"--eps", NT_OPTION_TEXT, &o->eps, "X,Y,...", "how far each value is moved, black to white being 1 (0.01 to 0.3)", 0, NULL},
         {"--samples", NT_OPTION_COUNT, &o->samples, "N", "test samples to take (all)", 1, NULL},
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, NULL},

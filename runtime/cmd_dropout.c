@@ -37,7 +37,7 @@ typedef struct comparison {
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use, or a folder of train", 0, NULL},
         {"--passes", NT_OPTION_COUNT, &o->passes, "N", "passes with dropout (256)", 1, NULL},
         {"--samples", NT_OPTION_COUNT, &o->samples, "N", "test samples to take (1000, or all there are)", 1, NULL},
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, NULL},

@@ -392,8 +392,9 @@ static bool run(const nt_model *model, const options *o, nt_engine *engine, nt_d
         return nt_fail(error, "the data has no %s samples", o->part);
     nt_engine_use_data(engine, data);
     found->classes = engine->classes;
-    if (o->rejection && (!engine->classes || engine->outputs < 2))
-        return nt_fail(error, "--rejection: the network does not answer with one of several classes");
+    if (o->rejection && (!engine->classes || (engine->outputs < 2 && !nt_answers_yes_or_no(model))))
+        return nt_fail(error, "--rejection: the network answers neither with one of several classes nor with yes or no (a "
+                              "single output and loss = binary_cross_entropy)");
     const nt_head *head = &model->heads[0];
     if (o->hill > 0 && (head->h * head->w > 1 || head->c < 2))
         return nt_fail(error, "--hill: the network does not answer with a row of values, but with %dx%dx%d", head->h,

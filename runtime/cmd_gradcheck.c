@@ -95,7 +95,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--directions", NT_OPTION_COUNT, &o->directions, "N", "random directions for each tensor (3)", 1, NULL},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of values, inputs and directions", 0, &o->seed_given},
         {"--tolerance", NT_OPTION_NUMBER, &o->tolerance, "X", "largest relative error that passes (2e-5)", 0, NULL},
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, not at random ones", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "check at these weights, or those of a folder of train, not at random ones", 0, NULL},
         {"--set", NT_OPTION_TEXT, &o->set, "NAME=X", "parameters of that name, or ending in .NAME, start from X", 0,
          NULL},
         {"--gain", NT_OPTION_NUMBER, &o->gain, "X", "factor on initial values drawn at random (1)", 0, NULL},

@@ -14,7 +14,7 @@ typedef struct options {
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to use, or a folder of train", 0, NULL},
         {"--batch", NT_OPTION_TEXT, &o->batch, "B", "file with `input` (N,C,H,W or N,F) and `target` (N, or N,F)", 0,
          NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "G", "file for `loss`, `output` and the gradients", 0, NULL},

@@ -61,7 +61,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
         {"--to", NT_OPTION_NUMBER, &o->to, "X", "last rate (10)", 0, NULL},
         {"--steps", NT_OPTION_COUNT, &o->steps, "N", "training steps between them (100)", 2, NULL},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples a step", 1, NULL},
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from these weights", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "start from these weights, or those of a folder of train", 0, NULL},
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the model's", 0, NULL},
         {"--seed", NT_OPTION_SEED, &o->seed, "N", "of every random choice", 0, &o->seed_given},
         {"--threads", NT_OPTION_COUNT, &o->threads, "N", "threads (as many as are fastest, by trial); no result depends on them",

@@ -244,8 +244,9 @@ int nt_cmd_predict(const nt_context *context, int argc, char **argv)
     nt_error error = {0};
     nt_engine engine;
     nt_members members;
-    if (o.rejects && !nt_answers_with_class(model)) {
-        nt_fail(&error, "--reject: the network does not answer with one of several classes");
+    if (o.rejects && !nt_answers_with_class(model) && !nt_answers_yes_or_no(model)) {
+        nt_fail(&error, "--reject: the network answers neither with one of several classes nor with yes or no (a single "
+                        "output and loss = binary_cross_entropy)");
         return nt_report(&error, NT_USAGE);
     }
     if (!find_members(&o, argv, &n, &members, &error))

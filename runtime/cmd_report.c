@@ -24,7 +24,7 @@ static nt_parsed parse(const nt_context *context, options *o, int argc, char **a
 {
     const nt_option list[] = {
         {"--run", NT_OPTION_TEXT, &o->folder, "DIR", "what --out of train was (runs/NAME)", 0, NULL},
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to show (DIR/best.safetensors)", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to show, or a folder of train (DIR/best.safetensors)", 0, NULL},
         {"--data", NT_OPTION_TEXT, &o->data, "P", "folder or file of the data, instead of the run's", 0, NULL},
         {"--log", NT_OPTION_TEXT, &o->log, "F", "the run's log (DIR/log.jsonl)", 0, NULL},
         {"--out", NT_OPTION_TEXT, &o->out, "F.html", "where the page goes (DIR/report.html)", 0, NULL},

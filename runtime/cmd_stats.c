@@ -46,7 +46,7 @@ typedef struct report {
 static nt_parsed parse(const nt_context *context, options *o, int argc, char **argv)
 {
     const nt_option list[] = {
-        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to look at (what training would start from)", 0, NULL},
+        {"--weights", NT_OPTION_TEXT, &o->weights, "F", "weights to look at, or a folder of train (what training would start from)", 0, NULL},
         {"--samples", NT_OPTION_COUNT, &o->samples, "N", "training samples to look at (1000, or all there are)", 1, NULL},
         {"--batch", NT_OPTION_COUNT, &o->batch, "N", "samples at a time, and of the step", 1, NULL},
         {"--steps", NT_OPTION_COUNT, &o->steps, "N", "training steps to try, of which the last is shown (1)", 1, NULL},

@@ -36,7 +36,7 @@ static bool is_folder(const char *path)
 
 static bool add_folder(nt_members *members, const char *folder, nt_error *error)
 {
-    char path[PATH_MAX];
+    char path[NT_WEIGHTS_PATH];
     int before = members->n;
     if (strlen(folder) + sizeof "/member1000/best.safetensors" > sizeof path)
         return nt_fail(error, "%s: the path is too long", folder);
@@ -51,12 +51,7 @@ static bool add_folder(nt_members *members, const char *folder, nt_error *error)
         if (!add_path(members, path, error))
             return false;
     }
-    if (members->n > before)
-        return true;
-    snprintf(path, sizeof path, "%s/best.safetensors", folder);
-    if (access(path, F_OK) != 0)
-        return nt_fail(error, "%s: neither member1 nor best.safetensors is in this folder", folder);
-    return add_path(members, path, error);
+    return members->n > before || (nt_weights_find(folder, path, error) && add_path(members, path, error));
 }
 
 bool nt_members_find(nt_members *members, const char *const *words, int n, nt_error *error)
@@ -91,6 +86,12 @@ bool nt_answers_with_class(const nt_model *model)
 {
     const nt_head *head = &model->heads[0];
     return head->h * head->w == 1 && head->c > 1 && (nt_model_classifies(model) || nt_model_measures_classes(model));
+}
+
+bool nt_answers_yes_or_no(const nt_model *model)
+{
+    const nt_head *head = &model->heads[0];
+    return head->h * head->w * head->c == 1 && trained_by(model, NT_LOSS_BINARY_CROSS_ENTROPY);
 }
 
 void nt_answer(const nt_engine *engine, int sample, double *values)

@@ -33,6 +33,9 @@ void nt_answer_at(const nt_engine *engine, size_t offset, int sample, double *va
  * accuracy. */
 bool nt_answers_with_class(const nt_model *model);
 
+/* Whether the main head is one value, trained by binary cross entropy: nt_answer gives the probability of yes. */
+bool nt_answers_yes_or_no(const nt_model *model);
+
 /* The largest of n values; the first of equals. */
 int nt_largest(const double *values, int n);
 

@@ -21,6 +21,8 @@ bool nt_reject_rule_named(const char *name, nt_reject_rule *rule)
 double nt_confidence(const double *values, int n, nt_reject_rule rule)
 {
     double first = -INFINITY, second = -INFINITY;
+    if (n == 1)
+        return nt_confidence((const double[]){values[0], 1 - values[0]}, 2, rule);
     for (int i = 0; i < n; i++) {
         if (isnan(values[i]))
             return -INFINITY;

@@ -17,8 +17,9 @@ typedef enum nt_reject_rule {
 /* "margin" or "largest"; false, with a message on standard error, for anything else. */
 bool nt_reject_rule_named(const char *name, nt_reject_rule *rule);
 
-/* How sure a network is that gives these n >= 2 values; minus infinity if one is no number. A sample is rejected if
- * this is below the threshold. */
+/* How sure a network is that gives these n values; minus infinity if one is no number. A sample is rejected if this is
+ * below the threshold. A single value p is the probability of yes, and no has 1 - p: their difference is twice the distance
+ * of p from 1/2. */
 double nt_confidence(const double *values, int n, nt_reject_rule rule);
 
 /* A sample as the curve sees it. */

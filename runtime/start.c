@@ -383,7 +383,8 @@ static void print_notes(const account *a, const nt_tensors *tensors, FILE *to)
         fputs("warning: what is frozen and not loaded stays at initial values that nothing has trained\n", to);
 }
 
-static bool write_account(const nt_start *start, const nt_model *model, const nt_tensors *tensors,
+/* Of the file at `path`, or NULL. */
+static bool write_account(const char *path, const nt_model *model, const nt_tensors *tensors,
                           const nt_origin *origins, FILE *to, nt_error *error)
 {
     size_t n = (size_t)model->n_params;
@@ -398,8 +399,8 @@ static bool write_account(const nt_start *start, const nt_model *model, const nt
         qsort(a.sorted, n, sizeof *a.sorted, by_name);
         make_rows(&a, 0, (int)n, 0);
         qsort(a.rows, (size_t)a.n, sizeof *a.rows, by_first);
-        if (start->path)
-            fprintf(to, "weights  %s\n", start->path);
+        if (path)
+            fprintf(to, "weights  %s\n", path);
         print_rows(&a, tensors, to);
         print_unused(model, tensors, to);
         print_notes(&a, tensors, to);
@@ -419,7 +420,8 @@ bool nt_start_load(const nt_start *start, const nt_model *model, real *params, n
         origins[i] = NT_INITIAL;
         plain = plain && !param->frozen && !(param->lr_scale > 1 || param->lr_scale < 1);
     }
-    if (start->path && !nt_tensors_read(&tensors, start->path, error)) {
+    char path[NT_WEIGHTS_PATH];
+    if (start->path && (!nt_weights_find(start->path, path, error) || !nt_tensors_read(&tensors, path, error))) {
         char said[NT_ERROR_MAX];
         snprintf(said, sizeof said, "%s", error->text);
         return nt_fail(error, "%s\nhelp: the path is relative to where the trainer runs; --weights F names another",
@@ -428,7 +430,7 @@ bool nt_start_load(const nt_start *start, const nt_model *model, real *params, n
     if (start->path)
         good = leave_out(start, model, origins, error) && load(start, model, &tensors, params, origins, error);
     if (good && account && !plain)
-        good = write_account(start, model, &tensors, origins, account, error);
+        good = write_account(start->path ? path : NULL, model, &tensors, origins, account, error);
     nt_tensors_free(&tensors);
     return good;
 }

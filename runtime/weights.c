@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "suggest.h"
 #include "whiten.h"
@@ -222,10 +224,37 @@ static json_t *parse_value(const nt_tensors *tensors, const char *key)
     return text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 }
 
-bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *path, real *params, nt_error *error)
+static bool is_folder(const char *path)
 {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* Whether FOLDER/NAME is there; `path` is that. */
+static bool holds(const char *folder, const char *name, char *path)
+{
+    return snprintf(path, NT_WEIGHTS_PATH, "%s/%s", folder, name) < NT_WEIGHTS_PATH && access(path, F_OK) == 0;
+}
+
+bool nt_weights_find(const char *word, char *path, nt_error *error)
+{
+    if (!is_folder(word))
+        return snprintf(path, NT_WEIGHTS_PATH, "%s", word) < NT_WEIGHTS_PATH || nt_fail(error, "%s: the path is too long", word);
+    if (holds(word, "best.safetensors", path))
+        return true;
+    if (holds(word, "member1", path))
+        return nt_fail(error, "%s: the folder of a committee, and one network is wanted: name a member, such as %s", word, path);
+    if (holds(word, "fold1", path))
+        return nt_fail(error, "%s: the folder of a cross-validation, and one network is wanted: name a fold, such as %s", word,
+                       path);
+    return nt_fail(error, "%s: neither member1 nor best.safetensors is in this folder", word);
+}
+
+bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *word, real *params, nt_error *error)
+{
+    char path[NT_WEIGHTS_PATH];
     *weights = (nt_weights){0};
-    if (!nt_tensors_read(&weights->tensors, path, error))
+    if (!nt_weights_find(word, path, error) || !nt_tensors_read(&weights->tensors, path, error))
         return false;
     nt_item *items = params_as_items(model, params);
     bool good = items ? nt_items_read(&weights->tensors, items, (size_t)model->n_params, model->name, error)

@@ -47,8 +47,14 @@ typedef struct nt_weights {
     json_t *classes;       /* array of names, or NULL */
 } nt_weights;
 
-/* Loads params (with statistics) from a file that netc or PyTorch wrote. On failure nothing is held. */
-bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *path, real *params, nt_error *error);
+/* The weights file that a word names, into `path` of NT_WEIGHTS_PATH bytes: a file is itself, the folder of a run its
+ * best.safetensors. False for other folders, with what to name instead: a committee's is not one network's. */
+enum { NT_WEIGHTS_PATH = 4096 };
+bool nt_weights_find(const char *word, char *path, nt_error *error);
+
+/* Loads params (with statistics) from what nt_weights_find finds, which netc or PyTorch wrote. On failure nothing is
+ * held. */
+bool nt_weights_load(nt_weights *weights, const nt_model *model, const char *word, real *params, nt_error *error);
 void nt_weights_free(nt_weights *weights);
 
 /* Gives the normalizer the file's constants. `*found` tells whether there were any. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LINE = 16 }; /* floats in 64 bytes */
 
@@ -555,11 +556,20 @@ static bool weights_error(const char *path, const Net *net, const nt_loading *l,
     return false;
 }
 
+/* A file is itself, the folder of a run its best weights: as every --weights of a trainer has it. */
+static const char *weights_file(Arena *a, const char *word)
+{
+    struct stat found;
+    const bool folder = stat(word, &found) == 0 && S_ISDIR(found.st_mode);
+    return folder ? arena_printf(a, "%s/best.safetensors", word) : word;
+}
+
 /* Loads the file with the library's own loader, so that compiled-in weights are the same to the bit. */
-static bool emit_weights(const Library *lib, const char *path)
+static bool emit_weights(const Library *lib, const char *word)
 {
     const Net *net = lib->e->net;
     Arena *a = lib->e->arena;
+    const char *path = weights_file(a, word);
     void *file = NULL;
     size_t bytes = 0;
     nt_loading l = loading_of(lib);

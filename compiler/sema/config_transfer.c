@@ -157,7 +157,7 @@ const FormDef weights_forms[] = {
     {"none", WEIGHTS_NONE, NULL, "what the init section says"},
     {"file", WEIGHTS_FILE, file_attrs,
      "the weights of a file, which must have all parameters in their shapes, and no others; `\"PATH\"` alone is "
-     "`file(\"PATH\")`"},
+     "`file(\"PATH\")`; the folder of a run stands for its best.safetensors"},
     {0},
 };
 

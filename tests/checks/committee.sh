@@ -130,6 +130,30 @@ paste p1 found | awk -F'\t' '{ split($1, p, ","); a = p[1] + 0; b = p[2] + 0; c 
     if (rejected != ($2 ~ /"rejected":true/) || rejected == ($2 ~ /"class"/)) exit 1 } END { exit all == 0 || all == NR }' || fail "who is rejected"
 ./clouds predict --weights four/member1/best.safetensors --reject 0.3 inputs.csv 2>log | grep -q 'inputs.csv:[0-9]*  rejected  [abc] ' || fail "--reject as text"
 
+# One output that is the probability of yes: as sure as it is far from 1/2.
+sed 's/network clouds/network side/; s/dense(3)/dense(1)/; s/csv("data")/csv("sides")/; s/^train {/&\n    loss = binary_cross_entropy/' clouds.net >side.net
+mkdir sides
+for part in train test; do
+    sed 's/[ab]$/0/; s/c$/1/' data/$part.csv >sides/$part.csv
+done
+"$netc" build side.net -o side
+./side train --plain --out side.run --no-report >/dev/null 2>log || fail "a network of one output"
+./side predict --weights side.run --format json inputs.csv >said 2>log || fail "predictions of one output"
+for by in margin largest; do
+    ./side predict --weights side.run --reject 0.9 --by $by --format json inputs.csv >found 2>log || fail "--reject of one output"
+    paste said found | awk -v by=$by 'match($0, /"output":\[[-0-9.e]*/) { p = substr($0, RSTART + 10, RLENGTH - 10) + 0
+            sure = by == "margin" ? (p > 0.5 ? 2 * p - 1 : 1 - 2 * p) : p > 0.5 ? p : 1 - p
+            if ((sure < 0.9) != ($0 ~ /"rejected":true/)) { print; exit 1 }
+            n++; all += sure < 0.9 }
+        END { exit n != 600 || all == 0 || all == n }' || fail "who is rejected of one output, by $by"
+done
+./side predict --weights side.run --reject 0.9 inputs.csv | grep -q 'inputs.csv:[0-9]*  rejected  0\.[0-9]*$' || fail "--reject of one output as text"
+cut -d, -f3 sides/test.csv >sides/labels
+paste sides/labels said | awk 'match($0, /"output":\[[-0-9.e]*/) { p = substr($0, RSTART + 10, RLENGTH - 10) + 0; print (p > 0.5 ? 2 * p - 1 : 1 - 2 * p), (p > 0.5) != $1 }' |
+    sort -g | awk '{ wrong[NR] = $2; sum += $2 } END { for (i = 1; i <= NR / 5; i++) sum -= wrong[i]; printf "  20.00%%  %16.2f%%\n", 100 * sum / (NR - int(NR / 5)) }' >wanted
+./side eval --weights side.run --rejection >curve 2>log || fail "eval --rejection of one output"
+grep -qF "$(cat wanted)" curve || { cat curve wanted; fail "the curve of one output"; }
+
 # refused STATUS PATTERN COMMAND ...
 refused() {
     want=$1 pattern=$2 status=0
@@ -142,6 +166,24 @@ sed 's/dense(12)/dense(13)/' clouds.net >other.net
 ./other train --plain --epochs 1 --out other.run >/dev/null 2>log || fail "another network"
 refused 1 'other.run/best.safetensors' eval --weights four/member1/best.safetensors other.run/best.safetensors
 refused 1 'neither member1 nor best.safetensors' eval --weights data
+# A run's folder is its best weights, for every command; the folder of a committee is not one network.
+for command in stats adversarial gradcheck lr-range "train --epochs 1 --out again --no-report"; do
+    ./clouds $command --weights four/member1 >of.folder 2>log || fail "$command: weights from a folder"
+    ./clouds $command --weights four/member1/best.safetensors >of.file 2>log || fail "$command: weights from a file"
+    sed -i 's|four/member1/best.safetensors|four/member1|' of.file
+    cmp of.folder of.file || fail "$command: the folder's weights are others"
+    refused 1 'one network is wanted: name a member, such as four/member1' $command --weights four
+done
+./clouds report --run four/member2 --weights four/member1 --out page.html >/dev/null 2>log || fail "report: weights from a folder"
+refused 1 'one network is wanted' report --run four/member2 --weights four --out page.html
+sed 's|^train {|&\n    weights = "four/member1"|' clouds.net >begun.net
+"$netc" build begun.net -o begun
+./begun train --plain --epochs 1 --out begun.run >/dev/null 2>log && grep -q '^weights  four/member1/best.safetensors' log || fail "weights = a folder"
+for weights in four/member1 four/member1/best.safetensors; do
+    "$netc" emit clouds.net --kind library --weights $weights -o inside
+    mv inside/clouds_weights.c "inside.$(basename $weights)"
+done
+cmp inside.member1 inside.best.safetensors || fail "weights of a folder compiled in"
 refused 2 'from 2, not' train --members 0
 refused 2 'from 2, not' train --members 1
 refused 2 'there are 3 members' train --members 3 --member 4
