@@ -332,11 +332,37 @@ static bool read_data(trainer *t, nt_error *error)
     return nt_data_load(&request, &t->data, error);
 }
 
+/* Says so where classes have no training sample, as of an empty folder: what is never shown is never learnt. */
+static bool note_missing_classes(const nt_data *data, nt_error *error)
+{
+    const nt_split *train = &data->train;
+    if (!train->part.labels || data->outputs < 2 || train->count == 0)
+        return true;
+    char text[32];
+    int missing = 0, first = -1;
+    bool *shown = calloc((size_t)data->outputs, sizeof *shown);
+    if (!shown)
+        return nt_fail_memory(error, "the list of classes", data->outputs);
+    for (int64_t i = 0; i < train->count; i++)
+        shown[train->part.labels[train->index ? train->index[i] : i]] = true;
+    for (int i = data->outputs - 1; i >= 0; i--) {
+        missing += !shown[i];
+        first = shown[i] ? first : i;
+    }
+    free(shown);
+    snprintf(text, sizeof text, "%d", first);
+    if (missing > 0)
+        fprintf(stderr, "note: %d of %d classes %s no training sample, %s%s\n", missing, data->outputs,
+                missing == 1 ? "has" : "have", missing == 1 ? "which is " : "the first is ",
+                data->class_names ? data->class_names[first] : text);
+    return true;
+}
+
 static bool load_data(trainer *t, nt_error *error)
 {
     if (t->trial)
         t->data = *t->trial->data;
-    else if (!read_data(t, error))
+    else if (!read_data(t, error) || !note_missing_classes(&t->data, error))
         return false;
     int64_t train = t->data.train.count, validation = t->data.validation.count;
     if (t->o.resume && (train != t->run.train_count || validation != t->run.validation_count))

@@ -507,10 +507,16 @@ static bool collect_names(const nt_data_request *q, const table *from, nt_loaded
     if (ok && n != q->outputs) {
         char list[400];
         list_fields(distinct, n, list, sizeof list);
-        ok =
-            nt_fail(err,
-                    "%s: its labels are %lld classes (%s), the network has %d outputs: make its last layer dense(%lld)",
-                    from->file->name, (long long)n, list, q->outputs, (long long)n);
+        if (n == 1)
+            ok = nt_fail(err,
+                         "%s: all its labels are '%s', and a network of classes tells two at least apart: use other rows, or "
+                         "name the label's column with label=COLUMN",
+                         from->file->name, list);
+        else
+            ok = nt_fail(err,
+                         "%s: its labels are %lld classes (%s), the network has %d outputs: make its last layer "
+                         "dense(%lld), or correct labels that are misspelt",
+                         from->file->name, (long long)n, list, q->outputs, (long long)n);
     }
     if (ok) {
         out->names = calloc((size_t)q->outputs, sizeof *out->names);

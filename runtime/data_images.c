@@ -366,7 +366,8 @@ bool nt_image_decode(const nt_file *file, int h, int w, int c, uint8_t *pixels, 
     else if (file->size >= sizeof png_magic && memcmp(file->bytes, png_magic, sizeof png_magic) == 0)
         ok = decode_png(file, &p, err);
     else
-        ok = nt_fail(err, "%s: is neither JPEG nor PNG: convert it, or take it out", file->name);
+        ok = nt_fail(err, "%s: %s, or take it out", file->name,
+                     file->size > 0 ? "is neither JPEG nor PNG: convert it" : "is empty: fetch it again");
     ok = ok && change_channels(&p, file->name, c, err);
     if (ok && (p.h != h || p.w != w))
         ok = resize(&p, file->name, h, w, pixels, err);

@@ -123,3 +123,10 @@ for name in yes masked; do
     shown=$(./$name dropout --weights $name.run/last.safetensors --passes 4 --format json | figure)
     awk "BEGIN { exit !($wanted == $shown) }" || { echo "FAIL $name: dropout shows an accuracy of $shown, eval of $wanted"; exit 1; }
 done
+
+# A class that no row has is told.
+awk -F, 'BEGIN { OFS = "," } { print $1, $2, 2 * ($1 > 0.3) }' shares.csv >gaps.csv
+./shares train --plain --no-report --epochs 1 --data gaps.csv --out gaps 2>&1 | grep -q 'note: 1 of 3 classes has no training sample, which is 1$' || {
+    echo "FAIL a class without samples is not told"
+    exit 1
+}

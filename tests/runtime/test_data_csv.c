@@ -263,6 +263,7 @@ static void refusals_give_line_and_column(void **state)
     expect_refusal("a,b,y\n\"1\n\n\",2,0\n5,x,0\n", NULL, 2, 2, false, "line 2, column 1 (a)", "");
     expect_refusal("a,b,y\n1,2,0\n", NULL, 3, 2, false, "has 2 features beside the label", "input(2)");
     expect_refusal("a,y\n1,u\n2,v\n3,w\n", NULL, 1, 2, false, "3 classes (u, v, w)", "dense(3)");
+    expect_refusal("a,y\n1,u\n2,u\n", NULL, 1, 2, false, "all its labels are 'u'", "label=COLUMN");
     expect_refusal("a,y\n1,u\n2,v\n", "a,y\n1,u\n2,w\n", 1, 2, false, "test.csv: line 3: 'w' is none of the classes",
                    "");
     expect_refusal("a,b,y\n1,2,0\n", "b,a,y\n1,2,0\n", 2, 2, false, "column 1 is 'b', in train.csv it is 'a'", "");

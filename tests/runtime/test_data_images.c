@@ -165,6 +165,8 @@ static void damage_is_refused_everywhere(void **state)
     nt_file_free(&png);
     nt_file text = file_of("GIF89a", 6);
     expect_message(nt_image_decode(&text, 16, 16, 3, pixels, &err), &err, "neither JPEG nor PNG", NULL);
+    text.size = 0;
+    expect_message(nt_image_decode(&text, 16, 16, 3, pixels, &err), &err, "is empty", NULL);
     nt_file_free(&text);
 }
 
