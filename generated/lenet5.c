@@ -3036,6 +3036,7 @@ const nt_model MODEL = {
     .input_h = 28, .input_w = 28, .input_c = 1,
     .params = params, .n_params = 10, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
     .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
+    .most_samples = 2739053,
     .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,
     .parameters = 61706, .macs_forward = 4.1652e+05, .flops_step = 2.26392e+06,
     .input_grad = T48_D_INPUT, .input_grad_stride_sample = 6272, .input_grad_stride_row = 224,

@@ -1465,6 +1465,7 @@ const nt_model MODEL = {
     .input_h = 1, .input_w = 1, .input_c = 2,
     .params = params, .n_params = 4, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
     .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
+    .most_samples = 85896724,
     .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,
     .parameters = 603, .macs_forward = 5e+02, .flops_step = 2.6e+03,
     .input_grad = T17_D_INPUT, .input_grad_stride_sample = 16, .input_grad_stride_row = 8,

@@ -48,6 +48,15 @@ static bool keeps_limit(const nt_model *model, int batch, nt_error *error)
                    nt_format_bytes(want, wanted), nt_format_bytes(have, (double)limit), fits, batch);
 }
 
+/* Whether the kernels, which count the pixels of a batch in an int, can count those of this one. */
+static bool can_be_counted(const nt_model *model, int batch, nt_error *error)
+{
+    return model->most_samples == 0 || batch <= model->most_samples ||
+           nt_fail(error, "a batch of %d samples has more than 2^31 pixels in a layer, which is as far as the program counts: take "
+                          "batches of at most %lld samples",
+                   batch, (long long)model->most_samples);
+}
+
 bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purpose purpose, int threads,
                     nt_error *error)
 {
@@ -59,6 +68,8 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .batch = batch,
         .outputs = head_size(&model->heads[0]),
     };
+    if (!can_be_counted(model, batch, error))
+        return false;
     if (purpose == NT_FOR_TRAINING && sizeof(real) == sizeof(float) && !keeps_limit(model, batch, error))
         return false;
     if (!nt_memory_init(&engine->memory, model, batch, purpose, error))

@@ -322,6 +322,7 @@ typedef struct nt_model {
     int state_slots;           /* the optimizer's, and with the stopping rule weight_change a last one, for the weights it compares with */
     size_t arena_sample, arena_fixed; /* training */
     size_t infer_sample, infer_fixed;
+    int64_t most_samples;    /* the largest batch whose pixels the kernels can count; 0: any */
     const nt_head *heads;    /* the first is the main one */
     int n_heads;
     const nt_loss *losses;

@@ -104,6 +104,10 @@ typedef struct Output {
  * graphs are planned. */
 bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Graph *infer);
 
+/* The largest batch for which the kernels, whose loops count pixels or groups of channels of all samples in an int, do not
+ * overflow. Where elements are, is worked out in size_t and ptrdiff_t. */
+int64_t emit_most_samples(const Graph *g);
+
 /* Fills out with the trainer's own files (NAME.c, NAME_main.c, which includes the sketch.h of the commands). Pre: both graphs are planned. */
 void emit_model(Arena *a, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *t, Output *out);
 

@@ -64,3 +64,19 @@ bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Gra
 {
     return parameters_fit(net) && (!train || memory_fits(train)) && (!probe || memory_fits(probe)) && memory_fits(infer);
 }
+
+int64_t emit_most_samples(const Graph *g)
+{
+    enum { FEWEST_CHANNELS = 4, ROUNDING = 1 << 16 }; /* of a panel or vector; what rounding up to whole blocks may add */
+    int64_t most = 1;
+    for (int i = 0; i < g->n_values; i++) {
+        const Value *v = g->values[i];
+        if (v->kind == VALUE_TENSOR || v->kind == VALUE_INDEX) {
+            const int64_t pixels = v->shape.h * v->shape.w, groups = pixels == 1 ? v->shape.c / FEWEST_CHANNELS : 0;
+            most = pixels > most ? pixels : most;
+            most = groups > most ? groups : most;
+        }
+    }
+    const int64_t samples = (INT_MAX - ROUNDING) / most;
+    return samples > 0 ? samples : 1;
+}

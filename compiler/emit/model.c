@@ -911,6 +911,7 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
     ct_line(t, ".params = %s, .n_params = %d, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = %d,",
             net->n_params ? "params" : "NULL", net->n_params, config_state_slots(net->config));
     ct_line(t, ".arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,");
+    ct_line(t, ".most_samples = %lld,", (long long)emit_most_samples(train));
     ct_line(t, ".heads = heads, .n_heads = %d, .losses = %s, .n_losses = %d,", net->n_outputs, net->n_losses ? "losses" : "NULL",
             net->n_losses);
     ct_line(t, ".parameters = %lld, .macs_forward = %s, .flops_step = %s,", (long long)parameters, c_real(a, (double)macs),

@@ -66,6 +66,25 @@ work.net:1:9: error: network 'work' needs 4916981760 values of workspace in trai
   help: use fewer units or channels, or smaller windows
 END
 
+# A batch has at most 2^31 pixels in a layer: here 128 samples of 2^24, of which the last would be counted as below 0. Elements may be more:
+# their places are worked out in size_t.
+cat >large.net <<'END'
+network large {
+    input(4096x4096x1)
+    avgpool(4096x4096) -> dense(2)
+}
+train { loss = cross_entropy  batch = 2 }
+END
+NETC_CFLAGS=-O0 "$netc" build large.net -o large
+for batch in 128 1000; do
+    status=0
+    ./large bench --batch $batch --only inference >log 2>&1 || status=$?
+    grep -q "^error: a batch of $batch samples has more than 2^31 pixels in a layer.* at most 127 samples$" log && [ $status -ne 0 ] ||
+        { cat log; echo "FAIL a batch of $batch large samples: status $status"; failed=1; }
+done
+"$netc" emit large.net -o large.c
+grep -q 'const size_t n = (size_t)p->n;' large.c/large.c || { echo "FAIL places are worked out in int"; failed=1; }
+
 for merge in add mul max; do
     awk -v merge=$merge 'BEGIN {
         print "network many {\n    input(4x4x8)\n    a: conv(8, 3x3, pad=1)\n    " merge " {"
