@@ -60,9 +60,9 @@ static int most_shown(const nt_verdict *v)
 static void judge(nt_verdict *v, const nt_engine *engine, int i, int64_t sample, double *values)
 {
     if (!v->classes) {
-        nt_head_values(engine, &engine->model->heads[0], engine->model->heads[0].infer_offset, i, values);
+        nt_answer(engine, i, values);
         keep(v, (nt_mistake){.sample = sample, .weight = engine->sample_loss[i]}, values);
-        if (v->shown_answers && sample == v->split->count * v->n_shown / most_shown(v)) {
+        if (v->shown_answers && v->n_shown < most_shown(v) && sample >= v->split->count * v->n_shown / most_shown(v)) {
             copy(v->shown_answers + (size_t)v->n_shown * (size_t)v->outputs, values, (size_t)v->outputs);
             v->shown[v->n_shown++] = sample;
         }

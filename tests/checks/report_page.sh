@@ -156,6 +156,7 @@ sections plane "Learning curves" "The plane" Mistakes Rejection "Values in the l
 sections road "Learning curves" Answers "Filters of the first layer" "Values in the layers" "The network"
 sections line/fold1 "Learning curves" Answers "Values in the layers" "The network"
 sections volume "Learning curves" Answers "Filters of the first layer" "Feature maps" "Values in the layers" "The network"
+[ "$(grep -o '>output 1: ' runs/line/fold1/report.html | wc -l)" = 12 ] || fail "line: not every answer of the 12 samples is beside its target"
 [ "$(grep -c '>answer</div>' runs/volume/report.html)" = 8 ] || fail "volume: there are not eight answers"
 
 # The figures are those of the log and of eval.
