@@ -193,8 +193,14 @@ bool nt_check_shape(const nt_data_request *q, const char *name, int64_t h, int64
     if (h == q->h && w == q->w && c == q->c)
         return true;
     /* Dimensions are at most 2^31 each; the comparison by division cannot overflow where the product could. */
-    if (q->h == 1 && q->w == 1 && h > 0 && w > 0 && q->c % h == 0 && q->c / h % w == 0 && q->c / h / w == c)
+    const bool vector = q->h == 1 && q->w == 1;
+    if (vector && c == 1 && h > 0 && w > 0 && q->c % h == 0 && q->c / h % w == 0 && q->c / h / w == c)
         return true;
+    if (vector && c > 1 && h * w > 1)
+        return nt_fail(err,
+                       "%s: holds pictures of %s, the network reads %d values in no order: write input(%s) in the model; a "
+                       "dense layer reads that just as well",
+                       name, nt_shape_name(h, w, c).text, q->c, nt_shape_name(h, w, c).text);
     nt_shape_text found = nt_shape_name(h, w, c), wanted = nt_shape_name(q->h, q->w, q->c);
     return nt_fail(err,
                    "%s: holds samples of %s, the network reads %s: write input(%s) in the model, or use other data",

@@ -124,11 +124,11 @@ static void check_source(Sections *cx, const Val *v, const SourceArgs *args, Loc
                              (long long)args->images);
         diag_help(ds, d, "replace is at most images; with 0 the pictures stay the same");
     } else if (cx->config->source == SOURCE_CIFAR &&
-               !(shape_size(in) == 3072 && (in.vector || (in.h == 32 && in.w == 32)))) {
-        Diag *d = diag_error(ds, v->loc, "cifar gives images of 32x32x3, and the network reads %s",
-                             shape_text(cx->s->arena, in));
+               !(shape_size(in) == 3072 && in.h == 32 && in.w == 32)) {
+        Diag *d = diag_error(ds, v->loc, "cifar gives images of 32x32x3, and the network reads %s%s",
+                             shape_text(cx->s->arena, in), in.vector ? " values in no order" : "");
         diag_note(ds, d, input->loc, "the input is here");
-        diag_help(ds, d, "write input(32x32x3)");
+        diag_help(ds, d, in.vector ? "write input(32x32x3): a dense layer reads that just as well" : "write input(32x32x3)");
     }
 }
 

@@ -57,6 +57,10 @@ static void plain_and_gzip_load_alike(void **state)
     assert_part(&d.test_part);
     nt_data_free(&d);
 
+    q = request_of(&config, 1, 1, 6, 3); /* in colour, three times two pixels are in no order */
+    assert_false(nt_check_shape(&q, "colour", 1, 2, 3, &err));
+    assert_non_null(strstr(err.text, "colour: holds pictures of 1x2x3, the network reads 6 values in no order: write input(1x2x3)"));
+
     static const char *const names[] = {"zero", "one", "two"};
     config.classes = names;
     config.n_classes = 3;
