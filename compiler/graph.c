@@ -190,16 +190,6 @@ bool param_is_trained(const NetParam *p)
     return p->role != PARAM_STAT && !p->frozen;
 }
 
-bool net_has_frozen(const Net *net)
-{
-    for (int i = 0; i < net->n_params; i++) {
-        if (net->params[i]->frozen) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int64_t net_trained_elements(const Net *net)
 {
     int64_t end = 0;

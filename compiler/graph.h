@@ -66,7 +66,6 @@ typedef struct NetParam {
 /* Whether training changes it by its gradient: it is neither frozen nor a statistic. */
 bool param_is_trained(const NetParam *p);
 struct Net;
-bool net_has_frozen(const struct Net *net);
 /* Elements of the parameter block that are trained: its first ones. Pre: layout_params. */
 int64_t net_trained_elements(const struct Net *net);
 
