@@ -3,8 +3,8 @@
 
     resnet20_torch.py DATA OUT [--epochs N] [--seed N] [--threads N] [--resume]
 
-DATA has train/CLASS/* and test/CLASS/*, pictures of 32x32 pixels in colour. OUT gets log.jsonl, a line an epoch with the
-names that a netc trainer uses, and state.pt, from which --resume goes on. The last line tells the test part's loss and
+DATA has train/CLASS/* and test/CLASS/*, pictures of 32x32 pixels in colour. OUT gets log.jsonl, a line an epoch with
+the names that a netc trainer uses, and state.pt, from which --resume goes on. The last line tells the test part's loss and
 accuracy with the weights of the last epoch. What is random is drawn by the same laws, and not by the same generator.
 
 Needs PyTorch, NumPy and Pillow:   python3 -m venv V && V/bin/pip install torch numpy pillow
