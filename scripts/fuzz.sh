@@ -19,6 +19,7 @@ fuzz_check | fuzz_front)
     done
     set -- -max_len=4096
     ;;
+fuzz_measured) set -- -close_fd_mask=2 ;; # it says on standard error what is wrong with a file
 *) set -- ;;
 esac
 echo "$name: $seconds s"
