@@ -165,7 +165,7 @@ const char *c_upper(Arena *a, const char *name)
 
 const char *c_real(Arena *a, double x)
 {
-    char text[64];
+    char text[352]; /* 17 digits and an exponent are all; a compiler that does not follow `digits` allows for 310 */
     /* as few digits as give x back; whatever does so with some digits does so with more; of whole numbers they are counted */
     int least = 1, most = 17;
     if (x >= 1 && x < 1e15 && x == floor(x)) {
