@@ -114,7 +114,7 @@ HELPERS := $(BUILD)/tests/front $(BUILD)/tests/toy_model $(BUILD)/tests/compare
 CHECKS := $(wildcard $(addprefix tests/,checks/*.sh library/check.sh report/run.sh report/memory.sh report/roofline.sh docs/check.sh))
 GOLDENS := $(wildcard $(addprefix tests/,frontend/*/*.err frontend/*/*.ast frontend/*/*.fmt sema/*.err sema/*.effective))
 TORCH := $(wildcard tests/torch/fixtures/*.expected.safetensors)
-EXAMPLES := $(wildcard examples/*.net examples/experiments/*.net)
+EXAMPLES := $(wildcard examples/*.net examples/experiments/*.net tests/results/*.net)
 ifdef SANITIZE
 # Under the sanitizers, those where memory may go wrong: a trainer of each kind, no comparison of speed.
 CASES := $(PROGRAMS) $(filter %/mini_lenet5.expected.safetensors %/opt_adam.expected.safetensors,$(TORCH)) \

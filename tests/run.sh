@@ -6,7 +6,7 @@
 # A case is a file, and its name says what is to happen:
 #   tests/frontend/*.err .ast .fmt   what the front end makes of the .net beside it
 #   tests/sema/*.err .effective      what `netc check` and `netc report --effective` say of it
-#   examples/*.net                   is correct, and in canonical form
+#   examples/*.net tests/results/*.net  is correct, and in canonical form
 #   tests/torch/*.expected.*         PyTorch's gradients, or weights after some steps
 #   *.sh                             a script that is given netc: status 77 skips, its last line says why
 #   anything else                    a program of cmocka tests, or one that fails by its status
@@ -107,7 +107,7 @@ run_case() {
     tests/frontend/*.fmt) golden "$1" 0 "$BUILD/tests/front" fmt "$base.net" && canonical "$1" "$base.net" ;;
     tests/sema/*.err) golden "$1" "$(grep -q ': error: ' "$1"; echo $((1 - $?)))" "$NETC" check "$base.net" ;;
     tests/sema/*.effective) golden "$1" 0 "$NETC" report --effective "$base.net" ;;
-    examples/*.net) example "$1" ;;
+    examples/*.net | tests/results/*.net) example "$1" ;;
     tests/torch/*.expected.safetensors)
         name=$(basename "$1" .expected.safetensors)
         case $name in
