@@ -191,11 +191,12 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
     enum { OUT_H = 28, OUT_W = 28, IN_S = 1024, IN_R = 32, IN_P = 1, MR = 8 };
     int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
@@ -214,7 +215,8 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -233,7 +235,7 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -255,7 +257,8 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -435,11 +438,12 @@ static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_2(&n, &h, &w);
+        igemm_step_2(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
@@ -459,7 +463,8 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -478,7 +483,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -510,7 +515,8 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                     next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -617,11 +623,12 @@ static inline void igemm_windows_3(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 400, IN_R = 80, IN_P = 16, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c5: conv + bias + tanh   5x5x16 -> 1x1x120   48.0 kMAC   lenet5.net:10
@@ -640,7 +647,8 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -659,7 +667,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -695,7 +703,8 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                         next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                           ahead, asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -723,11 +732,12 @@ static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 120, IN_P = 120, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* f6: conv + bias + tanh   1x1x120 -> 84   10.1 kMAC   lenet5.net:11
@@ -746,7 +756,8 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -765,7 +776,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -801,7 +812,8 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                         next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                           ahead, asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -829,11 +841,12 @@ static inline void igemm_windows_5(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 88, IN_P = 88, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* out: conv + bias   84 -> 10   0.8 kMAC   lenet5.net:12
@@ -852,7 +865,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -871,7 +885,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -903,7 +917,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -1116,7 +1131,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                 igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1150,7 +1166,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                         nt_prefetch(to, tile * width + line);
                     }
                     igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -1232,11 +1249,12 @@ static inline void igemm_windows_6(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
@@ -1255,7 +1273,8 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1274,7 +1293,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -1299,7 +1318,8 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -1381,7 +1401,8 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1418,7 +1439,8 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -1480,11 +1502,12 @@ static inline void igemm_windows_7(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 96, IN_R = 0, IN_P = 0, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* f6: conv_dx + tanh_dx   84 -> 1x1x120   10.1 kMAC   lenet5.net:11 */
@@ -1503,7 +1526,8 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1522,7 +1546,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -1557,7 +1581,8 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -1638,7 +1663,8 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 igemm_dw_places_3(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_3((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1675,7 +1701,8 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -1737,11 +1764,12 @@ static inline void igemm_windows_8(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 128, IN_R = 0, IN_P = 0, MR = 6 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_3(&n, &h, &w);
+        igemm_step_3(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c5: conv_dx   1x1x120 -> 5x5x16   48.0 kMAC   lenet5.net:10 */
@@ -1760,7 +1788,8 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1779,7 +1808,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -1811,7 +1840,8 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_3(group, channel, r_end, k));
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -1932,7 +1962,8 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 igemm_dw_places_4(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_4((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -1966,7 +1997,8 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                         nt_prefetch(to, tile * width + line);
                     }
                     igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -2056,11 +2088,12 @@ static inline void igemm_windows_9(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, MR = 8 };
     int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step_4(&n, &h, &w);
+        igemm_step_4(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
@@ -2079,7 +2112,8 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -2098,7 +2132,7 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -2130,7 +2164,8 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     next = i + igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -2311,7 +2346,8 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 igemm_dw_places_5(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_5((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -2345,7 +2381,8 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                         nt_prefetch(to, tile * width + line);
                     }
                     igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -2411,11 +2448,12 @@ static inline void igemm_windows_10(int pixels, int block, int blocks, ptrdiff_t
     enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, MR = 8 };
     int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
@@ -2434,7 +2472,8 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -2453,7 +2492,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -2485,7 +2524,8 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                     next = i + igemm_next_4(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)

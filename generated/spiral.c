@@ -175,11 +175,12 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
     enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, MR = 6 };
     int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* hidden: conv + bias + relu   2 -> 100   0.2 kMAC   spiral.net:6
@@ -198,7 +199,8 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -217,7 +219,7 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -243,7 +245,8 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                         next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
                                           ahead, asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -353,11 +356,12 @@ static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, MR = 8 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* out: conv + bias   100 -> 3   0.3 kMAC   spiral.net:7
@@ -376,7 +380,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -395,7 +400,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -427,7 +432,8 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                     next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
                                       asked, tile_sums);
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -640,7 +646,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                 igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -674,7 +681,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                         nt_prefetch(to, tile * width + line);
                     }
                     igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -736,11 +744,12 @@ static inline void igemm_windows_3(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
     int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
@@ -759,7 +768,8 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -778,7 +788,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -803,7 +813,8 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
@@ -947,7 +958,8 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                 igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
             igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
                 const real *from = dy + group * DY_G + panel * NR;
@@ -984,7 +996,8 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                         igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
                     else
                         igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
@@ -1046,11 +1059,12 @@ static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t 
     enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, MR = 8 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count + MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        if (i < count - 1)
-            igemm_step(&n, &h, &w);
+        igemm_step(&n, &h, &w);
     }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
 }
 
 /* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
@@ -1069,7 +1083,8 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
     ptrdiff_t places[2][MB + MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
@@ -1088,7 +1103,7 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < RUN; r += rows) {
@@ -1119,7 +1134,8 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                     for (int k = line; TURN && k < line + lines; k++)
                         nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + TAP[TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)

@@ -224,11 +224,12 @@ static inline void k_windows(int pixels, int block, int blocks, ptrdiff_t *at)
 {
     int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
     int n = first / (K_OUT_H * K_OUT_W), h = first / K_OUT_W % K_OUT_H, w = first % K_OUT_W;
-    for (int i = 0; i < count + K_MR; i++) {
+    for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * K_IN_S + h * K_IN_R + w * K_IN_P;
-        if (i < count - 1)
-            k_step(&n, &h, &w);
+        k_step(&n, &h, &w);
     }
+    for (int i = count; i < count + K_MR; i++)
+        at[i] = at[count - 1];
 }
 
 static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
@@ -245,7 +246,8 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
     const int run_lines = (K_RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((K_TAPS + taps - 1) / taps) * ((K_RUN + rows - 1) / rows);
     ptrdiff_t places[2][K_MB + K_MR];
-    int block_at = -2, fetched = 0; /* the block whose windows are known; lines of the next one that were asked for */
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * K_GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
@@ -264,7 +266,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
             block_at = block;
         }
         if (panel == 0)
-            fetched = 0;
+            fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? k_limit(pixels, block + 2, blocks) - first - count : 0;
         int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
         for (int r = 0; r < K_RUN; r += rows) {
@@ -321,7 +323,8 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                         nt_prefetch(w, k_turn_line(group, channel, r_end, k));
 #endif
                     line += lines;
-                    for (int end = fetched + share; fetched < end && fetched < to_fetch; fetched++)
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
                         nt_prefetch_far(group_x + K_TAP[K_TAPS - 1],
                                         next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)

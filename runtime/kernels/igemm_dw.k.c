@@ -170,7 +170,8 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 k_places(block * K_MB, count, x_places[block % 2], dy_places[block % 2]);
             k_places((block + 1) * K_MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
             int turns = ((row_end - slice * K_KS + K_MR - 1) / K_MR) * (panel_end - panel_set * K_PB);
-            int fetched = 0, share = (coming * pixel_lines + turns - 1) / turns;
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
             for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                 int width = panel < panels - 1 ? K_NR : width_last, c = group * K_CO + panel * K_NR;
                 const real *from = dy + group * K_DY_G + panel * K_NR;
@@ -211,7 +212,8 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
 #else
                     k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
 #endif
-                    for (int end = fetched + share; fetched < end && fetched < coming * pixel_lines; fetched++) {
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
                         int p = fetched / pixel_lines, line = fetched % pixel_lines;
                         if (line < x_lines)
                             nt_prefetch_far(x + group * K_IN_G + K_TAP[tap], next_at[p] + run + line * NT_LINE);
