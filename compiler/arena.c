@@ -1,9 +1,12 @@
 /* arena.c - memory that lives as long as a compilation: handed out by moving a pointer, given back all at once. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct ArenaBlock {
     ArenaBlock *next;
@@ -23,6 +26,20 @@ static char *block_data(ArenaBlock *b)
     return (char *)b + header_size();
 }
 
+/* All of a large block will be used. A system that can makes its pages at once, which takes less time than one by one (a quarter of
+ * what it spends for `netc emit` of ResNet-152); elsewhere they come as they are touched. */
+static void touch(ArenaBlock *b, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)b + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)b + size) / page * page;
+    (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#else
+    (void)b;
+    (void)size;
+#endif
+}
+
 static void new_block(Arena *a, size_t at_least)
 {
     size_t size = FIRST_BLOCK;
@@ -38,6 +55,9 @@ static void new_block(Arena *a, size_t at_least)
     ArenaBlock *b = calloc(1, header_size() + size);
     if (b == NULL) {
         die("out of memory");
+    }
+    if (size == LARGEST_STEP) {
+        touch(b, size);
     }
     b->next = a->head;
     b->size = size;

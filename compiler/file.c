@@ -101,11 +101,30 @@ bool file_write(const char *path, const char *data, size_t len)
     return ok;
 }
 
+/* Whether a file holds exactly this. */
+static bool holds(const char *path, const char *data, size_t len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    char step[READ_STEP];
+    size_t done = 0;
+    bool same = true, more = true;
+    while (same && more) {
+        ssize_t n = read(fd, step, sizeof step);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        same = n >= 0 && (size_t)n <= len - done && memcmp(step, data + done, (size_t)n) == 0;
+        done += same ? (size_t)n : 0;
+        more = n > 0;
+    }
+    close(fd); /* nothing was written: nothing can be lost here */
+    return same && done == len;
+}
+
 bool file_update(const char *path, const char *data, size_t len)
 {
-    size_t have = 0;
-    char *text = file_read(path, &have);
-    const bool same = text && have == len && memcmp(text, data, len) == 0;
-    free(text);
-    return same || file_write(path, data, len);
+    return holds(path, data, len) || file_write(path, data, len);
 }
