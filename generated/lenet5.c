@@ -272,6 +272,11 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                             const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
+                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column + (1 + 64 / (TAPS * RUN)) * MR) * 8 + (size_t)(group * CO + channel + j);
+                            nt_prefetch(result, (ptrdiff_t)place);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -1331,6 +1336,11 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             const vf v1 = v_load(other + place);
                             const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
                             v_store(other + place, v2);
+                        }
+                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
+                            nt_prefetch(other, (ptrdiff_t)place);
                         }
                         igemm_step_3(&sample, &row, &column);
                     }

@@ -260,6 +260,11 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                             const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
+                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            nt_prefetch(result, (ptrdiff_t)place);
+                        }
                         igemm_step(&sample, &row, &column);
                     }
                 }
@@ -826,6 +831,11 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             const vf v1 = v_load(other + place);
                             const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
                             v_store(other + place, v2);
+                        }
+                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            nt_prefetch(other, (ptrdiff_t)place);
                         }
                         igemm_step(&sample, &row, &column);
                     }

@@ -332,6 +332,11 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     for (; i < next && i < count; i++) {
                         for (int j = 0; j < width; j += VL)
                             K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + channel + j);
+#ifdef K_SHORT
+                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE)
+                            K_AHEAD(sample, row, column + (1 + 64 / (K_TAPS * K_RUN)) * K_MR, group * K_CO + channel + j);
+#endif
                         k_step(&sample, &row, &column);
                     }
                 }
