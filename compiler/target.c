@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Caches, in floats: the sizes that common processors have at least. */
-enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
+/* Caches and their lines, in floats: the sizes that common processors have at least. */
+enum { LINE = 16, L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .cflags = ""},
@@ -71,11 +71,21 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
 {
     GradientTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
     int64_t panels = (p->out + p->nr - 1) / p->nr;
-    /* Pixels whose input has room in half of the second-level cache. */
-    tile.mb = (int)limit(L2 / 2 / p->input_pixel, 64, 192);
-    /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */
-    tile.pb = (int)limit(4, 1, panels);
-    tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
+    const bool pack = p->out >= 256 && p->k >= 512;
+    if (pack) {
+        /* Windows this large lie so far apart in memory that they push each other out of the first-level cache: packed, which pays with
+         * up to 16 panels at once. They, dy's pixels and the item's part of dw share the second-level cache. */
+        int64_t sets = (panels + 15) / 16, slices = (p->k + 255) / 256;
+        tile.mb = 128;
+        tile.pb = (int)((panels + sets - 1) / sets);
+        tile.ks = (int)round_up((p->k + slices - 1) / slices, tile.mr);
+    } else {
+        /* Pixels whose input has room in half of the second-level cache. */
+        tile.mb = (int)limit(L2 / 2 / p->input_pixel, 64, 192);
+        /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */
+        tile.pb = (int)limit(4, 1, panels);
+        tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
+    }
     /* At least 32 items of work: by copies of dw for runs of pixels, as long as these stay small and each has blocks to sum (of a batch
      * of 64, say); then by fewer rows an item. */
     int64_t parts = p->groups * ((panels + tile.pb - 1) / tile.pb), items = parts * ((p->k + tile.ks - 1) / tile.ks);
@@ -85,6 +95,8 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
         tile.ks = (int)round_up(tile.ks / 2, tile.mr);
         items = parts * ((p->k + tile.ks - 1) / tile.ks);
     }
+    /* an odd number of lines, so that neither do packed windows */
+    tile.x_p = pack ? (int)(round_up(tile.ks, LINE) | LINE) : 0;
     return tile;
 }
 

@@ -40,6 +40,7 @@ ProductTile target_product(const Target *t, const ProductShape *p);
 /* Constants of igemm_dw.k.c (see there). */
 typedef struct GradientTile {
     int mr, nr, mb, pb, ks, chunks;
+    int x_p; /* 0: x is not packed */
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p);
 

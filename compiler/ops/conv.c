@@ -446,6 +446,9 @@ static void conv_dw_emit(Emit *e, Node *n)
     emit_int(e, "MB", tile.mb);
     emit_int(e, "PB", tile.pb);
     emit_int(e, "KS", tile.ks);
+    if (tile.x_p > 0) {
+        emit_int(e, "X_P", tile.x_p);
+    }
     emit_int(e, "CHUNKS", tile.chunks);
     emit_int(e, "BIAS", n->n_out > 1);
     emit_arg(e, x, first_window(g, &x->layout));

@@ -17,8 +17,12 @@
  * An item of work is a chunk's sum for K_PB panels by K_KS rows of dw. For each block of pixels it packs dy's block
  * densely, panel by panel, then goes down the rows of dw in tiles of K_MR rows by K_NR channels, all panels of a row
  * tile in turn. A tile's partial sums rest in dw between blocks. Memory is asked in time for the next tile's sums and,
- * during all tiles of a block, evenly, for the next block's pixels. (Packing x as well was tried, by tiles and by groups
- * of 48 rows: fetching a line of x costs the same then, and nothing is gained.)
+ * during all tiles of a block, evenly, for the next block's pixels.
+ *
+ * A tile reads few rows of many windows. With many channels the windows lie a multiple of some KB apart, so that they
+ * share a few sets of the first-level cache and push each other out of it. With K_X_P, the item's rows of a block are
+ * therefore copied to pixels that lie K_X_P elements apart, best an odd number of lines. Tiles read the copy as they
+ * read x. Few panels do not use the copy often enough to pay for it.
  * Every element is summed in the order of the pixels, within chunks whose limits depend on n and the constants only.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm_dw). */
@@ -45,6 +49,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_MB 64 /* pixels of a block */
 #define K_PB 2  /* panels of an item */
 #define K_KS 72 /* rows of an item */
+#define K_X_P 80 /* elements between pixels of packed x, K_KS or more; not defined if x is not packed */
 #define K_CHUNKS 2
 #define K_BIAS 1
 #endif
@@ -138,6 +143,26 @@ static inline void k_places(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_a
     }
 }
 
+#ifdef K_X_P
+/* Rows begin..end-1 of `count` pixels, whose windows lie at x + at[p], pixel by pixel: K_X_P elements apart. */
+static inline void k_pack_x(const real *restrict x, int begin, int end, int count, const ptrdiff_t *restrict at,
+                            real *restrict packed)
+{
+    for (int k = begin, length; k < end; k += length) {
+        length = K_RUN - k % K_RUN < end - k ? K_RUN - k % K_RUN : end - k;
+        for (int p = 0; p < count; p++) {
+            const real *from = x + K_TAP[k / K_RUN] + k % K_RUN + at[p];
+            real *to = packed + p * K_X_P + (k - begin);
+            int i = 0;
+            for (; i + VL <= length; i += VL)
+                v_store(to + i, v_load(from + i));
+            for (; i < length; i++)
+                to[i] = from[i];
+        }
+    }
+}
+#endif
+
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
@@ -147,6 +172,12 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
     _Alignas(64) real packed[K_PB * K_MB * K_NR];
     ptrdiff_t x_places[2][K_MB], dy_places[2][K_MB];
+#ifdef K_X_P
+    _Alignas(64) real packed_x[K_MB * K_X_P];
+    ptrdiff_t packed_places[K_MB];
+    for (int p = 0; p < K_MB; p++)
+        packed_places[p] = (ptrdiff_t)p * K_X_P;
+#endif
 #pragma omp for schedule(static)
     for (int item = 0; item < K_CHUNKS * K_GROUPS * panel_sets * slices; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
@@ -192,11 +223,19 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                     for (int j = 0; j < width; j += VL)
                         v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
             }
+#ifdef K_X_P
+            k_pack_x(x + group * K_IN_G, slice * K_KS, row_end, count, at, packed_x);
+            at = packed_places;
+#endif
             for (int k = slice * K_KS, tile; k < row_end; k += tile) {
                 const real *row_x[K_MR];
                 tile = k_rows(row_end - k);
                 for (int i = 0; i < tile; i++)
+#ifdef K_X_P
+                    row_x[i] = packed_x + (k + i - slice * K_KS);
+#else
                     row_x[i] = x + group * K_IN_G + K_TAP[(k + i) / K_RUN] + (k + i) % K_RUN;
+#endif
                 for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? K_NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * K_PB) * K_MB * K_NR;

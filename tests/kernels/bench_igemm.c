@@ -73,7 +73,7 @@ static int limit(int a, int low, int high)
 /* ---- The rules -------------------------------------------------------------------------------------------------- */
 
 /* Registers of the target and how its tiles divide them; caches in elements of real. */
-enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, L1 = 8192, L2 = 65536 };
+enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, LINE = 16, L1 = 8192, L2 = 65536 };
 
 typedef struct tuning {
     int nr, mr, mb, kb;
@@ -96,22 +96,32 @@ static tuning choose_igemm(int channels, int rows, int run)
 }
 
 typedef struct tuning_dw {
-    int mr, mb, pb, ks, chunks;
+    int mr, mb, pb, ks, chunks, x_p; /* x_p is 0 if x is not packed */
 } tuning_dw;
 
 /* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block.
- *   MB      pixels whose input has room in half of the second-level cache, 64..192.
+ *   X_P     x is packed from 256 channels and 512 rows on, its pixels an odd number of lines apart.
+ *   MB      pixels whose input has room in half of the second-level cache, 64..192; 128 if x is packed.
  *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as keep dw's part in the
- *           second-level cache.
+ *           second-level cache; if x is packed, up to 16 panels by up to 256 rows, evened out.
  *   CHUNKS  so that there are at least 32 items, as long as the copies of dw stay below 4 MB. */
 static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel)
 {
     tuning_dw t;
     int panels = (channels + nr - 1) / nr;
     t.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    t.mb = limit(L2 / 2 / input_pixel, 64, 192);
-    t.pb = limit(4, 1, panels);
-    t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows);
+    t.x_p = 0;
+    if (channels >= 256 && rows >= 512) {
+        int sets = (panels + 15) / 16, slices = (rows + 255) / 256;
+        t.mb = 128;
+        t.pb = (panels + sets - 1) / sets;
+        t.ks = round_up((rows + slices - 1) / slices, t.mr);
+        t.x_p = round_up(t.ks, LINE) | LINE;
+    } else {
+        t.mb = limit(L2 / 2 / input_pixel, 64, 192);
+        t.pb = limit(4, 1, panels);
+        t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows);
+    }
     int items = groups * ((panels + t.pb - 1) / t.pb) * ((rows + t.ks - 1) / t.ks);
     t.chunks = limit((32 + items - 1) / items, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
     return t;
@@ -197,7 +207,7 @@ static void include(FILE *f, const char *folder, const char *kernel, const char 
 {
     static const char *const names[] = {"main", "tile",    "any",          "next",      "next_last", "limit",   "rows",
                                         "turn", "rows_of", "rows_of_last", "turn_line", "step",      "windows", "pixels",
-                                        "places"};
+                                        "places", "pack_x"};
     const size_t n = sizeof names / sizeof *names;
     for (size_t i = 0; i < n; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -260,6 +270,9 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "MB", p->gradient.mb);
     define(f, "PB", p->gradient.pb);
     define(f, "KS", p->gradient.ks);
+    fprintf(f, "#undef K_X_P\n");
+    if (p->gradient.x_p > 0)
+        define(f, "X_P", p->gradient.x_p);
     define(f, "CHUNKS", p->gradient.chunks);
     define(f, "BIAS", 1);
     include(f, folder, "igemm_dw", "gradient");
@@ -582,10 +595,11 @@ static void bench_layer(const layer *l, double peak, const char *compiler, const
         rate[what] = measure(&p, &k, &t, what, macs, seconds);
     spot_check(&p, &t);
     printf("%-36s %4d %8.1f  %5.1f%% %5.1f%% %5.1f%%  %6.1f %6.1f %6.1f  %dx%d mb %d kb %d | %dx%d mb %d kb %d | mb %d "
-           "pb %d ks %d chunks %d\n",
+           "pb %d ks %d packed %d chunks %d\n",
            l->name, l->n, macs * 1e-6, 100 * rate[0] / peak, 100 * rate[1] / peak, 100 * rate[2] / peak, rate[0] * 2e-9,
            rate[1] * 2e-9, rate[2] * 2e-9, p.forward.mr, p.forward.nr, p.forward.mb, p.forward.kb, p.backward.mr,
-           p.backward.nr, p.backward.mb, p.backward.kb, p.gradient.mb, p.gradient.pb, p.gradient.ks, p.gradient.chunks);
+           p.backward.nr, p.backward.mb, p.backward.kb, p.gradient.mb, p.gradient.pb, p.gradient.ks,
+           p.gradient.x_p, p.gradient.chunks);
     fflush(stdout);
     free(t.x);
     free(t.w);

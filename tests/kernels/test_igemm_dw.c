@@ -41,6 +41,9 @@ static void set_constants(const layer *l, const tensor *x, const tensor *dy)
     K_MB = random_int(1, 60);
     K_PB = random_int(1, 3);
     K_KS = random_int(1, 120);
+#ifdef K_X_P
+    K_X_P = K_KS + random_int(0, 20);
+#endif
     K_CHUNKS = random_int(0, 1) ? 1 : random_int(2, 9);
     K_BIAS = random_int(0, 1);
 }
