@@ -202,6 +202,18 @@ int64_t net_trained_elements(const Net *net)
     return end;
 }
 
+int64_t net_gradient_elements(const Net *net)
+{
+    int64_t end = 0;
+    for (int i = 0; i < net->n_params; i++) {
+        const NetParam *p = net->params[i];
+        if (param_is_trained(p) && !p->at_once && p->offset + p->elements > end) {
+            end = p->offset + p->elements;
+        }
+    }
+    return end;
+}
+
 bool net_has_lsuv(const Net *net)
 {
     for (int i = 0; i < net->n_params; i++) {

@@ -55,12 +55,14 @@ typedef struct NetParam {
     bool decays;
     bool frozen;           /* keeps the value that it starts with; of a statistic: all parameters of its operator do */
     int group;             /* 1 + index into the config's groups; 0: the optimizer's own rate and decay */
+    bool one_product;      /* nothing but one direct product reads it, whose gradient rule has it updated last: see at_once */
     int index;             /* in net->params */
     /* set by the layout pass, the same for every graph of a net and target */
     int panel;             /* panel width */
     int64_t out_padded;    /* of one group */
     int64_t elements;      /* stored */
     int64_t offset;        /* in the parameter block */
+    bool at_once;          /* training takes the optimizer's step where the gradient is made, piece by piece: it is never stored whole */
 } NetParam;
 
 /* Whether training changes it by its gradient: it is neither frozen nor a statistic. */
@@ -68,6 +70,8 @@ bool param_is_trained(const NetParam *p);
 struct Net;
 /* Elements of the parameter block that are trained: its first ones. Pre: layout_params. */
 int64_t net_trained_elements(const struct Net *net);
+/* Those of them whose gradients training stores: the first ones; behind them is what is updated at once. */
+int64_t net_gradient_elements(const struct Net *net);
 
 /* ---- the expanded network ---- */
 

@@ -307,7 +307,7 @@ Memory report_blocks(const Compilation *c)
     }
     return (Memory){
         .parameters = float_bytes(all),
-        .gradients = float_bytes(trained),
+        .gradients = float_bytes(net_gradient_elements(c->net)),
         .optimizer = float_bytes(times(trained, config_state_slots(c->net->config))),
     };
 }

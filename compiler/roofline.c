@@ -161,9 +161,26 @@ static int batch_place(const Traffic *t)
     return param_place(t, 3, 0);
 }
 
+/* The optimizer's step: a parameter, and its state, a copy of it for each slot. */
+static void touch_stepped(Traffic *t, int step, const NetParam *p)
+{
+    const int slots = t->graph->net->config->optimizer->state_slots;
+    const double bytes = 4 * (double)p->elements;
+    for (int written = 0; written < 2; written++) {
+        touch(t, step, param_place(t, 0, p->index), bytes, written);
+        if (slots > 0) {
+            touch(t, step, param_place(t, 2, p->index), slots * bytes, written);
+        }
+    }
+}
+
 static void touch_value(Traffic *t, int step, const Value *v, bool written)
 {
     const double batch = (double)t->roofline->batch;
+    if (v->kind == VALUE_GRAD && v->param->at_once) {
+        touch_stepped(t, step, v->param);
+        return;
+    }
     if (v->kind == VALUE_PARAM || v->kind == VALUE_GRAD) {
         touch(t, step, param_place(t, v->kind == VALUE_GRAD, v->param->index), 4 * (double)v->param->elements, written);
         return;
@@ -207,24 +224,17 @@ static void touch_group(Traffic *t, int step, const Group *group)
     }
 }
 
-/* The parameters of an update, their gradients, and the state: a copy of the parameters for each slot. */
+/* The parameters of an update, their gradients, and the state. */
 static void touch_update(Traffic *t, int step)
 {
     const Net *net = t->graph->net;
-    const int slots = net->config->optimizer->state_slots;
     for (int i = 0; i < net->n_params; i++) {
         const NetParam *p = net->params[i];
         if (p->role == PARAM_STAT || p->offset < t->steps[step].step.from || p->offset >= t->steps[step].step.to) {
             continue;
         }
-        const double bytes = 4 * (double)p->elements;
-        for (int written = 0; written < 2; written++) {
-            touch(t, step, param_place(t, 0, i), bytes, written);
-            if (slots > 0) {
-                touch(t, step, param_place(t, 2, i), slots * bytes, written);
-            }
-        }
-        touch(t, step, param_place(t, 1, i), bytes, false);
+        touch_stepped(t, step, p);
+        touch(t, step, param_place(t, 1, i), 4 * (double)p->elements, false);
     }
 }
 

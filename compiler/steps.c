@@ -69,6 +69,17 @@ static StepPhase phase_of(const Graph *g, const Node *n, bool input_gradient)
     return input_gradient ? STEP_INPUT_GRADIENT : STEP_BACKWARD;
 }
 
+const NetParam *stepped_at_once(const Group *group)
+{
+    const Node *n = group->anchor;
+    for (int k = 0; n && k < n->n_out; k++) {
+        if (n->out[k]->kind == VALUE_GRAD && n->out[k]->param->at_once) {
+            return n->out[k]->param;
+        }
+    }
+    return NULL;
+}
+
 Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient)
 {
     const Node *n = group->anchor ? group->anchor : group->tail[0];
@@ -76,6 +87,10 @@ Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t
     const char *what = n->again_of ? arena_printf(a, "again: %s", n->op->name) : n->op->name;
     for (int i = group->anchor ? 0 : 1; i < group->n_tail; i++) {
         what = arena_printf(a, "%s + %s", what, group->tail[i]->op->name);
+    }
+    const NetParam *p = stepped_at_once(group);
+    if (p) {
+        what = arena_printf(a, "%s + %s", what, g->net->config->optimizer->name);
     }
     const bool described = group->anchor && n->op->describe;
     return (Step){
@@ -87,7 +102,8 @@ Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t
         .how = described ? n->op->describe(a, n, t) : "",
         .macs = n->op->macs ? n->op->macs(n) : 0,
         .bytes_sample = group_traffic(group),
-        .bytes_fixed = group_parameter_traffic(group),
+        /* instead of a gradient written: parameters read and written, and so is the state */
+        .bytes_fixed = group_parameter_traffic(group) + (p ? 4.0 * (double)p->elements * (1 + 2 * g->net->config->optimizer->state_slots) : 0),
     };
 }
 
@@ -111,10 +127,12 @@ static const char *range_text(Arena *a, const Net *net, int range)
 Step step_update(Arena *a, const Net *net, int range)
 {
     int64_t from = 0, to = 0;
+    const NetParam *first = NULL;
     for (int i = 0; i < net->n_params; i++) {
         const NetParam *p = net->params[i];
         const int64_t stop = p->offset + p->elements;
-        if (param_is_trained(p) && range == 2 * p->group + !p->decays) {
+        if (param_is_trained(p) && !p->at_once && range == 2 * p->group + !p->decays) {
+            first = p;
             from = to == 0 || p->offset < from ? p->offset : from;
             to = stop > to ? stop : to;
         }
@@ -123,6 +141,7 @@ Step step_update(Arena *a, const Net *net, int range)
         .phase = STEP_UPDATE,
         .from = from,
         .to = to,
+        .first = first,
         .layer = range_text(a, net, range),
         .what = net->config->optimizer->name,
         .shape = "",

@@ -18,7 +18,8 @@ typedef enum StepPhase {
 typedef struct Step {
     StepPhase phase;
     const Group *group;  /* NULL: the input is loaded, or parameters are updated */
-    int64_t from, to;    /* of an update: the range of the parameter block */
+    int64_t from, to;    /* of an update: the range of the parameter block, ... */
+    const NetParam *first; /* ... and one of the parameters there */
     const char *layer;   /* "conv1"; of an update what its parameters have in common */
     const char *what;    /* "conv + bias + relu" */
     const char *shape;   /* "32x32x3 -> 32x32x16", or "" */
@@ -32,6 +33,9 @@ typedef struct Step {
  * pass that only the input's gradient needs. */
 Step step_load(Arena *a, const Graph *g);
 Step step_of_group(Arena *a, const Graph *g, const Group *group, const Target *t, bool input_gradient);
+
+/* The parameter whose gradient the group makes and uses up: the optimizer's step is part of it. NULL: none. */
+const NetParam *stepped_at_once(const Group *group);
 
 /* Where the first of a group's results goes: of its anchor, if it has one. */
 Direction group_direction(const Group *group);

@@ -123,7 +123,7 @@ WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channel
 
 WinogradGradientTile target_winograd_gradient(const Target *t, int64_t positions, int64_t in, int64_t out, int64_t tiles)
 {
-    enum { GROUP = 8 };
+    enum { GROUP = 8, WORKSPACE = 1 << 25 };
     int nr = target_panel(t, out);
     /* Sums of its own for a chunk pay where a chunk has tiles enough to sum up, fewer where the sums stay near: then threads need neither wait
      * for each other nor fetch what another one transformed. */
@@ -133,6 +133,10 @@ WinogradGradientTile target_winograd_gradient(const Target *t, int64_t positions
     int64_t block = limit(round_up((in + out) / 4, GROUP), 32, 96);
     if (tiles < block) {
         block = round_up(tiles, GROUP);
+    }
+    /* Each chunk has its own sums and transforms: sixteen of them would be the largest thing in the memory of some trainings. */
+    if (chunks > 8 && chunks * positions * (block * (in + out) + in * out) > WORKSPACE) {
+        chunks = 8;
     }
     return (WinogradGradientTile){.mr = tile_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP, .chunks = chunks};
 }

@@ -1107,7 +1107,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 84, DY_G = 0, CO = 16, NR = 16, MR = 6,
            MB = 192, PB = 1, KS = 24, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -1166,7 +1167,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -1382,7 +1384,8 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 120, DY_G = 0, CO = 88, NR = 16, MR = 6,
            MB = 192, PB = 4, KS = 18, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -1441,7 +1444,8 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -1644,7 +1648,8 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 400, DY_G = 0, CO = 120, NR = 16,
            MR = 6, MB = 81, PB = 4, KS = 18, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -1703,7 +1708,8 @@ static void c5_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -1943,7 +1949,8 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
            MR = 6, MB = 192, PB = 1, KS = 150, CHUNKS = 32, BIAS = 1 };
     static const int TAP[] = {0, 8, 16, 24, 32, 112, 120, 128, 136, 144, 224, 232, 240, 248, 256, 336,
         344, 352, 360, 368, 448, 456, 464, 472, 480};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -2002,7 +2009,8 @@ static void c3_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -2327,7 +2335,8 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
     enum { OUT_H = 28, OUT_W = 28, IN_G = 0, GROUPS = 1, TAPS = 5, RUN = 5, DY_G = 0, CO = 8, NR = 8, MR = 8,
            MB = 192, PB = 1, KS = 25, CHUNKS = 32, BIAS = 1 };
     static const int TAP[] = {0, 32, 64, 96, 128};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -2386,7 +2395,8 @@ static void c1_conv_dw(int n, const real *restrict x, const real *restrict dy, r
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -2577,33 +2587,44 @@ static inline vf momentum_clipped(vf g)
     return g;
 }
 
-/* nesterov: one step over a range of the parameters */
-static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
+/* What the rule is given besides, for parameters with this factor on the rate and this decay. */
+static inline nt_rates momentum_rates_of(const nt_pass *p, double lr_scale, double decay)
 {
-    enum { COUPLED = 1, NOISE = 0 };
-    enum { CHUNK = 4096 };
     nt_pass own = *p;
     own.lr *= lr_scale;
     nt_rates rates = momentum_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
-    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->l1_scale));
+    return rates;
+}
+
+/* One step of elements begin..end-1 of the parameters, both multiples of VL. `grad` is the gradient of the first. */
+static inline void momentum_step(const nt_pass *p, const nt_rates *rates, double l1, const real *restrict grad, size_t begin, size_t end)
+{
+    enum { COUPLED = 1, NOISE = 0 };
+    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates->decay), lasso = v_set1((real)(l1 * p->l1_scale));
     const uint64_t key = nt_noise_key(p);
-    real *const w = p->params, *const grad = p->grads, *const state = p->state;
-#pragma omp for schedule(static)
-    for (size_t chunk = begin; chunk < end; chunk += CHUNK) {
-        const size_t stop = end - chunk < CHUNK ? end : chunk + CHUNK;
-        for (size_t i = chunk; i < stop; i += VL) {
-            const vf old = v_load(w + i);
-            vf g = momentum_clipped(v_mul(scale, v_load(grad + i)));
-            if (NOISE)
-                g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
-            if (COUPLED)
-                g = v_fma(l2, old, g);
-            if (l1 > 0)
-                g = v_add(g, nt_signed(lasso, old));
-            v_store(w + i, momentum_rule(&rates, old, g, state + i));
-        }
+    real *const restrict w = p->params, *const restrict state = p->state;
+    for (size_t i = begin; i < end; i += VL) {
+        const vf old = v_load(w + i);
+        vf g = momentum_clipped(v_mul(scale, v_load(grad + (i - begin))));
+        if (NOISE)
+            g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
+        if (COUPLED)
+            g = v_fma(l2, old, g);
+        if (l1 > 0)
+            g = v_add(g, nt_signed(lasso, old));
+        v_store(w + i, momentum_rule(rates, old, g, state + i));
     }
+}
+
+/* nesterov: one step over a range of the parameters */
+static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
+{
+    enum { CHUNK = 4096 };
+    const nt_rates rates = momentum_rates_of(p, lr_scale, decay);
+#pragma omp for schedule(static)
+    for (size_t chunk = begin; chunk < end; chunk += CHUNK)
+        momentum_step(p, &rates, l1, p->grads + chunk, chunk, end - chunk < CHUNK ? end : chunk + CHUNK);
 }
 
 /* Forward in training mode. */
@@ -3085,6 +3106,7 @@ const nt_model MODEL = {
     .abi = NT_ABI, .name = "lenet5", .file = "lenet5.net", .target = "avx2", .hash = "4a983d8fca3af4ab",
     .input_h = 28, .input_w = 28, .input_c = 1,
     .params = params, .n_params = 10, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
+    .gradient_elements = 62784, .n_squares = 0,
     .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
     .most_samples = 2739053,
     .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,

@@ -622,7 +622,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, DY_G = 0, CO = 8, NR = 8, MR = 8,
            MB = 192, PB = 1, KS = 32, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -681,7 +682,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -939,7 +941,8 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2, DY_G = 0, CO = 104, NR = 16, MR = 6,
            MB = 192, PB = 4, KS = 6, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
-    const int rows = TAPS * RUN, weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
@@ -998,7 +1001,8 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                 for (int panel = panel_set * PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
                     for (int line = 0; line < MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
@@ -1187,33 +1191,44 @@ static inline vf momentum_clipped(vf g)
     return g;
 }
 
-/* momentum: one step over a range of the parameters */
-static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
+/* What the rule is given besides, for parameters with this factor on the rate and this decay. */
+static inline nt_rates momentum_rates_of(const nt_pass *p, double lr_scale, double decay)
 {
-    enum { COUPLED = 1, NOISE = 0 };
-    enum { CHUNK = 4096 };
     nt_pass own = *p;
     own.lr *= lr_scale;
     nt_rates rates = momentum_rates(&own);
     rates.decay = (real)(decay * p->decay_scale);
-    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->l1_scale));
+    return rates;
+}
+
+/* One step of elements begin..end-1 of the parameters, both multiples of VL. `grad` is the gradient of the first. */
+static inline void momentum_step(const nt_pass *p, const nt_rates *rates, double l1, const real *restrict grad, size_t begin, size_t end)
+{
+    enum { COUPLED = 1, NOISE = 0 };
+    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates->decay), lasso = v_set1((real)(l1 * p->l1_scale));
     const uint64_t key = nt_noise_key(p);
-    real *const w = p->params, *const grad = p->grads, *const state = p->state;
-#pragma omp for schedule(static)
-    for (size_t chunk = begin; chunk < end; chunk += CHUNK) {
-        const size_t stop = end - chunk < CHUNK ? end : chunk + CHUNK;
-        for (size_t i = chunk; i < stop; i += VL) {
-            const vf old = v_load(w + i);
-            vf g = momentum_clipped(v_mul(scale, v_load(grad + i)));
-            if (NOISE)
-                g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
-            if (COUPLED)
-                g = v_fma(l2, old, g);
-            if (l1 > 0)
-                g = v_add(g, nt_signed(lasso, old));
-            v_store(w + i, momentum_rule(&rates, old, g, state + i));
-        }
+    real *const restrict w = p->params, *const restrict state = p->state;
+    for (size_t i = begin; i < end; i += VL) {
+        const vf old = v_load(w + i);
+        vf g = momentum_clipped(v_mul(scale, v_load(grad + (i - begin))));
+        if (NOISE)
+            g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
+        if (COUPLED)
+            g = v_fma(l2, old, g);
+        if (l1 > 0)
+            g = v_add(g, nt_signed(lasso, old));
+        v_store(w + i, momentum_rule(rates, old, g, state + i));
     }
+}
+
+/* momentum: one step over a range of the parameters */
+static void momentum(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
+{
+    enum { CHUNK = 4096 };
+    const nt_rates rates = momentum_rates_of(p, lr_scale, decay);
+#pragma omp for schedule(static)
+    for (size_t chunk = begin; chunk < end; chunk += CHUNK)
+        momentum_step(p, &rates, l1, p->grads + chunk, chunk, end - chunk < CHUNK ? end : chunk + CHUNK);
 }
 
 /* Forward in training mode. */
@@ -1490,6 +1505,7 @@ const nt_model MODEL = {
     .abi = NT_ABI, .name = "spiral", .file = "spiral.net", .target = "avx2", .hash = "cc334c1c5858131a",
     .input_h = 1, .input_w = 1, .input_c = 2,
     .params = params, .n_params = 4, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = 1,
+    .gradient_elements = 1136, .n_squares = 0,
     .arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,
     .most_samples = 85896724,
     .heads = heads, .n_heads = 1, .losses = losses, .n_losses = 1,

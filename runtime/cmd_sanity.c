@@ -350,7 +350,7 @@ int nt_cmd_sanity(const nt_context *context, int argc, char **argv)
         .batch = nt_batch(model, 0) > o.samples ? 0 : o.samples,
         .threads = o.threads,
         .parts = NT_PART_TRAIN,
-        .purpose = NT_FOR_TRAINING,
+        .purpose = NT_FOR_STUDY,
         .seed = o.seed_given ? o.seed : model->train_config->seed,
     };
     int status = nt_trial_begin(&trial, model, &request, &error);

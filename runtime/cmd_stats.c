@@ -426,7 +426,7 @@ int nt_cmd_stats(const nt_context *context, int argc, char **argv)
         .batch = o.batch,
         .threads = o.threads,
         .parts = NT_PART_TRAIN,
-        .purpose = NT_FOR_TRAINING,
+        .purpose = NT_FOR_STUDY,
         .seed = o.seed_given ? o.seed : context->model->train_config->seed,
     };
     int status = nt_trial_begin(&trial, context->model, &request, &error);

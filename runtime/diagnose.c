@@ -13,19 +13,40 @@ static size_t first_bad(const real *values, size_t n)
     return i;
 }
 
-/* The backward pass reaches later layers first, so the last parameter is the first with a bad gradient. */
-static const nt_param *bad_param(const nt_model *model, const real *block, bool gradients)
+static bool is_bad(const nt_param *param, const real *block)
 {
+    return first_bad(block + param->offset, param->elements) < param->elements;
+}
+
+/* Whether the backward pass has put this parameter's gradient into it. */
+static bool was_stepped(const nt_engine *engine, const nt_param *param, nt_step_outcome outcome)
+{
+    return param->at_once && engine->pass.gradients == NT_GRADIENTS_USED && outcome == NT_STEP_NORM_NOT_FINITE;
+}
+
+/* The first parameter that is bad before the step. */
+static const nt_param *bad_param(const nt_engine *engine, nt_step_outcome outcome)
+{
+    const nt_model *model = engine->model;
+    for (int i = 0; i < model->n_params; i++) {
+        const nt_param *param = &model->params[i];
+        if (!was_stepped(engine, param, outcome) && is_bad(param, engine->pass.params))
+            return param;
+    }
+    return NULL;
+}
+
+/* The backward pass reaches later layers first, so the last parameter is the first with a bad gradient. A gradient that was used up has
+ * left its mark on the parameter. */
+static const nt_param *bad_gradient(const nt_engine *engine, nt_step_outcome outcome)
+{
+    const nt_model *model = engine->model;
     const nt_param *found = NULL;
     for (int i = 0; i < model->n_params; i++) {
         const nt_param *param = &model->params[i];
-        if (gradients && !nt_param_is_trained(param))
-            continue;
-        if (first_bad(block + param->offset, param->elements) < param->elements) {
+        const real *block = was_stepped(engine, param, outcome) ? engine->pass.params : engine->pass.grads;
+        if (nt_param_is_trained(param) && is_bad(param, block))
             found = param;
-            if (!gradients)
-                break;
-        }
     }
     return found;
 }
@@ -62,14 +83,14 @@ void nt_diagnose(nt_engine *engine, nt_step_outcome outcome, char *text, size_t 
 {
     const nt_model *model = engine->model;
     size_t inputs = (size_t)(model->input_h * model->input_w * model->input_c) * (size_t)engine->pass.n;
-    const nt_param *param = bad_param(model, engine->pass.params, false);
+    const nt_param *param = bad_param(engine, outcome);
 
     if (first_bad(engine->pass.input, inputs) < inputs)
         snprintf(text, size, "the input has values that are not finite after normalization");
     else if (param)
         snprintf(text, size, "the parameter %s has values that are not finite", param->name);
     else if (outcome == NT_STEP_NORM_NOT_FINITE) {
-        param = bad_param(model, engine->pass.grads, true);
+        param = bad_gradient(engine, outcome);
         if (param)
             snprintf(text, size, "the loss is finite; going backward, the first gradient that is not is that of %s",
                      param->name);

@@ -16,6 +16,16 @@ static inline void nt_clear_losses(const nt_pass *p)
     }
 }
 
+/* Whether the batch's loss, a sum over its samples, is a finite number. Each thread finds out for itself. */
+static inline int nt_loss_is_finite(const nt_pass *p)
+{
+    double sum = 0;
+    for (int i = 0; i < p->n; i++) {
+        sum += (double)p->loss_sample[i];
+    }
+    return sum - sum == 0;
+}
+
 /* The end of a pass's step: with laps all threads meet here, and the step's time is noted. */
 static inline void nt_lap(const nt_pass *p, int step)
 {

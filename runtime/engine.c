@@ -36,7 +36,7 @@ static int inference_room(const nt_model *model, const nt_memory *memory, int ba
 static bool keeps_limit(const nt_model *model, int batch, nt_error *error)
 {
     const int64_t limit = model->train_config->memory;
-    const size_t blocks = model->params_elements + model->trainable_elements * (1 + (size_t)model->state_slots) + model->arena_fixed;
+    const size_t blocks = model->params_elements + model->gradient_elements + model->trainable_elements * (size_t)model->state_slots + model->arena_fixed;
     const double wanted = ((double)blocks + (double)model->arena_sample * batch) * sizeof(float);
     if (limit == 0 || wanted <= (double)limit)
         return true;
@@ -70,21 +70,21 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
     };
     if (!can_be_counted(model, batch, error))
         return false;
-    if (purpose == NT_FOR_TRAINING && sizeof(real) == sizeof(float) && !keeps_limit(model, batch, error))
+    if ((purpose == NT_FOR_TRAINING || purpose == NT_FOR_STUDY) && sizeof(real) == sizeof(float) && !keeps_limit(model, batch, error))
         return false;
     if (!nt_memory_init(&engine->memory, model, batch, purpose, error))
         return false;
 
     size_t n = (size_t)batch, values = (size_t)model->input_h * (size_t)model->input_w * (size_t)model->input_c;
     engine->infer_batch = inference_room(model, &engine->memory, batch);
-    engine->n_chunks = (model->trainable_elements + CHUNK - 1) / CHUNK;
+    engine->n_chunks = (engine->memory.grads_bytes / sizeof(real) + CHUNK - 1) / CHUNK;
     engine->input = calloc(n * values, sizeof *engine->input);
     engine->labels = calloc(n, sizeof *engine->labels);
     engine->taught = calloc(n, sizeof *engine->taught);
     engine->targets = calloc(n * (size_t)engine->outputs, sizeof *engine->targets);
     engine->sample_loss = calloc(n, sizeof *engine->sample_loss);
     engine->sample_rank = calloc(n, sizeof *engine->sample_rank);
-    engine->chunk_sums = calloc(engine->n_chunks + 1, sizeof *engine->chunk_sums);
+    engine->chunk_sums = calloc(engine->n_chunks + model->n_squares + 1, sizeof *engine->chunk_sums);
     engine->pass = (nt_pass){
         .params = engine->memory.params,
         .grads = engine->memory.grads,
@@ -94,6 +94,7 @@ bool nt_engine_init(nt_engine *engine, const nt_model *model, int batch, nt_purp
         .labels = engine->labels,
         .random = 1,
         .loss_sample = calloc(n, sizeof(real)),
+        .gradients = purpose == NT_FOR_TRAINING ? NT_GRADIENTS_USED : NT_GRADIENTS_KEPT,
         .momentum = model->train_config->momentum,
         .clip_scale = 1,
         .decay_scale = 1,
@@ -335,8 +336,9 @@ static void judge_loss(nt_engine *engine, shared_step *shared)
 
 static void judge_norm(nt_engine *engine, shared_step *shared)
 {
+    const bool used = engine->pass.gradients == NT_GRADIENTS_USED;
     double sum = 0;
-    for (size_t i = 0; i < engine->n_chunks; i++)
+    for (size_t i = 0; i < engine->n_chunks + (used ? engine->model->n_squares : 0); i++)
         sum += engine->chunk_sums[i];
     double norm = shared->step->norm = sqrt(sum);
     if (!isfinite(norm))
@@ -356,7 +358,7 @@ static void step_in_team(nt_engine *engine, shared_step *shared)
     if (shared->outcome == NT_STEP_DONE && shared->with_norm) {
 #pragma omp for schedule(static)
         for (size_t i = 0; i < engine->n_chunks; i++) {
-            size_t first = i * CHUNK, left = model->trainable_elements - first;
+            size_t first = i * CHUNK, left = engine->memory.grads_bytes / sizeof(real) - first;
             engine->chunk_sums[i] = chunk_square(engine->pass.grads + first, left < CHUNK ? left : CHUNK);
         }
 #pragma omp single
@@ -366,14 +368,16 @@ static void step_in_team(nt_engine *engine, shared_step *shared)
         model->update(&engine->pass);
 }
 
-static shared_step share(nt_step *step)
+static shared_step share(nt_engine *engine, nt_step *step)
 {
-    return (shared_step){.step = step, .with_norm = step->want_norm || step->clip_norm > 0};
+    const bool with_norm = step->want_norm || step->clip_norm > 0;
+    engine->pass.squares = with_norm ? engine->chunk_sums + engine->n_chunks : NULL;
+    return (shared_step){.step = step, .with_norm = with_norm};
 }
 
 nt_step_outcome nt_engine_step(nt_engine *engine, nt_step *step)
 {
-    shared_step shared = share(step);
+    shared_step shared = share(engine, step);
 #pragma omp parallel num_threads(engine->threads)
     step_in_team(engine, &shared);
     return shared.outcome;
@@ -398,7 +402,7 @@ static void disturb_labels(nt_engine *engine, int64_t first, int n)
 nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_step *step,
                                       nt_score *score)
 {
-    shared_step shared = share(step);
+    shared_step shared = share(engine, step);
     bool disturb = engine->disturb > 0 && engine->pass.labels;
     engine->pass.n = n;
     if (disturb)

@@ -64,7 +64,7 @@ void nt_engine_use_data(nt_engine *engine, const nt_data *data);
 typedef enum nt_step_outcome {
     NT_STEP_DONE,
     NT_STEP_LOSS_NOT_FINITE, /* nothing was updated */
-    NT_STEP_NORM_NOT_FINITE  /* the loss is fine, the gradient is not; nothing was updated */
+    NT_STEP_NORM_NOT_FINITE  /* the loss is fine, the gradient is not; nothing was updated but what is as it goes (NT_GRADIENTS_USED) */
 } nt_step_outcome;
 
 typedef struct nt_step {

@@ -2,7 +2,8 @@
  *
  * Layout. Every tensor of the model lives in one of four blocks that the runtime allocates (64-byte aligned):
  *   params   packed parameters: those that are trained, then frozen ones, then statistics (batchnorm's running mean and variance)
- *   grads    gradients, packed exactly like the parameters that are trained (the others have none)
+ *   grads    gradients, packed exactly like the parameters that are trained (the others have none); of those that are used up where
+ *            they are made, which come last, only where a command looks at them
  *   state    what the optimizer keeps: `state_slots` copies the size of the gradients
  *   arena    activations and their gradients: `arena_sample` elements for each sample of the batch, then
  *            `arena_fixed` elements of workspace. A tensor of the plan at offset `o` begins at arena + o*n for a batch of n.
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NT_ABI = 4 };
+enum { NT_ABI = 5 };
 
 /* How a parameter is stored in memory.
  *   NT_VECTOR  `out` values, in order (bias, batchnorm's vectors, prelu's slopes).
@@ -52,6 +53,7 @@ typedef struct nt_param {
     double decay;         /* factor on weight_decay and l1: 1 unless its group has another, 0 for what does not decay */
     double lr_scale;      /* factor on the rate: 1 unless its group has another */
     int frozen;           /* 1: keeps the value it starts with; of a statistic: is used in training as well, and stays */
+    int at_once;          /* 1: a training step may use up its gradient where it is made: see nt_gradients */
 } nt_param;
 
 typedef enum nt_output { NT_OUTPUT_VALUES, NT_OUTPUT_SOFTMAX, NT_OUTPUT_SIGMOID } nt_output;
@@ -288,6 +290,13 @@ typedef struct nt_watched {
     nt_place gradient;
 } nt_watched;
 
+/* What becomes of the gradients of parameters that are marked at_once, large weights of dense layers. */
+typedef enum nt_gradients {
+    NT_GRADIENTS_KEPT,    /* they are stored, like all others; update() takes their step */
+    NT_GRADIENTS_USED,    /* train() takes the step of these parameters as it goes backward, if the loss is finite; update() takes the others' */
+    NT_GRADIENTS_LEFT_OUT /* they are not worked out, nor are those of these layers' biases: of a look at the layers' results */
+} nt_gradients;
+
 /* What one pass over a batch needs and gives. One is shared by all threads of the team. */
 typedef struct nt_pass {
     int n;                   /* samples in this batch */
@@ -304,6 +313,8 @@ typedef struct nt_pass {
     uint64_t update_step;    /* for update: 1 at the first update (adam's bias correction) */
     double decay_scale, l1_scale; /* for update: factors on weight decay and l1: 1, 0 to train without them, or what
                                    * makes of them what the command line asks for */
+    nt_gradients gradients;  /* unless KEPT, grads has room for nt_model's gradient_elements only */
+    double *squares;         /* of USED: where to leave n_squares sums of squares that make up these gradients; NULL: nowhere */
     nt_laps *laps;           /* where to note the time of each step; NULL: nowhere */
 } nt_pass;
 
@@ -318,6 +329,8 @@ typedef struct nt_model {
     const nt_param *params;
     int n_params;
     size_t trainable_elements; /* of params that are trained: they come first */
+    size_t gradient_elements;  /* of these, those whose gradients training stores: they come first */
+    size_t n_squares;          /* sums that train() leaves of the squares of the other gradients */
     size_t params_elements;    /* with statistics */
     int state_slots;           /* the optimizer's, and with the stopping rule weight_change a last one, for the weights it compares with */
     size_t arena_sample, arena_fixed; /* training */

@@ -51,9 +51,10 @@ bool nt_memory_init(nt_memory *memory, const nt_model *model, int batch, nt_purp
         arena = one;
     bool good = allocate(memory, &memory->params, &memory->params_bytes, model->params_elements, "parameters", error) &&
                 allocate(memory, &memory->arena, &memory->arena_bytes, arena, "activations", error);
+    size_t gradients = purpose == NT_FOR_TRAINING ? model->gradient_elements : model->trainable_elements;
     if (!inference)
-        good = good && allocate(memory, &memory->grads, &memory->grads_bytes, model->trainable_elements, "gradients", error);
-    if (purpose == NT_FOR_TRAINING)
+        good = good && allocate(memory, &memory->grads, &memory->grads_bytes, gradients, "gradients", error);
+    if (purpose == NT_FOR_TRAINING || purpose == NT_FOR_STUDY)
         good = good && allocate(memory, &memory->state, &memory->state_bytes,
                                 model->trainable_elements * (size_t)model->state_slots, "the optimizer", error);
     if (!good)

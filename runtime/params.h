@@ -31,7 +31,8 @@ typedef struct nt_memory {
 typedef enum nt_purpose {
     NT_FOR_INFERENCE, /* params and the inference arena */
     NT_FOR_GRADIENT,  /* and grads, with the training arena */
-    NT_FOR_TRAINING   /* and the optimizer's state */
+    NT_FOR_TRAINING,  /* and the optimizer's state; of gradients those that a step stores */
+    NT_FOR_STUDY      /* training with all gradients, for commands that look at them after a step */
 } nt_purpose;
 
 /* Allocates, zeroed, for batches of up to `batch` samples. False with the error set (how many bytes were asked for)

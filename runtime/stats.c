@@ -161,9 +161,13 @@ double nt_stats_add(nt_stats *stats, int n)
     int random = engine->pass.random;
     engine->pass.n = n;
     engine->pass.random = 0;
+    nt_gradients gradients = engine->pass.gradients;
     engine->pass.laps = &laps;
+    if (gradients == NT_GRADIENTS_USED) /* a look at the layers is no step of training */
+        engine->pass.gradients = NT_GRADIENTS_LEFT_OUT;
 #pragma omp parallel num_threads(engine->threads)
     model->gradient(&engine->pass);
+    engine->pass.gradients = gradients;
     engine->pass.laps = NULL;
     engine->pass.random = random;
 

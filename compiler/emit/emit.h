@@ -69,12 +69,14 @@ struct Emit {
     Splice *splices;
     int n_splices, cap_splices;
     Ct *calls;               /* of the pass being emitted */
+    Ct *outside;             /* between emit_if and emit_endif: what `calls` was */
+    int64_t n_squares;       /* sums of squares that the model's passes leave */
     Ct *costs;               /* the table of what steps cost, for passes with laps; NULL: without */
     int n_costs;
     Group *group;
     const char *comment;     /* of the group's function */
     /* the kernel being named */
-    const char *kernel, *rest; /* rest: a file whose text follows the kernel's, or NULL */
+    const char *kernel, *rest[2]; /* rest: files whose text follows the kernel's, or NULL */
     Constant constants[MAX_CONSTANTS];
     int n_constants;
     const char *args[MAX_POINTERS]; /* of the kernel's own parameters */

@@ -362,24 +362,20 @@ void parameter_map(Emit *e, Ct *out, bool training)
 
 /* ---- the optimizer's step ---- */
 
-/* One call of the optimizer's kernel, over a range of the parameters. */
-static void emit_step(Emit *e, int range, Step step)
+void emit_optimizer(Emit *e, const char *file)
 {
     const Config *c = e->net->config;
-    const int number = range / 2;
-    const bool decays = range % 2 == 0;
-    const GroupArgs *group = number > 0 ? c->groups[number - 1].args : &(GroupArgs){.lr_scale = 1, .decay_scale = 1};
-    const double decay = decays ? group->decay_scale : 0;
     const OptimizerDef *o = c->optimizer;
-    e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", o->name);
     emit_kernel(e, o->rule);
-    emit_kernel_rest(e, "optimizer");
+    emit_kernel_rest(e, "step");
+    emit_kernel_rest(e, file);
     for (const AttrDef *a = o->attrs; a->name; a++) {
         if (a->type == ATTR_REAL) {
             emit_real(e, c_upper(e->arena, a->name), *(const double *)((const char *)&c->opt + a->offset));
         }
     }
     emit_int(e, "SLOT", net_trained_elements(e->net));
+    emit_int(e, "STATES", o->state_slots);
     emit_int(e, "NESTEROV", o->nesterov);
     emit_int(e, "WITH_MOMENTUM", o->with_momentum);
     emit_int(e, "COUPLED", !o->decoupled);
@@ -388,14 +384,35 @@ static void emit_step(Emit *e, int range, Step step)
     emit_int(e, "NOISE", c->gradient_noise.form->kind != NOISE_NONE);
     emit_real(e, "CLIP_VALUE", clip == CLIP_VALUE ? limits->limit : 0);
     emit_real(e, "CLIP_SIGN", clip == CLIP_SIGN ? limits->size : 0);
-    emit_arg_text(e, "p");
-    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.from));
-    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)step.to));
+}
+
+void emit_step_args(Emit *e, const NetParam *p)
+{
+    const Config *c = e->net->config;
+    const GroupArgs *group = p->group > 0 ? c->groups[p->group - 1].args : &(GroupArgs){.lr_scale = 1, .decay_scale = 1};
+    const double decay = p->decays ? group->decay_scale : 0;
     emit_arg_text(e, c_real(e->arena, group->lr_scale));
     emit_arg_text(e, c_real(e->arena, decay * c->opt.weight_decay));
     emit_arg_text(e, c_real(e->arena, decay * c->opt.l1));
+}
+
+const char *emit_squares(Emit *e, int64_t n)
+{
+    const int64_t first = e->n_squares;
+    e->n_squares += n;
+    return arena_printf(e->arena, "p->squares ? p->squares + %lld : NULL", (long long)first);
+}
+
+/* One call of the optimizer's kernel, over elements from..to-1 of the parameters, which are stepped like p. */
+static void emit_step(Emit *e, const NetParam *p, int64_t from, int64_t to)
+{
+    e->comment = arena_printf(e->arena, "%s: one step over a range of the parameters", e->net->config->optimizer->name);
+    emit_optimizer(e, "optimizer");
+    emit_arg_text(e, "p");
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)from));
+    emit_arg_text(e, arena_printf(e->arena, "%lld", (long long)to));
+    emit_step_args(e, p);
     emit_end(e);
-    end_step(e, step);
 }
 
 static Ct *update_body(Emit *e)
@@ -407,8 +424,19 @@ static Ct *update_body(Emit *e)
     for (int i = 0; i < step_update_ranges(e->net); i++) {
         const Step step = step_update(e->arena, e->net, i);
         if (step.to > step.from) {
-            emit_step(e, i, step);
+            emit_step(e, step.first, step.from, step.to);
+            end_step(e, step);
         }
+    }
+    if (net_gradient_elements(e->net) < net_trained_elements(e->net)) {
+        emit_if(e, "p->gradients == NT_GRADIENTS_KEPT"); /* of commands that look at them */
+        for (int i = 0; i < e->net->n_params; i++) {
+            const NetParam *p = e->net->params[i];
+            if (p->at_once) {
+                emit_step(e, p, p->offset, p->offset + p->elements);
+            }
+        }
+        emit_endif(e);
     }
     return calls;
 }
@@ -468,8 +496,8 @@ static void describe_params(Emit *e, Ct *out)
                 (long long)p->elements, laws[p->law], c_real(e->arena, p->law_value), i);
         const GroupArgs *group = p->group ? e->net->config->groups[p->group - 1].args : NULL;
         const double decay = !p->decays ? 0 : group ? group->decay_scale : 1;
-        ct_line(table, " .decay = %s, .lr_scale = %s, .frozen = %d},", c_real(e->arena, decay), c_real(e->arena, group ? group->lr_scale : 1),
-                p->frozen);
+        ct_line(table, " .decay = %s, .lr_scale = %s, .frozen = %d%s},", c_real(e->arena, decay), c_real(e->arena, group ? group->lr_scale : 1),
+                p->frozen, p->at_once ? ", .at_once = 1" : "");
     }
     ct_blank(out);
 }
@@ -910,6 +938,7 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
     ct_line(t, ".input_h = %lld, .input_w = %lld, .input_c = %lld,", (long long)in.h, (long long)in.w, (long long)in.c);
     ct_line(t, ".params = %s, .n_params = %d, .trainable_elements = P_TRAINABLE, .params_elements = P_ALL, .state_slots = %d,",
             net->n_params ? "params" : "NULL", net->n_params, config_state_slots(net->config));
+    ct_line(t, ".gradient_elements = %lld, .n_squares = %lld,", (long long)net_gradient_elements(net), (long long)e->n_squares);
     ct_line(t, ".arena_sample = T_SAMPLE, .arena_fixed = T_FIXED, .infer_sample = I_SAMPLE, .infer_fixed = I_FIXED,");
     ct_line(t, ".most_samples = %lld,", (long long)emit_most_samples(train));
     ct_line(t, ".heads = heads, .n_heads = %d, .losses = %s, .n_losses = %d,", net->n_outputs, net->n_losses ? "losses" : "NULL",
@@ -1059,14 +1088,16 @@ static void update_pass(Emit *e, Ct *passes)
 }
 
 /* The functions that the runtime calls, made of those above. */
-static void entry_points(Ct *passes)
+static void entry_points(Ct *passes, bool at_once)
 {
     ct_raw(passes, "/* The loss alone: running statistics stay as they are. */\n"
                    "static void loss(nt_pass *p)\n{\n"
                    "    run_forward(p, 0);\n    nt_clear_losses(p);\n    run_losses(p);\n}\n\n"
                    "/* Forward, losses, backward. */\n"
                    "static void train(nt_pass *p)\n{\n"
-                   "    run_forward(p, 1);\n    nt_clear_losses(p);\n    run_losses(p);\n    run_backward(p);\n}\n\n"
+                   "    run_forward(p, 1);\n    nt_clear_losses(p);\n    run_losses(p);\n");
+    ct_raw(passes, at_once ? "    if (p->gradients == NT_GRADIENTS_USED && !nt_loss_is_finite(p))\n        return; /* no step is taken */\n" : "");
+    ct_raw(passes, "    run_backward(p);\n}\n\n"
                    "/* The same with the gradient of the input. */\n"
                    "static void gradient(nt_pass *p)\n{\n"
                    "    loss(p);\n    run_backward(p);\n    run_input_gradient(p);\n}\n\n");
@@ -1118,7 +1149,7 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer
     start_graph(e, infer, maps);
     inference_pass(e, infer, passes);
     update_pass(e, passes);
-    entry_points(passes);
+    entry_points(passes, net_gradient_elements(net) < net_trained_elements(net));
 
     describe_params(e, tables);
     describe_heads(e, tables, train, infer);

@@ -11,8 +11,12 @@
 typedef struct Emit Emit;
 
 void emit_kernel(Emit *e, const char *file);
-/* The kernel is in two files: this one's text comes after the first's, and has k_main. */
+/* The kernel is in several files: this one's text comes after those before it, and the last one's has k_main. */
 void emit_kernel_rest(Emit *e, const char *file);
+/* The kernel `file` that takes the optimizer's step (step.k.c), with the constants of the model's optimizer. */
+void emit_optimizer(Emit *e, const char *file);
+/* The arguments of such a kernel that say how the step is taken: factor on the rate, decay, l1, of a parameter. */
+void emit_step_args(Emit *e, const NetParam *p);
 void emit_int(Emit *e, const char *name, int64_t value);
 void emit_real(Emit *e, const char *name, double value);
 void emit_table(Emit *e, const char *name, const int64_t *values, int n);
@@ -31,6 +35,11 @@ void emit_flat_channels(Emit *e, int64_t height, int64_t width, int64_t channels
 /* The tensor that the kernel's K_LOAD reads. */
 void emit_load(Emit *e, Value *v);
 void emit_end(Emit *e);
+/* What is emitted until emit_endif is done only if the C expression is true. */
+void emit_if(Emit *e, const char *condition);
+void emit_endif(Emit *e);
+/* Room for so many sums of squares of gradients that are never stored; returns where they begin, a C expression or "NULL". */
+const char *emit_squares(Emit *e, int64_t n);
 const Target *emit_target(const Emit *e);
 Arena *emit_arena(const Emit *e);
 

@@ -24,7 +24,7 @@ Arena *emit_arena(const Emit *e)
 void emit_kernel(Emit *e, const char *file)
 {
     e->kernel = file;
-    e->rest = NULL;
+    e->rest[0] = e->rest[1] = NULL;
     e->has_tail = false;
     e->n_constants = e->n_args = e->n_pointers = 0;
     e->step_h = e->ragged_padded = e->flat_channels = 0;
@@ -33,7 +33,7 @@ void emit_kernel(Emit *e, const char *file)
 
 void emit_kernel_rest(Emit *e, const char *file)
 {
-    e->rest = file;
+    e->rest[e->rest[0] != NULL] = file;
 }
 
 static Constant *add_constant(Emit *e, const char *name)
@@ -595,8 +595,8 @@ static bool has_hook(const Emit *e, const char *hook)
     char name[64];
     snprintf(name, sizeof name, "kernels/%s.k.c", e->kernel);
     bool found = strstr(embedded_text(name), hook) != NULL;
-    if (e->rest && !found) {
-        snprintf(name, sizeof name, "kernels/%s.k.c", e->rest);
+    for (int i = 0; i < 2 && e->rest[i] && !found; i++) {
+        snprintf(name, sizeof name, "kernels/%s.k.c", e->rest[i]);
         found = strstr(embedded_text(name), hook) != NULL;
     }
     return found;
@@ -607,7 +607,7 @@ static const char *splice_key(Emit *e, size_t *len)
 {
     static const char *const places[HOOK_ARGS] = {"@vector", "@n", "@h", "@w", "@c"};
     Str key = {0};
-    str_printf(&key, "%s %s ", e->kernel, e->rest ? e->rest : "");
+    str_printf(&key, "%s %s %s ", e->kernel, e->rest[0] ? e->rest[0] : "", e->rest[1] ? e->rest[1] : "");
     for (int i = 0; i < e->n_constants; i++) {
         const Constant *c = &e->constants[i];
         str_add(&key, c->name);
@@ -634,8 +634,8 @@ static Splice new_splice(Emit *e, Arena *scratch)
     e->n_pointers = 0;
     e->has_tail = false;
     const char *rest = kernel_text(e, scratch, e->kernel);
-    if (e->rest) {
-        rest = arena_printf(scratch, "%s%s", rest, kernel_text(e, scratch, e->rest));
+    for (int i = 0; i < 2 && e->rest[i]; i++) {
+        rest = arena_printf(scratch, "%s%s", rest, kernel_text(e, scratch, e->rest[i]));
     }
     for (;;) {
         const char *text = next_function(e, scratch, rest, &rest), *name = function_name(e, text);
@@ -690,4 +690,15 @@ void emit_end(Emit *e)
     }
     ct_line(e->calls, "%s(%s%s);", e->functions[s->function].name, args, s->hooked ? pointer_arguments(e) : "");
     e->part++;
+}
+
+void emit_if(Emit *e, const char *condition)
+{
+    e->outside = e->calls;
+    e->calls = ct_block(e->calls, "if (%s)", condition);
+}
+
+void emit_endif(Emit *e)
+{
+    e->calls = e->outside;
 }

@@ -143,17 +143,26 @@ Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam
     return graph_apply(g, &op_bias, NULL, sum, 2, l->out, l->name);
 }
 
+static void weight_gradient(Graph *g, const Node *n, Value *dy)
+{
+    Value *in[2] = {n->in[0], dy};
+    node_output(g, graph_node(g, &op_conv_dw, n->attrs, in, 2), graph_param_grad(g, n->in[1]->param));
+}
+
 static void conv_gradient(Autodiff *ad, Node *n)
 {
     Graph *g = grad_graph(ad);
     Value *x = n->in[0], *w = n->in[1], *dy = grad_of(ad, n->out[0]);
-    if (grad_wanted(ad, w)) {
-        Value *dw_in[2] = {x, dy};
-        node_output(g, graph_node(g, &op_conv_dw, n->attrs, dw_in, 2), graph_param_grad(g, w->param));
+    const bool last = w->param->at_once; /* weights that change with their gradient must have been read before */
+    if (grad_wanted(ad, w) && !last) {
+        weight_gradient(g, n, dy);
     }
     if (grad_wanted(ad, x)) {
         Value *dx_in[2] = {dy, w};
         grad_add(ad, x, graph_apply(g, &op_conv_dx, n->attrs, dx_in, 2, x->shape, arena_printf(g->arena, "d_%s", x->name)));
+    }
+    if (grad_wanted(ad, w) && last) {
+        weight_gradient(g, n, dy);
     }
 }
 
@@ -406,7 +415,8 @@ static const char *conv_dw_describe(Arena *a, const Node *n, const Target *t)
     }
     ProductShape p = dw_shape(n);
     GradientTile tile = dw_tile(n, t, &p);
-    return arena_printf(a, "implicit GEMM, tile %dx%d, blocks of %d pixels, %d chunk%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s");
+    const char *stepped = n->out[0]->param->at_once ? ", the optimizer's step tile by tile" : "";
+    return arena_printf(a, "implicit GEMM, tile %dx%d, blocks of %d pixels, %d chunk%s%s", tile.mr, tile.nr, tile.mb, tile.chunks, tile.chunks == 1 ? "" : "s", stepped);
 }
 
 static Arithmetic conv_dw_arithmetic(const Node *n, const Target *t)
@@ -426,9 +436,65 @@ static Arithmetic conv_dw_arithmetic(const Node *n, const Target *t)
     };
 }
 
-static void conv_dw_emit(Emit *e, Node *n)
+/* The constants of igemm_dw.k.c. */
+static void dw_constants(Emit *e, const Node *n, const ProductShape *p, const GradientTile *tile)
 {
     static const char *const names[4] = {"IN_S", "IN_R", "IN_P", "IN_G"};
+    const Geometry *g = n->attrs;
+    const Value *x = n->in[0], *dy = n->in[1];
+    emit_forward_window(e, g, x, names);
+    emit_strides(e, "DY", dy);
+    emit_int(e, "DY_G", g->groups > 1 ? g->out_c / g->groups : 0);
+    emit_panels(e, p->out, tile->nr);
+    emit_int(e, "MR", tile->mr);
+    emit_int(e, "MB", tile->mb);
+    emit_int(e, "PB", tile->pb);
+    emit_int(e, "KS", tile->ks);
+    if (tile->x_p > 0) {
+        emit_int(e, "X_P", tile->x_p);
+    }
+    emit_int(e, "CHUNKS", tile->chunks);
+    emit_int(e, "BIAS", n->n_out > 1);
+}
+
+static void emit_bias_gradient(Emit *e, const Node *n)
+{
+    if (n->n_out > 1) {
+        emit_arg(e, n->out[1], 0);
+    } else {
+        emit_arg_text(e, "NULL");
+    }
+}
+
+/* The kernel with the optimizer's step in it. For few samples memory is the bound, and long pieces of one panel are fastest. */
+static void dw_emit_at_once(Emit *e, Node *n, const ProductShape *p, GradientTile tile)
+{
+    enum { FEW_SAMPLES = 16, ROWS = 1536 };
+    const Geometry *g = n->attrs;
+    const NetParam *param = n->out[0]->param;
+    Arena *a = emit_arena(e);
+    if (g->samples <= FEW_SAMPLES) {
+        tile.pb = 1;
+        tile.ks = (int)(p->k < ROWS ? p->k : ROWS);
+        tile.x_p = 0;
+    }
+    const int64_t panels = (p->out + tile.nr - 1) / tile.nr;
+    const int64_t items = ((panels + tile.pb - 1) / tile.pb) * ((p->k + tile.ks - 1) / tile.ks);
+    emit_optimizer(e, "igemm_dw");
+    emit_int(e, "AT_ONCE", 1);
+    dw_constants(e, n, p, &tile);
+    emit_arg(e, n->in[0], first_window(g, &n->in[0]->layout));
+    emit_arg(e, n->in[1], 0);
+    emit_arg_text(e, "p");
+    emit_arg_text(e, arena_printf(a, "%lld", (long long)param->offset));
+    emit_step_args(e, param);
+    emit_arg_text(e, emit_squares(e, items));
+    emit_bias_gradient(e, n);
+    emit_end(e);
+}
+
+static void conv_dw_emit(Emit *e, Node *n)
+{
     const Geometry *g = n->attrs;
     if (g->choices[TO_WEIGHTS].tile) {
         winograd_dw_emit(e, n);
@@ -437,28 +503,16 @@ static void conv_dw_emit(Emit *e, Node *n)
     Value *x = n->in[0], *dy = n->in[1];
     ProductShape p = dw_shape(n);
     GradientTile tile = dw_tile(n, emit_target(e), &p);
-    emit_kernel(e, "igemm_dw");
-    emit_forward_window(e, g, x, names);
-    emit_strides(e, "DY", dy);
-    emit_int(e, "DY_G", g->groups > 1 ? g->out_c / g->groups : 0);
-    emit_panels(e, p.out, tile.nr);
-    emit_int(e, "MR", tile.mr);
-    emit_int(e, "MB", tile.mb);
-    emit_int(e, "PB", tile.pb);
-    emit_int(e, "KS", tile.ks);
-    if (tile.x_p > 0) {
-        emit_int(e, "X_P", tile.x_p);
+    const bool at_once = n->out[0]->param->at_once;
+    if (at_once) {
+        emit_if(e, "p->gradients == NT_GRADIENTS_KEPT");
     }
-    emit_int(e, "CHUNKS", tile.chunks);
-    emit_int(e, "BIAS", n->n_out > 1);
+    emit_kernel(e, "igemm_dw");
+    dw_constants(e, n, &p, &tile);
     emit_arg(e, x, first_window(g, &x->layout));
     emit_arg(e, dy, 0);
     emit_arg(e, n->out[0], 0);
-    if (n->n_out > 1) {
-        emit_arg(e, n->out[1], 0);
-    } else {
-        emit_arg_text(e, "NULL");
-    }
+    emit_bias_gradient(e, n);
     if (n->work) {
         emit_arg(e, n->work, 0);
     } else {
@@ -474,6 +528,12 @@ static void conv_dw_emit(Emit *e, Node *n)
         emit_int(e, "NR", p.nr);
         emit_arg(e, n->out[0], 0);
         emit_end(e);
+    }
+    if (at_once) {
+        emit_endif(e);
+        emit_if(e, "p->gradients == NT_GRADIENTS_USED");
+        dw_emit_at_once(e, n, &p, tile);
+        emit_endif(e);
     }
 }
 

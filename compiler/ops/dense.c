@@ -26,7 +26,7 @@ static bool dense_shape(LayerCtx *cx)
     DenseAttrs *a = l->attrs;
     Shape v = l->inputs[0]->held; /* so that weights are stored as its channels, height and width demand */
     l->out = (Shape){1, 1, a->units, true};
-    layer_param_panels(cx, "weight", a->units, v.c, v.h, v.w, 1, true, a->init);
+    layer_param_panels(cx, "weight", a->units, v.c, v.h, v.w, 1, true, a->init)->one_product = a->dropconnect == 0;
     if (a->bias) {
         layer_param(cx, "bias", PARAM_BIAS, a->units, (InitSpec){0}, false);
     }

@@ -7,28 +7,39 @@
 
 enum { ALIGN = 16 }; /* elements: 64 bytes of float */
 
+/* The size of a parameter, and whether its gradient is used up where it is made. That takes a gradient that nobody wants to see before
+ * the update, as clipping does, and pays where it would go to memory and come back. */
+static void size_param(const Net *net, const Target *t, NetParam *p)
+{
+    enum { LARGE = 1 << 20 };
+    if (p->panels) {
+        p->out_padded = round_up(p->out / p->groups, t->vl);
+        p->panel = target_panel(t, p->out_padded);
+        p->elements = p->out_padded * p->groups * p->in * p->kh * p->kw;
+    } else {
+        p->out_padded = round_up(p->out, t->vl);
+        p->panel = 1;
+        p->elements = p->out_padded;
+    }
+    p->elements = round_up(p->elements, ALIGN);
+    p->at_once = p->one_product && param_is_trained(p) && p->elements >= LARGE && net->config->clip.form->kind == CLIP_NONE;
+}
+
 void layout_params(Net *net, const Target *t)
 {
     int64_t offset = 0;
-    const int frozen = 2 * (net->config->n_groups + 1), statistics = frozen + 1;
-    for (int turn = 0; turn <= statistics; turn++) { /* of each group what decays and what does not: each in one piece */
+    const int ranges = 2 * (net->config->n_groups + 1), frozen = 2 * ranges, statistics = frozen + 1;
+    for (int i = 0; i < net->n_params; i++) {
+        size_param(net, t, net->params[i]);
+    }
+    for (int turn = 0; turn <= statistics; turn++) { /* of each group what decays and what does not: each in one piece, or two */
         for (int i = 0; i < net->n_params; i++) {
             NetParam *p = net->params[i];
-            if (turn != (p->role == PARAM_STAT ? statistics : p->frozen ? frozen : 2 * p->group + !p->decays)) {
-                continue;
+            const int trained = 2 * p->group + !p->decays + (p->at_once ? ranges : 0);
+            if (turn == (p->role == PARAM_STAT ? statistics : p->frozen ? frozen : trained)) {
+                p->offset = offset;
+                offset += p->elements;
             }
-            if (p->panels) {
-                p->out_padded = round_up(p->out / p->groups, t->vl);
-                p->panel = target_panel(t, p->out_padded);
-                p->elements = p->out_padded * p->groups * p->in * p->kh * p->kw;
-            } else {
-                p->out_padded = round_up(p->out, t->vl);
-                p->panel = 1;
-                p->elements = p->out_padded;
-            }
-            p->elements = round_up(p->elements, ALIGN);
-            p->offset = offset;
-            offset += p->elements;
         }
     }
 }

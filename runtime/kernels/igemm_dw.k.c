@@ -25,6 +25,11 @@
  * read x. Few panels do not use the copy often enough to pay for it.
  * Every element is summed in the order of the pixels, within chunks whose limits depend on n and the constants only.
  *
+ * With K_AT_ONCE the gradient of the weights is used up where it is made: each tile, once it has all its pixels, goes through the
+ * optimizer's step (step.k.c, whose text then comes before this one's) to the parameters from element `place` on, and dw is never
+ * stored: the tiles of an item rest in memory of the thread's own between blocks. K_CHUNKS is 1. An item's sum of squares is left in
+ * squares[item] if that is not NULL; there are ceil(panels/K_PB) * ceil(K_TAPS*K_RUN/K_KS) items a group.
+ *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm_dw). */
 #include "../simd.h"
 #ifndef K_OUT_H
@@ -163,14 +168,38 @@ static inline void k_pack_x(const real *restrict x, int begin, int end, int coun
 }
 #endif
 
+#ifdef K_AT_ONCE
+/* The sum of squares of n values, a multiple of VL, in double, as the squares of a network that diverges may be too large for float. */
+static inline double k_square(const real *values, int n)
+{
+    double sums[VL] = {0}, sum = 0;
+    for (int i = 0; i < n; i += VL)
+        for (int lane = 0; lane < VL; lane++)
+            sums[lane] += (double)values[i + lane] * (double)values[i + lane];
+    for (int lane = 0; lane < VL; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
+static void k_main(int n, const real *restrict x, const real *restrict dy, const nt_pass *pass, size_t place, double lr_scale,
+                   double decay, double l1, double *squares, real *restrict db)
+#else
 static void k_main(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
+#endif
 {
-    const int rows = K_TAPS * K_RUN, weights = K_GROUPS * rows * K_CO, total = weights + (K_BIAS ? K_GROUPS * K_CO : 0);
+    const int rows = K_TAPS * K_RUN;
+#ifndef K_AT_ONCE
+    const int weights = K_GROUPS * rows * K_CO, total = weights + (K_BIAS ? K_GROUPS * K_CO : 0);
+#endif
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
     const int panel_sets = (panels + K_PB - 1) / K_PB, slices = (rows + K_KS - 1) / K_KS;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
     _Alignas(64) real packed[K_PB * K_MB * K_NR];
+#ifdef K_AT_ONCE
+    _Alignas(64) real sums[K_PB * K_KS * K_NR];
+    const nt_rates rates = k_rates_of(pass, lr_scale, decay);
+#endif
     ptrdiff_t x_places[2][K_MB], dy_places[2][K_MB];
 #ifdef K_X_P
     _Alignas(64) real packed_x[K_MB * K_X_P];
@@ -186,8 +215,13 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
         int end_block = (int)((int64_t)blocks * (chunk + 1) / K_CHUNKS);
         int row_end = (slice + 1) * K_KS < rows ? (slice + 1) * K_KS : rows;
         int panel_end = (panel_set + 1) * K_PB < panels ? (panel_set + 1) * K_PB : panels;
+#ifdef K_AT_ONCE
+        real *sum_b = db;
+        double square = 0;
+#else
         real *sum_w = K_CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = K_CHUNKS > 1 ? sum_w + weights : db;
+#endif
         /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
         int tap = (row_end - 1) / K_RUN, run = slice * K_KS > tap * K_RUN ? slice * K_KS - tap * K_RUN : 0;
         int x_lines = (row_end - tap * K_RUN - run + NT_LINE - 1) / NT_LINE;
@@ -239,10 +273,22 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 for (int panel = panel_set * K_PB; panel < panel_end; panel++) {
                     int width = panel < panels - 1 ? K_NR : width_last;
                     const real *panel_dy = packed + (panel - panel_set * K_PB) * K_MB * K_NR;
-                    real *to = sum_w + (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
+#ifdef K_AT_ONCE
+                    /* where all pixels are in one block, the next tile can take the same place */
+                    real *to = sums;
+                    if (blocks > 1)
+                        to += ((panel - panel_set * K_PB) * K_KS + k - slice * K_KS) * K_NR;
+                    for (int line = 0; line < K_MR * width && block + 1 == end_block; line += NT_LINE)
+                        for (int array = 0; array <= K_STATES; array++) /* the parameters, then the state */
+                            nt_prefetch(array == 0 ? pass->params : pass->state + (ptrdiff_t)(array - 1) * K_SLOT,
+                                        (ptrdiff_t)place + element + tile * width + line);
+#else
+                    real *to = sum_w + element;
                     for (int line = 0; line < K_MR * width; line += NT_LINE) {
                         nt_prefetch(to, tile * width + line);
                     }
+#endif
 #ifdef K_LAST
                     if (width != K_NR)
                         k_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
@@ -250,6 +296,13 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                         k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
 #else
                     k_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+#endif
+#ifdef K_AT_ONCE
+                    if (block + 1 == end_block) {
+                        const size_t first = place + (size_t)element;
+                        square += squares ? k_square(to, tile * width) : 0;
+                        k_step(pass, &rates, l1, to, first, first + (size_t)(tile * width));
+                    }
 #endif
                     due = due + share < to_fetch ? due + share : to_fetch;
                     for (; fetched < due; fetched++) {
@@ -263,7 +316,12 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 }
             }
         }
+#ifdef K_AT_ONCE
+        if (squares)
+            squares[item] = square;
+#endif
     }
+#ifndef K_AT_ONCE
     if (K_CHUNKS > 1) {
 #pragma omp for schedule(static)
         for (int i = 0; i < total; i += VL) {
@@ -274,5 +332,6 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
             v_store(i < weights ? dw + i : db + (i - weights), sum);
         }
     }
+#endif
 }
 /* kernel } */

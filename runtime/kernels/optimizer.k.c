@@ -1,58 +1,19 @@
 /* optimizer.k.c - one step of the optimizer in one pass over the elements begin..end-1 of the parameters, their
- * gradients and the optimizer's state. The rule itself is another file (sgd.k.c, momentum.k.c, adam.k.c, adagrad.k.c,
- * adadelta.k.c, rmsprop.k.c), whose text comes before this one's; k_rule gets w and
- *   g = clip(clip_scale * grad) + noise + decay * w + l1 * sign(w)
- * where clip(x) is x; with K_CLIP_VALUE > 0 x limited to +-K_CLIP_VALUE; with K_CLIP_SIGN > 0 K_CLIP_SIGN * sign(x),
- * and sign(0) = 0. A NaN stays a NaN. The noise (K_NOISE) is normal with standard deviation p->noise, a function of the
- * seed, the step and the element's place. With K_COUPLED 0 the decay is left to the rule.
- *
- * begin and end are multiples of VL. The rate is p->lr times lr_scale. decay is multiplied by p->decay_scale, l1 by p->l1_scale.
- * Ints: K_NOISE K_COUPLED. Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */
+ * gradients and the optimizer's state, both multiples of VL. What is done to each is step.k.c's, whose text comes before this one's,
+ * behind a rule's. No hooks. */
 #include "../emitted.h"
 
 #ifndef K_COUPLED
-#include "sgd.k.c"
-#define K_NOISE 1
-#define K_COUPLED 1
-#define K_CLIP_VALUE 0.5
-#define K_CLIP_SIGN 0.0
+#include "step.k.c"
 #endif
 
 /* kernel { */
-/* The gradient as the rule gets it, but for the noise and the penalties. */
-static inline vf k_clipped(vf g)
-{
-    if (K_CLIP_VALUE > 0)
-        g = v_max(v_set1((real)-K_CLIP_VALUE), v_min(v_set1((real)K_CLIP_VALUE), g));
-    if (K_CLIP_SIGN > 0)
-        g = nt_signed(v_set1((real)K_CLIP_SIGN), g);
-    return g;
-}
-
 static void k_main(const nt_pass *p, size_t begin, size_t end, double lr_scale, double decay, double l1)
 {
     enum { CHUNK = 4096 };
-    nt_pass own = *p;
-    own.lr *= lr_scale;
-    nt_rates rates = k_rates(&own);
-    rates.decay = (real)(decay * p->decay_scale);
-    const vf scale = v_set1((real)p->clip_scale), l2 = v_set1(rates.decay), lasso = v_set1((real)(l1 * p->l1_scale));
-    const uint64_t key = nt_noise_key(p);
-    real *const w = p->params, *const grad = p->grads, *const state = p->state;
+    const nt_rates rates = k_rates_of(p, lr_scale, decay);
 #pragma omp for schedule(static)
-    for (size_t chunk = begin; chunk < end; chunk += CHUNK) {
-        const size_t stop = end - chunk < CHUNK ? end : chunk + CHUNK;
-        for (size_t i = chunk; i < stop; i += VL) {
-            const vf old = v_load(w + i);
-            vf g = k_clipped(v_mul(scale, v_load(grad + i)));
-            if (K_NOISE)
-                g = v_fma(v_set1((real)p->noise), nt_normal(key, i), g);
-            if (K_COUPLED)
-                g = v_fma(l2, old, g);
-            if (l1 > 0)
-                g = v_add(g, nt_signed(lasso, old));
-            v_store(w + i, k_rule(&rates, old, g, state + i));
-        }
-    }
+    for (size_t chunk = begin; chunk < end; chunk += CHUNK)
+        k_step(p, &rates, l1, p->grads + chunk, chunk, end - chunk < CHUNK ? end : chunk + CHUNK);
 }
 /* kernel } */

@@ -28,63 +28,91 @@ static const double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-3, rho = 0.8;
 #define k_rates sgd_rates
 #define k_rule sgd_rule
 #define k_clipped sgd_clipped
+#define k_rates_of sgd_rates_of
+#define k_step sgd_step
 #define k_main sgd
 #include "../../runtime/kernels/sgd.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 #undef k_rates
 #undef k_rule
 #undef k_clipped
+#undef k_rates_of
+#undef k_step
 #undef k_main
 
 #define k_rates momentum_rates
 #define k_rule momentum_rule
 #define k_clipped momentum_clipped
+#define k_rates_of momentum_rates_of
+#define k_step momentum_step
 #define k_main momentum
 #include "../../runtime/kernels/momentum.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 #undef k_rates
 #undef k_rule
 #undef k_clipped
+#undef k_rates_of
+#undef k_step
 #undef k_main
 
 #define k_rates adagrad_rates
 #define k_rule adagrad_rule
 #define k_clipped adagrad_clipped
+#define k_rates_of adagrad_rates_of
+#define k_step adagrad_step
 #define k_main adagrad
 #include "../../runtime/kernels/adagrad.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 #undef k_rates
 #undef k_rule
 #undef k_clipped
+#undef k_rates_of
+#undef k_step
 #undef k_main
 
 #define k_rates adadelta_rates
 #define k_rule adadelta_rule
 #define k_clipped adadelta_clipped
+#define k_rates_of adadelta_rates_of
+#define k_step adadelta_step
 #define k_main adadelta
 #include "../../runtime/kernels/adadelta.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 #undef k_rates
 #undef k_rule
 #undef k_clipped
+#undef k_rates_of
+#undef k_step
 #undef k_main
 
 #define k_rates rmsprop_rates
 #define k_rule rmsprop_rule
 #define k_clipped rmsprop_clipped
+#define k_rates_of rmsprop_rates_of
+#define k_step rmsprop_step
 #define k_main rmsprop
 #include "../../runtime/kernels/rmsprop.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 #undef k_rates
 #undef k_rule
 #undef k_clipped
+#undef k_rates_of
+#undef k_step
 #undef k_main
 
 #define k_rates adam_rates
 #define k_rule adam_rule
 #define k_clipped adam_clipped
+#define k_rates_of adam_rates_of
+#define k_step adam_step
 #define k_main adam
 #include "../../runtime/kernels/adam.k.c"
+#include "../../runtime/kernels/step.k.c"
 #include "../../runtime/kernels/optimizer.k.c"
 
 typedef struct settings {

@@ -70,6 +70,7 @@ static nt_model model_of(const nt_head *heads, int n_heads, const nt_loss *losse
         .params = params,
         .n_params = 2,
         .trainable_elements = GRADIENTS,
+        .gradient_elements = GRADIENTS,
         .params_elements = GRADIENTS,
         .arena_sample = SAMPLE,
         .infer_sample = SAMPLE,

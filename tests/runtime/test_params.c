@@ -111,6 +111,7 @@ static nt_model model_of(nt_param *list)
     return (nt_model){.params = list,
                       .n_params = 2,
                       .trainable_elements = ELEMENTS,
+                      .gradient_elements = ELEMENTS,
                       .params_elements = ELEMENTS,
                       .arena_sample = 100,
                       .arena_fixed = 10,

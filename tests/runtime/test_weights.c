@@ -192,6 +192,7 @@ static const nt_model net = {.name = "net",
                              .params = net_params,
                              .n_params = 3,
                              .trainable_elements = CONV + 8,
+                             .gradient_elements = CONV + 8,
                              .params_elements = ELEMENTS};
 
 static void weights_go_there_and_back(void **state)

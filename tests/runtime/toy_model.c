@@ -327,6 +327,7 @@ static const nt_model toy_model = {
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .trainable_elements = TRAINABLE,
+    .gradient_elements = TRAINABLE,
     .params_elements = ALL,
     .state_slots = 1,
     .arena_sample = ARENA,
