@@ -59,8 +59,8 @@ static int tile_rows(const Target *t, int nr)
 ProductTile target_product(const Target *t, const ProductShape *p)
 {
     ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
-    /* Rows of k whose part of a panel takes 3/8 of the first-level cache, evened out, in whole taps where those are short. */
-    int64_t most = L1 * 3 / 8 / p->nr, unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
+    /* Rows of k whose part of a panel takes half of the first-level cache, evened out, in whole taps where those are short. */
+    int64_t most = L1 / 2 / p->nr, unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
     /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */
     tile.mb = 32 * tile.mr;

@@ -89,7 +89,7 @@ static tuning choose_igemm(int channels, int rows, int run)
     tuning t;
     t.nr = channels == NARROW_NR ? NARROW_NR : WIDE_NR;
     t.mr = t.nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    int most = L1 * 3 / 8 / t.nr, unit = run < most ? run : VL, parts = (rows + most - 1) / most;
+    int most = L1 / 2 / t.nr, unit = run < most ? run : VL, parts = (rows + most - 1) / most;
     t.kb = round_up((rows + parts - 1) / parts, unit);
     t.mb = 32 * t.mr;
     return t;
