@@ -81,7 +81,7 @@ typedef struct tuning {
 
 /* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN (of the longest phase), `run` = K_RUN.
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
- *   KB      rows whose part of a panel takes about 3/8 of the first-level cache, evened out over the parts, in whole
+ *   KB      rows whose part of a panel takes half of the first-level cache, evened out over the parts, in whole
  *           taps if they are short.
  *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
 static tuning choose_igemm(int channels, int rows, int run)
