@@ -1034,10 +1034,37 @@ static Ct *load_body(Emit *e)
     return calls;
 }
 
+static bool reads_param(const Group *group, const NetParam *p)
+{
+    for (int i = 0; i <= group->n_tail; i++) {
+        const Node *n = i == 0 ? group->anchor : group->tail[i - 1];
+        for (int k = 0; n && k < n->n_in; k++) {
+            if (n->in[k]->kind == VALUE_PARAM && n->in[k]->param == p) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Weights that the backward pass updates must have been read by all of its steps that do. */
+static void check_updated_last(const Graph *g, const bool *input_gradient_only)
+{
+    for (int i = 0; i < g->n_groups; i++) {
+        const NetParam *p = stepped_at_once(g->groups[i]);
+        for (int k = i + 1; p && k < g->n_groups; k++) {
+            if (!input_gradient_only[k] && reads_param(g->groups[k], p)) {
+                die("internal error: step %d reads %s, which step %d has updated", k, p->name, i);
+            }
+        }
+    }
+}
+
 static void training_passes(Emit *e, Graph *g, Ct *passes)
 {
     const int losses = g->forward_groups, backward = graph_backward_begin(g);
     const bool *skip = graph_input_gradient_only(g);
+    check_updated_last(g, skip);
     Ct *forward = ct_new(e->arena);
     ct_line(forward, "(void)update_statistics;");
     ct_append(forward, load_body(e));
