@@ -67,14 +67,14 @@ ProductTile target_product(const Target *t, const ProductShape *p)
     return tile;
 }
 
-GradientTile target_gradient(const Target *t, const ProductShape *p)
+GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples)
 {
     GradientTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
     int64_t panels = (p->out + p->nr - 1) / p->nr;
-    const bool pack = p->out >= 256 && p->k >= 512;
+    const bool pack = p->out >= 256 && p->k >= 512 && p->pixels * samples >= 16;
     if (pack) {
         /* Windows this large lie so far apart in memory that they push each other out of the first-level cache: packed, which pays with
-         * up to 16 panels at once. They, dy's pixels and the item's part of dw share the second-level cache. */
+         * up to 16 panels at once. The copy, dy's packed block and the item's part of dw share the second-level cache. */
         int64_t sets = (panels + 15) / 16, slices = (p->k + 255) / 256;
         tile.mb = 128;
         tile.pb = (int)((panels + sets - 1) / sets);
@@ -86,12 +86,13 @@ GradientTile target_gradient(const Target *t, const ProductShape *p)
         tile.pb = (int)limit(4, 1, panels);
         tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
     }
-    /* At least 32 items of work: by copies of dw for runs of pixels, as long as these stay small and each has blocks to sum (of a batch
-     * of 64, say); then by fewer rows an item. */
-    int64_t parts = p->groups * ((panels + tile.pb - 1) / tile.pb), items = parts * ((p->k + tile.ks - 1) / tile.ks);
+    /* At least 32 items of work, or 16 that each pack what they read: by copies of dw for runs of pixels, as long as these stay small and
+     * each has blocks to sum (of a batch of 64, say); then by fewer rows an item. */
+    const int64_t least = pack ? 16 : 32, parts = p->groups * ((panels + tile.pb - 1) / tile.pb);
+    int64_t items = parts * ((p->k + tile.ks - 1) / tile.ks);
     int64_t copies = limit(COPIES / (p->groups * p->k * p->out), 1, limit(p->pixels * 64 / tile.mb, 1, 32));
-    tile.chunks = (int)limit((32 + items - 1) / items, 1, copies);
-    while (items * tile.chunks < 32 && tile.ks > 4 * tile.mr) {
+    tile.chunks = (int)limit((least + items - 1) / items, 1, copies);
+    while (items * tile.chunks < least && tile.ks > 4 * tile.mr) {
         tile.ks = (int)round_up(tile.ks / 2, tile.mr);
         items = parts * ((p->k + tile.ks - 1) / tile.ks);
     }

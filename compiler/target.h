@@ -37,12 +37,12 @@ typedef struct ProductTile {
 } ProductTile;
 ProductTile target_product(const Target *t, const ProductShape *p);
 
-/* Constants of igemm_dw.k.c (see there). */
+/* Constants of igemm_dw.k.c (see there), for a likely batch of so many samples. */
 typedef struct GradientTile {
     int mr, nr, mb, pb, ks, chunks;
     int x_p; /* 0: x is not packed */
 } GradientTile;
-GradientTile target_gradient(const Target *t, const ProductShape *p);
+GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples);
 
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */

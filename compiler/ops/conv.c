@@ -390,7 +390,7 @@ static ProductShape dw_shape(const Node *n)
 static GradientTile dw_tile(const Node *n, const Target *t, const ProductShape *p)
 {
     const Geometry *g = n->attrs;
-    GradientTile tile = target_gradient(t, p);
+    GradientTile tile = target_gradient(t, p, g->samples);
     tile.mb = (int)choice_size(&g->choices[TO_WEIGHTS], tile.mb, 1);
     return tile;
 }

@@ -99,19 +99,20 @@ typedef struct tuning_dw {
     int mr, mb, pb, ks, chunks, x_p; /* x_p is 0 if x is not packed */
 } tuning_dw;
 
-/* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block.
- *   X_P     x is packed from 256 channels and 512 rows on, its pixels an odd number of lines apart.
+/* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block,
+ * `pixels` = of the batch.
+ *   X_P     x is packed from 256 channels, 512 rows and 16 pixels on, its pixels an odd number of lines apart.
  *   MB      pixels whose input has room in half of the second-level cache, 64..192; 128 if x is packed.
  *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as keep dw's part in the
  *           second-level cache; if x is packed, up to 16 panels by up to 256 rows, evened out.
- *   CHUNKS  so that there are at least 32 items, as long as the copies of dw stay below 4 MB. */
-static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel)
+ *   CHUNKS  so that there are at least 32 items, 16 if x is packed, as long as the copies of dw stay below 4 MB. */
+static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel, int pixels)
 {
     tuning_dw t;
     int panels = (channels + nr - 1) / nr;
     t.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR;
     t.x_p = 0;
-    if (channels >= 256 && rows >= 512) {
+    if (channels >= 256 && rows >= 512 && pixels >= 16) {
         int sets = (panels + 15) / 16, slices = (rows + 255) / 256;
         t.mb = 128;
         t.pb = (panels + sets - 1) / sets;
@@ -123,7 +124,8 @@ static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int
         t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows);
     }
     int items = groups * ((panels + t.pb - 1) / t.pb) * ((rows + t.ks - 1) / t.ks);
-    t.chunks = limit((32 + items - 1) / items, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
+    int least = t.x_p > 0 ? 16 : 32;
+    t.chunks = limit((least + items - 1) / items, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
     return t;
 }
 
@@ -185,7 +187,7 @@ static plan make_plan(const layer *l)
     int phase_side = (l->k + l->stride - 1) / l->stride, phase_taps = p.dense ? 1 : phase_side * phase_side;
     p.forward = choose_igemm(p.co_padded, rows, p.run);
     p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co);
-    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, 1, input_pixel);
+    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, 1, input_pixel, l->n * p.oh * p.ow);
     return p;
 }
 
