@@ -307,7 +307,7 @@ static void ask_for(Tail *t, const Value *v, bool written)
         asked |= strcmp(t->locals[i].name, pointer) == 0;
     }
     if (!asked) {
-        ct_line(t->code, "nt_prefetch(%s, (ptrdiff_t)%s);", pointer, place);
+        ct_line(t->code, "nt_prefetch_far(%s, (ptrdiff_t)%s);", pointer, place);
     }
     set_local(t, v, pointer);
 }

@@ -275,7 +275,7 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
 
 /* Rows of k up to which a layer has a product of its own, its loops unrolled. Tiles up to which weights, if there are many, pass faster
  * than memory gives them. */
-enum { SHORT_PRODUCT = 32, FEW_TILES = 8, MANY_WEIGHTS = 1 << 16 };
+enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64, FEW_TILES = 8, MANY_WEIGHTS = 1 << 16 };
 
 void emit_panels(Emit *e, int64_t out, int64_t nr)
 {
@@ -299,6 +299,9 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     emit_panels(e, p->out, tile.nr);
     if (p->k <= SHORT_PRODUCT) {
         emit_int(e, "SHORT", 1);
+    }
+    if (p->k <= EARLY_PRODUCT) {
+        emit_int(e, "EARLY", 1);
     }
     if (samples * p->pixels <= FEW_TILES * tile.mr && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
         emit_int(e, "STREAM", 1);

@@ -30,7 +30,8 @@
  * next. Items of the same pixels follow each other, so their input stays in the second-level cache. Memory is asked in
  * time for what comes: during a part for the panel's next part, during all items of some pixels, evenly, for the next
  * pixels' input, and before a tile's last part for what its hook will touch. With K_STREAM a panel's next part is asked
- * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. The register tile is K_MR pixels by K_NR
+ * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. With K_EARLY the hook's
+ * lines are asked for some tiles ahead. The register tile is K_MR pixels by K_NR
  * channels; the last pixels of a block are divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
  * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
@@ -54,6 +55,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_NR 16      /* channels of a register tile */
 #define K_LAST 8     /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_SHORT 1    /* defined where the rows of k are few */
+#define K_EARLY 1    /* defined where they are so few that a tile is over before memory answers */
 #define K_STREAM 1   /* defined where a block has few tiles */
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
@@ -290,7 +292,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #endif
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
-#ifndef K_SHORT
+#ifndef K_EARLY
                     if (last) { /* a tile takes long enough for memory to answer */
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + K_MR && p < count; p++) {
@@ -332,8 +334,8 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     for (; i < next && i < count; i++) {
                         for (int j = 0; j < width; j += VL)
                             K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + channel + j);
-#ifdef K_SHORT
-                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+#ifdef K_EARLY
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
                         for (int j = 0; j < width; j += NT_LINE)
                             K_AHEAD(sample, row, column + (1 + 64 / (K_TAPS * K_RUN)) * K_MR, group * K_CO + channel + j);
 #endif
