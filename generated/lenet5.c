@@ -272,10 +272,10 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                             const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
-                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
                         for (int j = 0; j < width; j += NT_LINE) {
                             const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column + (1 + 64 / (TAPS * RUN)) * MR) * 8 + (size_t)(group * CO + channel + j);
-                            nt_prefetch(result, (ptrdiff_t)place);
+                            nt_prefetch_far(result, (ptrdiff_t)place);
                         }
                         igemm_step(&sample, &row, &column);
                     }
@@ -510,7 +510,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 1600 + (size_t)(h_ahead) * 160 + (size_t)(w_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -694,7 +694,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -803,7 +803,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 96 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -912,7 +912,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -1339,10 +1339,10 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
                             v_store(other + place, v2);
                         }
-                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
                         for (int j = 0; j < width; j += NT_LINE) {
                             const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
-                            nt_prefetch(other, (ptrdiff_t)place);
+                            nt_prefetch_far(other, (ptrdiff_t)place);
                         }
                         igemm_step_3(&sample, &row, &column);
                     }
@@ -1579,7 +1579,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(other, (ptrdiff_t)place);
+                                nt_prefetch_far(other, (ptrdiff_t)place);
                             }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -1844,7 +1844,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const int volume_pixel = (group * CO + channel + j) / 16, real_channel = (group * CO + channel + j) % 16;
                                 const size_t place = (size_t)(n_ahead) * 400 + (size_t)(volume_pixel / 5) * 80 + (size_t)(volume_pixel % 5) * 16 + (size_t)(real_channel);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -2172,7 +2172,7 @@ static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 1568 + (size_t)(h_ahead) * 112 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step_4(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -2534,7 +2534,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 6272 + (size_t)(h_ahead) * 224 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }

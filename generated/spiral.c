@@ -260,10 +260,10 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
                             const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
-                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
                         for (int j = 0; j < width; j += NT_LINE) {
                             const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                            nt_prefetch(result, (ptrdiff_t)place);
+                            nt_prefetch_far(result, (ptrdiff_t)place);
                         }
                         igemm_step(&sample, &row, &column);
                     }
@@ -427,7 +427,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
@@ -834,10 +834,10 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
                             const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
                             v_store(other + place, v2);
                         }
-                        /* memory takes as long as some short tiles; past a row's end these are lines a border's width before the next row's */
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
                         for (int j = 0; j < width; j += NT_LINE) {
                             const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                            nt_prefetch(other, (ptrdiff_t)place);
+                            nt_prefetch_far(other, (ptrdiff_t)place);
                         }
                         igemm_step(&sample, &row, &column);
                     }
@@ -1136,7 +1136,7 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
                         for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < width; j += NT_LINE) {
                                 const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                nt_prefetch(result, (ptrdiff_t)place);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
                             }
                             igemm_step(&n_ahead, &h_ahead, &w_ahead);
                         }
