@@ -60,9 +60,10 @@ export PIDS="$work/pids"
 for number in TERM INT HUP; do
     for command in "build toy.net -o toy" "build toy.net --kind library -o lib" "train toy.net" "tune toy.net"; do
         : >pids
-        # a shell lets programs in the background ignore INT, and netc goes by that: python starts it as a terminal would
+        # a shell lets programs in the background ignore INT, and nohup HUP, and netc goes by that: python starts it as a terminal would
         CC="$work/slow" python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$netc" $command 2>log &
         run=$!
         for i in $(seq 500); do
