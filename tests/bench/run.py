@@ -129,16 +129,16 @@ def run(command, environment=None):
     return done.stdout
 
 
-def trainer_of(model, args, batch=None):
+def trainer_of(model, args, batch):
     """The trainer's path; it is built, for batches of that size, if there is none, or if netc or the model is newer."""
     if args.trainers.get(model):
         return args.trainers[model]
-    exe, net = os.path.join(args.work, f"{model}_b{batch}" if batch else model), net_file(model)
+    exe, net = os.path.join(args.work, f"{model}_b{batch}"), net_file(model)
     newest = max(os.path.getmtime(f) for f in (args.netc, net))
     if not os.path.exists(exe) or os.path.getmtime(exe) < newest:
         os.makedirs(args.work, exist_ok=True)
         print(f"building {exe}", file=sys.stderr)
-        run([args.netc, "build", net, "-o", exe] + (["--batch", str(batch)] if batch else []))
+        run([args.netc, "build", net, "-o", exe, "--batch", str(batch)])
     return exe
 
 
@@ -485,7 +485,8 @@ def cold_of(model, batch, args):
     row = {"model": model, "batch": batch}
     with tempfile.TemporaryDirectory() as folder:
         row["build"] = timed([args.netc, "train", net_file(model), "--help"], os.environ | {"XDG_CACHE_HOME": folder})
-        row["step"] = timed([trainer_of(model, args), "bench", "--only", "training", "--batch", str(batch), "--steps", "1", "--seconds", "1e-9"])
+        row["step"] = timed([trainer_of(model, args, batch), "bench", "--only", "training", "--batch", str(batch), "--threads", "2", "--steps", "1",
+                             "--seconds", "1e-9"])
     for mode in ("eager", "compile") if "torch" in args.peers else ():
         with tempfile.TemporaryDirectory() as cache:
             start = time.perf_counter()
@@ -626,13 +627,13 @@ def measure_rest(results, args, folder):
     for model in args.models:
         batch = MODELS[model][0]
         if "layers" in args.parts and args.netc:
-            results["layers"] += layers_of(trainer_of(model, args), model, batch)
+            results["layers"] += layers_of(trainer_of(model, args, batch), model, batch)
         for threads in args.threads if blas and model in GEMM else ():
             for batch in args.batch or GEMM[model]:
-                results["gemm"] += gemm_of(trainer_of(model, args), model, batch, threads, blas, args.rounds)
+                results["gemm"] += gemm_of(trainer_of(model, args, batch), model, batch, threads, blas, args.rounds)
         batch = MODELS[model][0]
         if "memory" in args.parts and args.netc:
-            results["memory"].append(memory_of(model, batch, trainer_of(model, args), args, folder))
+            results["memory"].append(memory_of(model, batch, trainer_of(model, args, batch), args, folder))
         if "cold" in args.parts and args.netc:
             results["cold"].append(cold_of(model, batch, args))
         save(results, args.json)
