@@ -101,6 +101,17 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
     return tile;
 }
 
+GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, int64_t samples)
+{
+    enum { FEW_SAMPLES = 16, ROWS = 1536 };
+    if (samples <= FEW_SAMPLES) { /* memory is the bound, and long pieces of one panel are fastest */
+        tile.pb = 1;
+        tile.ks = (int)(p->k < ROWS ? p->k : ROWS);
+        tile.x_p = 0;
+    }
+    return tile;
+}
+
 WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channels, int64_t rows, int64_t tiles)
 {
     enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };

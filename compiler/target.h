@@ -43,6 +43,8 @@ typedef struct GradientTile {
     int x_p; /* 0: x is not packed */
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples);
+/* The same where the optimizer's step is taken tile by tile (K_AT_ONCE), from what target_gradient chose. */
+GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, int64_t samples);
 
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */

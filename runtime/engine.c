@@ -306,19 +306,6 @@ static double batch_loss(const nt_pass *pass)
     return sum;
 }
 
-/* Sum of squares of one chunk of the gradients, in eight interleaved sums that a compiler can keep in vectors. */
-static double chunk_square(const real *values, size_t n)
-{
-    double sums[8] = {0};
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++)
-            sums[k] += (double)values[i + (size_t)k] * (double)values[i + (size_t)k];
-    for (; i < n; i++)
-        sums[0] += (double)values[i] * (double)values[i];
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
 /* What the threads of a step share. */
 typedef struct shared_step {
     nt_step *step;
@@ -359,7 +346,7 @@ static void step_in_team(nt_engine *engine, shared_step *shared)
 #pragma omp for schedule(static)
         for (size_t i = 0; i < engine->n_chunks; i++) {
             size_t first = i * CHUNK, left = engine->memory.grads_bytes / sizeof(real) - first;
-            engine->chunk_sums[i] = chunk_square(engine->pass.grads + first, left < CHUNK ? left : CHUNK);
+            engine->chunk_sums[i] = nt_square_sum(engine->pass.grads + first, left < CHUNK ? left : CHUNK);
         }
 #pragma omp single
         judge_norm(engine, shared);

@@ -1123,7 +1123,9 @@ static void entry_points(Ct *passes, bool at_once)
                    "/* Forward, losses, backward. */\n"
                    "static void train(nt_pass *p)\n{\n"
                    "    run_forward(p, 1);\n    nt_clear_losses(p);\n    run_losses(p);\n");
-    ct_raw(passes, at_once ? "    if (p->gradients == NT_GRADIENTS_USED && !nt_loss_is_finite(p))\n        return; /* no step is taken */\n" : "");
+    if (at_once) {
+        ct_raw(passes, "    if (p->gradients == NT_GRADIENTS_USED && !nt_loss_is_finite(p))\n        return; /* no step is taken */\n");
+    }
     ct_raw(passes, "    run_backward(p);\n}\n\n"
                    "/* The same with the gradient of the input. */\n"
                    "static void gradient(nt_pass *p)\n{\n"

@@ -38,7 +38,7 @@ void emit_end(Emit *e);
 /* What is emitted until emit_endif is done only if the C expression is true. */
 void emit_if(Emit *e, const char *condition);
 void emit_endif(Emit *e);
-/* Room for so many sums of squares of gradients that are never stored; returns where they begin, a C expression or "NULL". */
+/* Room for so many sums of squares of gradients that are never stored; returns where they begin, a C expression that is NULL where nobody asks for them. */
 const char *emit_squares(Emit *e, int64_t n);
 const Target *emit_target(const Emit *e);
 Arena *emit_arena(const Emit *e);

@@ -273,7 +273,8 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
     emit_table(e, "TAP", taps, (int)n_taps);
 }
 
-/* Rows of k up to which a layer has a product of its own, its loops unrolled. Tiles up to which weights, if there are many, pass faster
+/* Rows of k up to which a layer has a product of its own, its loops unrolled, and up to which a tile is over before memory
+ * answers. Tiles up to which weights, if there are many, pass faster
  * than memory gives them. */
 enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64, FEW_TILES = 8, MANY_WEIGHTS = 1 << 16 };
 
@@ -469,18 +470,13 @@ static void emit_bias_gradient(Emit *e, const Node *n)
     }
 }
 
-/* The kernel with the optimizer's step in it. For few samples memory is the bound, and long pieces of one panel are fastest. */
+/* The kernel with the optimizer's step in it. */
 static void dw_emit_at_once(Emit *e, Node *n, const ProductShape *p, GradientTile tile)
 {
-    enum { FEW_SAMPLES = 16, ROWS = 1536 };
     const Geometry *g = n->attrs;
     const NetParam *param = n->out[0]->param;
     Arena *a = emit_arena(e);
-    if (g->samples <= FEW_SAMPLES) {
-        tile.pb = 1;
-        tile.ks = (int)(p->k < ROWS ? p->k : ROWS);
-        tile.x_p = 0;
-    }
+    tile = target_gradient_at_once(tile, p, g->samples);
     const int64_t panels = (p->out + tile.nr - 1) / tile.nr;
     const int64_t items = ((panels + tile.pb - 1) / tile.pb) * ((p->k + tile.ks - 1) / tile.ks);
     emit_optimizer(e, "igemm_dw");

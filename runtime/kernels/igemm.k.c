@@ -67,7 +67,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
-#define K_AHEAD(n, h, w, c) nt_prefetch(y, (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c))
+#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c))
 #endif
 /* kernel { */
 

@@ -169,18 +169,6 @@ static inline void k_pack_x(const real *restrict x, int begin, int end, int coun
 #endif
 
 #ifdef K_AT_ONCE
-/* The sum of squares of n values, a multiple of VL, in double, as the squares of a network that diverges may be too large for float. */
-static inline double k_square(const real *values, int n)
-{
-    double sums[VL] = {0}, sum = 0;
-    for (int i = 0; i < n; i += VL)
-        for (int lane = 0; lane < VL; lane++)
-            sums[lane] += (double)values[i + lane] * (double)values[i + lane];
-    for (int lane = 0; lane < VL; lane++)
-        sum += sums[lane];
-    return sum;
-}
-
 static void k_main(int n, const real *restrict x, const real *restrict dy, const nt_pass *pass, size_t place, double lr_scale,
                    double decay, double l1, double *squares, real *restrict db)
 #else
@@ -300,7 +288,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
 #ifdef K_AT_ONCE
                     if (block + 1 == end_block) {
                         const size_t first = place + (size_t)element;
-                        square += squares ? k_square(to, tile * width) : 0;
+                        square += squares ? nt_square_sum(to, (size_t)(tile * width)) : 0;
                         k_step(pass, &rates, l1, to, first, first + (size_t)(tile * width));
                     }
 #endif

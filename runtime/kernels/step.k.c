@@ -9,7 +9,7 @@
  * The rate is p->lr times lr_scale. decay is multiplied by p->decay_scale, l1 by p->l1_scale.
  * Behind it comes the text of a kernel that calls k_step: optimizer.k.c for a range of the parameters whose gradients are stored,
  * igemm_dw.k.c for gradients that it has just made.
- * Ints: K_NOISE K_COUPLED K_STATES (slots of the state, for k_ahead). Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */
+ * Ints: K_NOISE K_COUPLED K_SLOT K_STATES (elements of a slot of the state, slots). Reals: K_CLIP_VALUE K_CLIP_SIGN. No hooks. */
 #include "../emitted.h"
 
 #ifndef K_COUPLED

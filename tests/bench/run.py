@@ -485,8 +485,8 @@ def cold_of(model, batch, args):
     row = {"model": model, "batch": batch}
     with tempfile.TemporaryDirectory() as folder:
         row["build"] = timed([args.netc, "train", net_file(model), "--help"], os.environ | {"XDG_CACHE_HOME": folder})
-        row["step"] = timed([trainer_of(model, args, batch), "bench", "--only", "training", "--batch", str(batch), "--threads", "2", "--steps", "1",
-                             "--seconds", "1e-9"])
+        row["step"] = timed([trainer_of(model, args, batch), "bench", "--only", "training", "--batch", str(batch),
+                             "--threads", "2", "--steps", "1", "--seconds", "1e-9"])
     for mode in ("eager", "compile") if "torch" in args.peers else ():
         with tempfile.TemporaryDirectory() as cache:
             start = time.perf_counter()

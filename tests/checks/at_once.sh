@@ -69,7 +69,7 @@ stored/m stats >expected 2>&1
 diff expected stats || fail "other statistics"
 used/m sanity >log 2>&1 || { cat log; fail sanity; }
 
-# A step whose loss is not finite changes nothing.
+# A loss that is not finite ends the run, and is told.
 used/m train --lr 1e30 --out bad --plain >log 2>&1 && fail "a rate of 1e30"
 grep -q 'finite' log || { cat log; fail "nothing is said of a loss that is not finite"; }
 exit $failed

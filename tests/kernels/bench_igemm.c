@@ -247,7 +247,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
             "#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c), "
             "v_max(v_zero(), v))\n",
             p->y_s, p->y_r, p->y_p);
-    fprintf(f, "#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c))\n", p->y_s, p->y_r,
+    fprintf(f, "#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (ptrdiff_t)(n) * %d + (h) * %d + (w) * %d + (c))\n", p->y_s, p->y_r,
             p->y_p);
     define(f, "OUT_H", p->oh);
     define(f, "OUT_W", p->ow);
@@ -286,7 +286,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "IN_P", p->y_p);
     define(f, "RUN", l->co);
     if (p->dense) {
-        fprintf(f, "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + (c))\n", p->dx_s);
+        fprintf(f, "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (ptrdiff_t)(n) * %d + (c))\n", p->dx_s);
         fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (c), v)\n",
                 p->dx_s);
         define(f, "GROUPS", l->k * l->k);
@@ -345,7 +345,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
         define(f, "OUT_H", (l->h - a + l->stride - 1) / l->stride);
         define(f, "OUT_W", (l->w - b + l->stride - 1) / l->stride);
         fprintf(f,
-                "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch(y, (ptrdiff_t)(n) * %d + ((h) * %d + %d) * %d "
+                "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (ptrdiff_t)(n) * %d + ((h) * %d + %d) * %d "
                 "+ ((w) * %d + %d) * %d + (c))\n",
                 p->dx_s, l->stride, a, p->dx_r, l->stride, b, p->dx_p);
         if (begin[i + 1] == begin[i]) {

@@ -1,52 +1,13 @@
 /* test_igemm_dw.c - runtime/kernels/igemm_dw.k.c against naive loops. The kernel's constants are variables here. */
-#include "igemm_shapes.h"
+#include "igemm_dw_shapes.h"
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_DY_S, K_DY_R, K_DY_P, K_DY_G, K_GROUPS, K_TAPS, K_RUN,
-    K_CO, K_NR, K_MR;
-static int K_MB, K_PB, K_KS, K_CHUNKS, K_BIAS;
-static int K_TAP[512];
-#define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
-
-#define K_LAST (K_CO % K_NR)
+static int K_CHUNKS;
 #include "../../runtime/kernels/igemm_dw.k.c"
 
 typedef struct gradient {
     real *w, *b;
     size_t n_w, n_b;
 } gradient;
-
-static void set_constants(const layer *l, const tensor *x, const tensor *dy)
-{
-    K_OUT_H = l->oh;
-    K_OUT_W = l->ow;
-    K_IN_S = x->s;
-    K_IN_R = l->sh * x->r;
-    K_IN_P = l->sw * x->p;
-    K_IN_G = l->ci;
-    K_DY_S = dy->s;
-    K_DY_R = dy->r;
-    K_DY_P = dy->p;
-    K_DY_G = l->co_padded;
-    K_GROUPS = l->groups;
-    K_TAPS = l->kh * l->kw;
-    K_RUN = l->ci;
-    for (int i = 0; i < l->kh; i++)
-        for (int j = 0; j < l->kw; j++)
-            K_TAP[i * l->kw + j] = i * l->dh * x->r + j * l->dw * x->p;
-    K_CO = l->co_padded;
-    static const int tiles[][2] = {{6, 2}, {6, 2}, {4, 3}, {8, 1}, {12, 1}, {1, 1}, {2, 4}, {3, 2}, {14, 2}, {5, 1}};
-    int t = random_int(0, 9);
-    K_MR = tiles[t][0];
-    K_NR = tiles[t][1] * VL;
-    K_MB = random_int(1, 60);
-    K_PB = random_int(1, 3);
-    K_KS = random_int(1, 120);
-#ifdef K_X_P
-    K_X_P = K_KS + random_int(0, 20);
-#endif
-    K_CHUNKS = random_int(0, 1) ? 1 : random_int(2, 9);
-    K_BIAS = random_int(0, 1);
-}
 
 /* Memory of exactly the sizes promised, full of what must be overwritten. */
 static gradient run(const layer *l, const tensor *x, const tensor *dy, int threads)
@@ -85,6 +46,7 @@ static void check_layer(const layer *l)
     for (int g = 0; g < l->groups; g++)
         fill_tensor(&dy, l->n, l->oh, l->ow, g * l->co_padded, l->co, 0);
     set_constants(l, &x, &dy);
+    K_CHUNKS = random_int(0, 1) ? 1 : random_int(2, 9);
     gradient d = run(l, &x, &dy, 1);
     int rows = l->kh * l->kw * l->ci;
     for (int gc = 0; gc < l->groups * l->co_padded; gc++) {

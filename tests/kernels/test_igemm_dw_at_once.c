@@ -1,18 +1,11 @@
 /* test_igemm_dw_at_once.c - igemm_dw.k.c with the optimizer's step in it, against the same kernel without, followed by optimizer.k.c:
  * parameters, state and the bias's gradient have the same bits for any blocks, slices and threads, and the squares sum up to the
  * gradient's. The rule is Nesterov's, whose state counts, with noise and decay, which depend on the place. */
-#include "igemm_shapes.h"
+#include "igemm_dw_shapes.h"
 
 #include "../../runtime/emitted.h"
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_DY_S, K_DY_R, K_DY_P, K_DY_G, K_GROUPS, K_TAPS, K_RUN,
-    K_CO, K_NR, K_MR;
-static int K_MB, K_PB, K_KS, K_BIAS;
-static int K_TAP[512];
 static size_t K_SLOT;
-#define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
-
-#define K_LAST (K_CO % K_NR)
 #define K_CHUNKS 1
 #define K_NESTEROV 1
 #define K_NOISE 1
@@ -84,38 +77,6 @@ static void free_model(model *m)
     free(m->state);
     free(m->bias);
     free(m->squares);
-}
-
-static void set_constants(const layer *l, const tensor *x, const tensor *dy)
-{
-    K_OUT_H = l->oh;
-    K_OUT_W = l->ow;
-    K_IN_S = x->s;
-    K_IN_R = l->sh * x->r;
-    K_IN_P = l->sw * x->p;
-    K_IN_G = l->ci;
-    K_DY_S = dy->s;
-    K_DY_R = dy->r;
-    K_DY_P = dy->p;
-    K_DY_G = l->co_padded;
-    K_GROUPS = 1;
-    K_TAPS = l->kh * l->kw;
-    K_RUN = l->ci;
-    for (int i = 0; i < l->kh; i++)
-        for (int j = 0; j < l->kw; j++)
-            K_TAP[i * l->kw + j] = i * l->dh * x->r + j * l->dw * x->p;
-    K_CO = l->co_padded;
-    static const int tiles[][2] = {{6, 2}, {8, 1}, {12, 1}, {1, 1}, {2, 4}, {5, 1}};
-    const int t = random_int(0, 5);
-    K_MR = tiles[t][0];
-    K_NR = tiles[t][1] * VL;
-    K_MB = random_int(1, 60);
-    K_PB = random_int(1, 3);
-    K_KS = random_int(1, 120);
-#ifdef K_X_P
-    K_X_P = K_KS + random_int(0, 20);
-#endif
-    K_BIAS = random_int(0, 1);
 }
 
 static void check_layer(const layer *l)
