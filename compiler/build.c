@@ -53,8 +53,9 @@ static const char *makefile_text(Arena *a, const char *model, const Target *t)
                         "CC ?= cc\n"
                         "CFLAGS = -std=c11 -O3 %s %s%s -fopenmp -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic\n"
                         "RUNTIME = $(filter-out runtime/gradcheck_double.c,$(wildcard runtime/*.c))\n"
-                        "DOUBLE = %s.double.o runtime/params.double.o runtime/gradcheck_double.double.o\n\n"
-                        "%s: %s_main.o %s.o $(RUNTIME:.c=.o) $(DOUBLE)\n"
+                        "MODEL = %s.o %s_backward.o\n"
+                        "DOUBLE = $(MODEL:.o=.double.o) runtime/params.double.o runtime/gradcheck_double.double.o\n\n"
+                        "%s: %s_main.o $(MODEL) $(RUNTIME:.c=.o) $(DOUBLE)\n"
                         "\t$(CC) $(CFLAGS) -o $@ $^ -ljansson -lpng -ljpeg -lz -lm\n"
                         "%%.double.o: %%.c\n\t$(CC) $(CFLAGS) -DNT_DOUBLE -c -o $@ $<\n",
                         model, t->cflags, t->define ? "-D" : "", t->define ? t->define : "", model, model, model, model);
@@ -496,14 +497,26 @@ static int put_in_place(const char *made, const char *place)
 static int compile_sources(Compilation *c, const char *folder, const char *exe, bool train_only)
 {
     Arena *a = &c->arena;
-    const char *name = c_name(a, c->net->name), *runtime = find_runtime(a), *source = arena_printf(a, "%s.c", name);
-    const char *target = target_flags(c);
-    static const char *const objects[] = {"main.o", "model.o", "double.o"};
-    const int n = train_only ? 2 : 3;
-    pid_t pids[3];
-    pids[1] = start_compile(c, folder, source, objects[1], arena_printf(a, "-O3 %s", target));
-    pids[2] = train_only ? -1 : start_compile(c, folder, source, objects[2], arena_printf(a, "-O1 -DNT_DOUBLE %s", target));
-    pids[0] = start_compile(c, folder, arena_printf(a, "%s_main.c", name), objects[0], train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1");
+    const char *name = c_name(a, c->net->name), *runtime = find_runtime(a), *target = target_flags(c);
+    const char *forward = arena_printf(a, "%s.c", name), *backward = arena_printf(a, "%s_backward.c", name);
+    const char *single = arena_printf(a, "-O3 %s", target), *twice = arena_printf(a, "-O1 -DNT_DOUBLE %s", target);
+    const struct {
+        const char *source, *object, *flags;
+    } all[] = {
+        {backward, "backward.o", single}, /* what takes longest, first */
+        {forward, "forward.o", single},
+        {arena_printf(a, "%s_main.c", name), "main.o", train_only ? "-O1 -DNT_TRAIN_ONLY" : "-O1"},
+        {backward, "double_backward.o", twice},
+        {forward, "double_forward.o", twice},
+    };
+    enum { OBJECTS = sizeof all / sizeof *all, OF_DOUBLE = 2 };
+    const int n = train_only ? OBJECTS - OF_DOUBLE : OBJECTS;
+    const char *objects[OBJECTS];
+    pid_t pids[OBJECTS];
+    for (int i = 0; i < n; i++) {
+        objects[i] = all[i].object;
+        pids[i] = start_compile(c, folder, all[i].source, objects[i], all[i].flags);
+    }
     if (!wait_for_objects(c, folder, pids, objects, n)) {
         return cannot_compile(c);
     }

@@ -29,10 +29,18 @@ typedef struct Splice {
     const char *key;    /* all that it depends on */
     size_t len;
     uint64_t hash;
-    int function;       /* in Emit.functions */
+    int function;       /* in Functions.items */
     bool hooked;        /* it has the group's tail in it, with its pointers */
     bool samples;       /* its first parameter is the number of samples */
 } Splice;
+
+/* The functions of one emitted file. */
+typedef struct Functions {
+    EmittedFunction *items;
+    int n, cap;
+    Splice *splices;
+    int n_splices, cap_splices;
+} Functions;
 
 /* A pointer parameter of a function being made. */
 typedef struct Pointer {
@@ -64,10 +72,7 @@ struct Emit {
     NetParam **params;       /* those that the emitted code stores */
     int n_params;
     const char **param_names; /* P_CONV1_WEIGHT; by net->params index */
-    EmittedFunction *functions;
-    int n_functions, cap_functions;
-    Splice *splices;
-    int n_splices, cap_splices;
+    Functions functions;     /* of the file that is being made */
     Ct *calls;               /* of the pass being emitted */
     Ct *outside;             /* between emit_if and emit_endif: what `calls` was */
     int64_t n_squares;       /* sums of squares that the model's passes leave */
@@ -110,7 +115,8 @@ bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Gra
  * overflow. Where elements are, is worked out in size_t and ptrdiff_t. */
 int64_t emit_most_samples(const Graph *g);
 
-/* Fills out with the trainer's own files (NAME.c, NAME_main.c, which includes the sketch.h of the commands). Pre: both graphs are planned. */
+/* Fills out with the trainer's own files: NAME.c and NAME_backward.c, which compile side by side, NAME_memory.h, which both include, and
+ * NAME_main.c, which includes the sketch.h of the commands. Pre: both graphs are planned. */
 void emit_model(Arena *a, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *t, Output *out);
 
 /* Fills out with an inference library's own files (NAME.h, NAME.c, NAME_load.c, NAME_example.c, Makefile) and, given the path of a
@@ -166,7 +172,7 @@ void memory_map(Emit *e, Ct *out, const char *what);
 void clear_border(Emit *e, const Value *v);
 /* The calls of the groups from..to of e->graph: those with skip[i] == invert, or all without `skip`. */
 Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert);
-/* All functions that were emitted. */
+/* All functions of e->functions. */
 void render_functions(Emit *e, Ct *out);
 void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len);
 

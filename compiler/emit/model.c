@@ -926,12 +926,6 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
     }
     e->graph = train;
     const Shape in = net->input->out;
-    ct_directive(out, "ifdef NT_DOUBLE");
-    ct_directive(out, "define MODEL %s_double_model", c_name(a, net->name));
-    ct_directive(out, "else");
-    ct_directive(out, "define MODEL %s_model", c_name(a, net->name));
-    ct_directive(out, "endif");
-    ct_line(out, "extern const nt_model MODEL;");
     Ct *t = ct_table(out, "const nt_model MODEL =");
     ct_line(t, ".abi = NT_ABI, .name = %s, .file = %s, .target = %s, .hash = \"%016llx\",", c_string(a, net->name),
             c_string(a, net->file), c_string(a, e->target->name), (unsigned long long)architecture_hash(net));
@@ -1012,8 +1006,8 @@ static void render_function(Emit *e, const EmittedFunction *f, Ct *out)
 
 void render_functions(Emit *e, Ct *out)
 {
-    for (int i = 0; i < e->n_functions; i++) {
-        render_function(e, &e->functions[i], out);
+    for (int i = 0; i < e->functions.n; i++) {
+        render_function(e, &e->functions.items[i], out);
     }
 }
 
@@ -1060,22 +1054,27 @@ static void check_updated_last(const Graph *g, const bool *input_gradient_only)
     }
 }
 
-static void training_passes(Emit *e, Graph *g, Ct *passes)
+static void forward_passes(Emit *e, Graph *g, Ct *passes)
 {
-    const int losses = g->forward_groups, backward = graph_backward_begin(g);
-    const bool *skip = graph_input_gradient_only(g);
-    check_updated_last(g, skip);
+    const int losses = g->forward_groups;
     Ct *forward = ct_new(e->arena);
     ct_line(forward, "(void)update_statistics;");
     ct_append(forward, load_body(e));
     ct_append(forward, pass_body(e, 0, losses, NULL, false));
-    Ct *heads = pass_body(e, losses, backward, NULL, false);
+    Ct *heads = pass_body(e, losses, graph_backward_begin(g), NULL, false);
     emit_pass(e, passes, "static void run_forward(const nt_pass *p, int update_statistics)", "Forward in training mode.", forward,
               true);
     emit_pass(e, passes, "static void run_losses(const nt_pass *p)", "Each head's loss and the gradient to it.", heads, true);
-    emit_pass(e, passes, "static void run_backward(const nt_pass *p)", "Gradients of all parameters.",
+}
+
+static void backward_passes(Emit *e, Graph *g, Ct *passes)
+{
+    const int backward = graph_backward_begin(g);
+    const bool *skip = graph_input_gradient_only(g);
+    check_updated_last(g, skip);
+    emit_pass(e, passes, "void run_backward(const nt_pass *p)", "Gradients of all parameters.",
               pass_body(e, backward, g->n_groups, skip, false), true);
-    emit_pass(e, passes, "static void run_input_gradient(const nt_pass *p)", "What only the gradient of the input needs.",
+    emit_pass(e, passes, "void run_input_gradient(const nt_pass *p)", "What only the gradient of the input needs.",
               pass_body(e, backward, g->n_groups, skip, true), true);
 }
 
@@ -1162,6 +1161,60 @@ static void add_main(Emit *e, Output *out, const char *name)
     add_tree(e, out, arena_printf(e->arena, "%s_main.c", name), file);
 }
 
+/* What the two files share: where everything lies, and the passes of the second. */
+static void add_memory(Emit *e, Output *out, const char *name, Ct *maps)
+{
+    Ct *file = ct_new(e->arena);
+    ct_comment(file, "%s: where parameters and tensors lie, and what its two files share. Made by netc; do not edit.", e->net->name);
+    ct_directive(file, "ifndef %s_MEMORY_H", c_upper(e->arena, name));
+    ct_directive(file, "define %s_MEMORY_H", c_upper(e->arena, name));
+    ct_blank(file);
+    ct_directive(file, "include \"runtime/emitted.h\"");
+    ct_blank(file);
+    ct_append(file, maps);
+    ct_raw(file, put_name(e->arena,
+                          "/* A program holds both files twice: in float to train, in double to check gradients. */\n"
+                          "#ifdef NT_DOUBLE\n"
+                          "#define MODEL @_double_model\n"
+                          "#define run_backward @_double_backward\n"
+                          "#define run_input_gradient @_double_input_gradient\n"
+                          "#else\n"
+                          "#define MODEL @_model\n"
+                          "#define run_backward @_backward\n"
+                          "#define run_input_gradient @_input_gradient\n"
+                          "#endif\n"
+                          "extern const nt_model MODEL;\n\n"
+                          "/* In @_backward.c. */\n"
+                          "void run_backward(const nt_pass *p);\n"
+                          "void run_input_gradient(const nt_pass *p);\n\n",
+                          name));
+    ct_directive(file, "endif");
+    add_tree(e, out, arena_printf(e->arena, "%s_memory.h", name), file);
+}
+
+static void include_shared(Ct *file, const char *name)
+{
+    ct_directive(file, "include \"%s_memory.h\"", name);
+    ct_blank(file);
+    ct_directive(file, "include <math.h>");
+    ct_blank(file);
+}
+
+/* The file of the backward pass, with functions of its own: it takes as long to compile as all the rest. */
+static void add_backward(Emit *e, Output *out, const char *name, Graph *train)
+{
+    const Functions others = e->functions;
+    Ct *passes = ct_new(e->arena), *file = ct_new(e->arena);
+    e->functions = (Functions){0};
+    backward_passes(e, train, passes);
+    ct_comment(file, "%s: the backward pass. Made by netc from %s for %s; do not edit.", e->net->name, e->net->file, e->target->name);
+    include_shared(file, name);
+    render_functions(e, file);
+    ct_append(file, passes);
+    add_tree(e, out, arena_printf(e->arena, "%s_backward.c", name), file);
+    e->functions = others;
+}
+
 void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer, const Target *target, Output *output)
 {
     Emit emit = emit_start(arena, net, target), *e = &emit;
@@ -1170,7 +1223,8 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer
     e->costs = ct_table(tables, "static const nt_cost costs[] =");
     parameter_map(e, maps, true);
     start_graph(e, train, maps);
-    training_passes(e, train, passes);
+    forward_passes(e, train, passes);
+    add_backward(e, output, name, train);
     if (probe) {
         start_graph(e, probe, maps);
         probing_pass(e, probe, passes);
@@ -1190,14 +1244,11 @@ void emit_model(Arena *arena, Net *net, Graph *train, Graph *probe, Graph *infer
 
     ct_comment(file, "%s - %s -> %s. Made by netc from %s for %s; do not edit.", net->name, shape_text(arena, net->input->out),
                shape_text(arena, net->outputs[0]->out), net->file, target->name);
-    ct_directive(file, "include \"runtime/emitted.h\"");
-    ct_blank(file);
-    ct_directive(file, "include <math.h>");
-    ct_blank(file);
-    ct_append(file, maps);
+    include_shared(file, name);
     render_functions(e, file);
     ct_append(file, passes);
     ct_append(file, tables);
+    add_memory(e, output, name, maps);
     add_tree(e, output, arena_printf(arena, "%s.c", name), file);
     add_main(e, output, name);
 }

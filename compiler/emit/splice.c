@@ -514,24 +514,25 @@ static const char *function_name(Emit *e, const char *text)
  * a number behind it where that is taken. */
 static EmittedFunction *add_function(Emit *e, const char *text, const char *wanted, bool *is_new)
 {
-    for (int i = 0; i < e->n_functions; i++) {
-        if (strcmp(e->functions[i].text, text) == 0) {
+    Functions *all = &e->functions;
+    for (int i = 0; i < all->n; i++) {
+        if (strcmp(all->items[i].text, text) == 0) {
             *is_new = false;
-            return &e->functions[i];
+            return &all->items[i];
         }
     }
     const char *name = wanted;
     for (int clash = 1, k = 2; clash; k++) {
         clash = strcmp(name, "run_forward") == 0; /* the whole pass */
-        for (int i = 0; i < e->n_functions; i++) {
-            clash |= strcmp(e->functions[i].name, name) == 0;
+        for (int i = 0; i < all->n; i++) {
+            clash |= strcmp(all->items[i].name, name) == 0;
         }
         if (clash) {
             name = arena_printf(e->arena, "%s_%d", wanted, k);
         }
     }
-    e->functions = vec_grow(e->arena, e->functions, e->n_functions, &e->cap_functions, sizeof *e->functions);
-    EmittedFunction *f = &e->functions[e->n_functions++];
+    all->items = vec_grow(e->arena, all->items, all->n, &all->cap, sizeof *all->items);
+    EmittedFunction *f = &all->items[all->n++];
     *f = (EmittedFunction){.name = name, .text = arena_strdup(e->arena, text)};
     *is_new = true;
     return f;
@@ -581,13 +582,13 @@ static int function_for(Emit *e, const char *text)
     } else {
         add_user(e, f, user);
     }
-    return (int)(f - e->functions);
+    return (int)(f - e->functions.items);
 }
 
 const char *emit_function(Emit *e, const char *text)
 {
     const int f = function_for(e, text);
-    return e->functions[f].name;
+    return e->functions.items[f].name;
 }
 
 static bool has_hook(const Emit *e, const char *hook)
@@ -663,15 +664,16 @@ static const Splice *splice(Emit *e)
     size_t len;
     const char *key = splice_key(e, &len);
     uint64_t hash = hash_bytes(hash_start(), key, len);
-    for (int i = 0; i < e->n_splices; i++) {
-        const Splice *s = &e->splices[i];
+    Functions *all = &e->functions;
+    for (int i = 0; i < all->n_splices; i++) {
+        const Splice *s = &all->splices[i];
         if (s->hash == hash && s->len == len && memcmp(s->key, key, len) == 0) {
-            add_user(e, &e->functions[s->function], user_of(e));
+            add_user(e, &all->items[s->function], user_of(e));
             return s;
         }
     }
-    e->splices = vec_grow(e->arena, e->splices, e->n_splices, &e->cap_splices, sizeof *e->splices);
-    Splice *s = &e->splices[e->n_splices++];
+    all->splices = vec_grow(e->arena, all->splices, all->n_splices, &all->cap_splices, sizeof *all->splices);
+    Splice *s = &all->splices[all->n_splices++];
     Arena scratch = {0};
     *s = new_splice(e, &scratch);
     arena_free(&scratch);
@@ -688,7 +690,7 @@ void emit_end(Emit *e)
     for (int i = 0; i < e->n_args; i++) {
         args = arena_printf(e->arena, "%s%s%s", args, *args ? ", " : "", e->args[i]);
     }
-    ct_line(e->calls, "%s(%s%s);", e->functions[s->function].name, args, s->hooked ? pointer_arguments(e) : "");
+    ct_line(e->calls, "%s(%s%s);", e->functions.items[s->function].name, args, s->hooked ? pointer_arguments(e) : "");
     e->part++;
 }
 

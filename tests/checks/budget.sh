@@ -96,11 +96,11 @@ same parts
 
 # A dropout whose copy draws other numbers is noticed.
 "$netc" emit --memory "$(in_kb "$least")" budget.net -o "$work/emitted"
-sed '/_again(int n/,/^}/s/nt_dropout(\([^,]*\), pass, /&9/' "$work/emitted/budget.c" >"$work/emitted/wrong.c"
-! cmp -s "$work/emitted/budget.c" "$work/emitted/wrong.c" || fail "there is no dropout to change"
+sed '/_again(int n/,/^}/s/nt_dropout(\([^,]*\), pass, /&9/' "$work/emitted/budget_backward.c" >"$work/emitted/wrong.c"
+! cmp -s "$work/emitted/budget_backward.c" "$work/emitted/wrong.c" || fail "there is no dropout to change"
 flags=$(sed -n 's/^CFLAGS = \(.*\)-O3\(.*\)/\1\2/p' "$work/emitted/Makefile")
-(cd "$work/emitted" && ${CC:-cc} $flags -Werror -O0 -DNT_TRAIN_ONLY -o "$work/wrong" wrong.c budget_main.c "$(dirname "$netc")/libnetc-runtime.a" \
-    -ljansson -lpng -ljpeg -lz -lm) || fail "compiling the wrong one"
+(cd "$work/emitted" && ${CC:-cc} $flags -Werror -O0 -DNT_TRAIN_ONLY -o "$work/wrong" budget.c wrong.c budget_main.c \
+    "$(dirname "$netc")/libnetc-runtime.a" -ljansson -lpng -ljpeg -lz -lm) || fail "compiling the wrong one"
 train wrong other --threads 1 || fail "the wrong one does not run"
 ! cmp -s "$work/ref/last.safetensors" "$work/other/last.safetensors" || fail "other masks in the backward pass are not noticed"
 

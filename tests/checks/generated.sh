@@ -9,11 +9,13 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 for name in lenet5 spiral; do
     "$netc" emit "examples/$name.net" -o "$work/$name" --target avx2
-    if [ "${2:-}" = --bless ]; then
-        cp "$work/$name/$name.c" "generated/$name.c"
-    elif ! cmp "$work/$name/$name.c" "generated/$name.c"; then
-        echo "FAIL generated/$name.c is stale: tests/checks/generated.sh $1 --bless"
-        failed=1
-    fi
+    for file in "$name.c" "${name}_backward.c" "${name}_memory.h"; do
+        if [ "${2:-}" = --bless ]; then
+            cp "$work/$name/$file" "generated/$file"
+        elif ! cmp "$work/$name/$file" "generated/$file"; then
+            echo "FAIL generated/$file is stale: tests/checks/generated.sh $1 --bless"
+            failed=1
+        fi
+    done
 done
 exit $failed

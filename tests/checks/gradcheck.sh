@@ -43,27 +43,35 @@ compile() {
         fail "compiling $source"
 }
 
+# compile_model OBJECT FLAGS ...: both files of the model
+compile_model() {
+    object=$1
+    shift
+    compile "$object" cancelling "$@"
+    compile "${object}_backward" cancelling_backward "$@"
+}
+
 # link NAME: of the float model NAME
 link() {
-    ${CC:-cc} -fopenmp -o "$work/$1" "$work/$1.o" "$work/double.o" "$work/main.o" "$(dirname "$netc")/libnetc-runtime.a" \
-        -ljansson -lpng -ljpeg -lz -lm >>"$work/log" 2>&1 || fail "linking $1"
+    ${CC:-cc} -fopenmp -o "$work/$1" "$work/$1.o" "$work/$1_backward.o" "$work/double.o" "$work/double_backward.o" "$work/main.o" \
+        "$(dirname "$netc")/libnetc-runtime.a" -ljansson -lpng -ljpeg -lz -lm >>"$work/log" 2>&1 || fail "linking $1"
 }
 
 "$netc" emit --target generic tests/checks/gradcheck_cancelling.net -o "$work/emitted" >"$work/log"
 compile main cancelling_main
-compile double cancelling -DNT_DOUBLE
-compile right cancelling
+compile_model double -DNT_DOUBLE
+compile_model right
 link right
 # The slope of swish, a thousandth too steep, for float alone.
 sed -i '/^static inline vf v_swish_slope/,/^}/s/return v_mul(s, /return v_mul(v_mul(s, v_set1((real)1.001)), /' "$work/emitted/runtime/emitted.h"
 ! cmp -s runtime/emitted.h "$work/emitted/runtime/emitted.h" || fail "the slope of swish does not look as this test expects"
-compile wrong cancelling
+compile_model wrong
 link wrong
 # And one that is steeper with each call: no rounding either.
 sed -i 's/return v_mul(v_mul(s, v_set1((real)1.001)), /static int calls; return v_mul(v_mul(s, v_set1((real)(1 + 1e-8 * calls++))), /' \
     "$work/emitted/runtime/emitted.h"
 grep -q 'calls++' "$work/emitted/runtime/emitted.h" || fail "the slope of swish is not changed"
-compile unsteady cancelling
+compile_model unsteady
 link unsteady
 
 "$work/right" gradcheck >"$work/log" 2>&1 || fail "a gradient that cancels"

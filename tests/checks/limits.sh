@@ -83,7 +83,9 @@ for batch in 128 1000; do
         { cat log; echo "FAIL a batch of $batch large samples: status $status"; failed=1; }
 done
 "$netc" emit large.net -o large.c
-grep -q 'const size_t n = (size_t)p->n;' large.c/large.c || { echo "FAIL places are worked out in int"; failed=1; }
+for file in large.c large_backward.c; do
+    grep -q 'const size_t n = (size_t)p->n;' large.c/$file || { echo "FAIL places are worked out in int in $file"; failed=1; }
+done
 
 for merge in add mul max; do
     awk -v merge=$merge 'BEGIN {
@@ -93,6 +95,6 @@ for merge in add mul max; do
         print "    }\n    dense(3)\n}"
     }' >many.net
     "$netc" emit many.net -o many
-    "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -fopenmp -fsyntax-only many/many.c || failed=1
+    "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -fopenmp -fsyntax-only many/many.c many/many_backward.c || failed=1
 done
 exit $failed

@@ -100,7 +100,7 @@ done
 # ---- what is frozen has no code behind the forward pass, no gradients, no state ----
 
 "$netc" emit lower.net -o lower.c
-awk '/^static void run_backward/,/^}/' lower.c/body.c >backward
+awk '/^void run_backward/,/^}/' lower.c/body_backward.c >backward
 grep -q two_2 backward || { cat backward; fail "run_backward is empty"; }
 ! grep -q 'P_ONE\|P_BN\|  one_\|  bn_' backward || { cat backward; fail "the backward pass goes below what is trained"; }
 memory() { # NAME KEY

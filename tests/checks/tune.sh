@@ -46,7 +46,9 @@ grep -q 'w.tune$' roofline || fail "explain --roofline does not name the file"
     fail "direct products"
 "$netc" emit w.net -o tuned --target avx2
 "$netc" emit w.net -o again --target avx2
-cmp -s tuned/w.c own/w.c && fail "emit does not read the file"
+for file in w.c w_backward.c; do
+    cmp -s tuned/$file own/$file && fail "emit does not read the file for $file"
+done
 diff -r tuned again || fail "the same file gives other code"
 NETC_CFLAGS=-O1 "$netc" build w.net -o trainer
 ./trainer gradcheck >log || { cat log; fail "gradients by the file's choices"; }

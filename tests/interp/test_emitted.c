@@ -572,8 +572,10 @@ static void emit_network(const char *text, const char *target, bool again, bool 
     }
     copies += count_copies(graphs[0]);
     emit_model(&arena, net, graphs[0], NULL, graphs[1], t, &out);
-    if (!file_write(arena_printf(&arena, "%s/%s", folder, out.files[0].name), out.files[0].text, out.files[0].len)) {
-        die("cannot write into %s", folder);
+    for (int i = 0; i < out.n; i++) {
+        if (!file_write(arena_printf(&arena, "%s/%s", folder, out.files[i].name), out.files[i].text, out.files[i].len)) {
+            die("cannot write into %s", folder);
+        }
     }
     arena_free(&arena);
 }
@@ -590,7 +592,7 @@ static void *load_networks(char *const *texts, int n, const char *target, bool w
     str_printf(&command, "%s -std=c11 -D_POSIX_C_SOURCE=200809L %s %s%s%s%s -fPIC -shared -I. -o %s/%s%d.so", cc ? cc : "cc", flags ? flags : "-O0",
                t->cflags, t->define ? " -D" : "", t->define ? t->define : "", wide ? " -DNT_DOUBLE" : "", folder, target, again);
     for (int i = 0; i < n; i++) {
-        str_printf(&command, " %s/n%d.c", folder, i);
+        str_printf(&command, " %s/n%d.c %s/n%d_backward.c", folder, i, folder, i);
     }
     str_add(&command, " -lm");
     if (system(command.data) != 0) {

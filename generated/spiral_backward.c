@@ -1,0 +1,864 @@
+/* spiral: the backward pass. Made by netc from spiral.net for avx2; do not edit. */
+#include "spiral_memory.h"
+
+#include <math.h>
+
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
+ * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void igemm_dw_tile(int rows, int vectors, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 8, MR = 8 };
+    const real *x[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        x[i] = row[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(x[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows has. */
+static inline int igemm_dw_rows(int left)
+{
+    enum { MR = 8 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void igemm_dw_any(int rows, int vectors, int count, int first, const real *const *restrict row,
+                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { MR = 8 };
+    if (rows == MR)
+        igemm_dw_tile(MR, vectors, count, first, row, at, dy, dw);
+    else if (MR > 1 && rows == MR - 1)
+        igemm_dw_tile(MR - 1, vectors, count, first, row, at, dy, dw);
+    else if (MR > 2 && rows == MR - 2)
+        igemm_dw_tile(MR - 2, vectors, count, first, row, at, dy, dw);
+    else if (MR > 4 && rows == MR / 2)
+        igemm_dw_tile(MR / 2, vectors, count, first, row, at, dy, dw);
+    else
+        igemm_dw_tile(1, vectors, count, first, row, at, dy, dw);
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. */
+static void igemm_dw_rows_of(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
+                      const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 8 };
+    igemm_dw_any(rows, NR / VL, count, first, row, at, dy, dw);
+}
+
+static inline int igemm_dw_pixels(int pixels, int block)
+{
+    enum { MB = 192 };
+    return pixels - block * MB < MB ? pixels - block * MB : MB;
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 104, IN_P = 104, DY_S = 16, DY_R = 8, DY_P = 8 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
+/* out: conv_dw   0.3 kMAC   spiral.net:7 */
+static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, DY_G = 0, CO = 8, NR = 8, MR = 8,
+           MB = 192, PB = 1, KS = 32, CHUNKS = 1, BIAS = 1 };
+    static const int TAP[] = {0};
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows(row_end - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
+                    igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
+NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      ptrdiff_t ahead, int lines, real *restrict sums)
+{
+    enum { NR = 16, MR = 6 };
+    const real *first_w = w, *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
+{
+    enum { MR = 6 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR / 2;
+    }
+    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+    return 1;
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+NT_INLINE
+int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
+{
+    enum { NR = 16 };
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+}
+
+NT_INLINE
+int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                int lines, real *restrict sums)
+{
+    enum { LAST = 8 };
+    return igemm_any(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+}
+
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void igemm_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that igemm_turn will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t igemm_turn_line(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 3, NR = 16, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int igemm_limit(int pixels, int block, int blocks)
+{
+    enum { MR = 6 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+/* The output pixel after this one. */
+static inline void igemm_step(int *n, int *h, int *w)
+{
+    enum { OUT_H = 1, OUT_W = 1 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
+    int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        igemm_step(&n, &h, &w);
+    }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
+}
+
+/* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
+static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 3, CO = 104, NR = 16, MR = 6, MB = 192,
+           KB = 8, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows(pixels, block + 1, blocks, places[(block + 1) % 2]);
+            block_at = block;
+        }
+        if (panel == 0)
+            fetched = due = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
+                if (TURN) {
+                    igemm_turn(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
+                    if (width != NR)
+                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                               ahead, asked, tile_sums);
+                    else
+                        next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
+                                          ahead, asked, tile_sums);
+                    for (int k = line; TURN && k < line + lines; k++)
+                        nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
+                    line += lines;
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            const vf v1 = v_load(other + place);
+                            const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
+                            v_store(other + place, v2);
+                        }
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
+                            nt_prefetch_far(other, (ptrdiff_t)place);
+                        }
+                        igemm_step(&sample, &row, &column);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
+ * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
+NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 16, MR = 6 };
+    const real *x[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        x[i] = row[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
+    }
+    for (int p = 0; p < count; p++) {
+        vf b[NR / VL];
+        for (int j = 0; j < vectors; j++)
+            b[j] = v_load(dy + j * VL);
+        dy += vectors * VL;
+        for (int i = 0; i < rows; i++) {
+            vf a = v_set1(x[i][at[p]]);
+            for (int j = 0; j < vectors; j++)
+                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(dw + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows_2 has. */
+static inline int igemm_dw_rows_2(int left)
+{
+    enum { MR = 6 };
+    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
+}
+
+NT_INLINE void igemm_dw_any_2(int rows, int vectors, int count, int first, const real *const *restrict row,
+                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { MR = 6 };
+    if (rows == MR)
+        igemm_dw_tile_2(MR, vectors, count, first, row, at, dy, dw);
+    else if (MR > 1 && rows == MR - 1)
+        igemm_dw_tile_2(MR - 1, vectors, count, first, row, at, dy, dw);
+    else if (MR > 2 && rows == MR - 2)
+        igemm_dw_tile_2(MR - 2, vectors, count, first, row, at, dy, dw);
+    else if (MR > 4 && rows == MR / 2)
+        igemm_dw_tile_2(MR / 2, vectors, count, first, row, at, dy, dw);
+    else
+        igemm_dw_tile_2(1, vectors, count, first, row, at, dy, dw);
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. */
+static void igemm_dw_rows_of_2(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
+                      const real *restrict dy, real *restrict dw)
+{
+    enum { NR = 16 };
+    igemm_dw_any_2(rows, NR / VL, count, first, row, at, dy, dw);
+}
+
+static void igemm_dw_rows_of_last(int rows, int count, int first, const real *const *restrict row,
+                           const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+{
+    enum { LAST = 8 };
+    igemm_dw_any_2(rows, LAST / VL, count, first, row, at, dy, dw);
+}
+
+/* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
+static inline void igemm_dw_places_2(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 2, IN_P = 2, DY_S = 112, DY_R = 104, DY_P = 104 };
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int p = 0; p < count; p++) {
+        at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        dy_at[p] = (ptrdiff_t)n * DY_S + h * DY_R + w * DY_P;
+        if (++w == OUT_W) {
+            w = 0;
+            if (++h == OUT_H) {
+                h = 0;
+                n++;
+            }
+        }
+    }
+}
+
+/* hidden: conv_dw   0.2 kMAC   spiral.net:6 */
+static void hidden_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
+                   real *restrict work)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2, DY_G = 0, CO = 104, NR = 16, MR = 6,
+           MB = 192, PB = 4, KS = 6, CHUNKS = 1, BIAS = 1 };
+    static const int TAP[] = {0};
+    const int rows = TAPS * RUN;
+    const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real packed[PB * MB * NR];
+    ptrdiff_t x_places[2][MB], dy_places[2][MB];
+#pragma omp for schedule(static)
+    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+        int slice = item % slices, panel_set = item / slices % panel_sets;
+        int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
+        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
+        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
+        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
+        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
+        real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
+        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
+        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
+        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
+        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
+        for (int block = first_block; block < end_block; block++) {
+            int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
+            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
+            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
+            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
+            if (begin)
+                igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
+            igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
+            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
+            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
+            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
+            for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
+                const real *from = dy + group * DY_G + panel * NR;
+                real *to = packed + (panel - panel_set * PB) * MB * NR;
+                vf bias[NR / VL];
+                for (int j = 0; j < NR / VL; j++)
+                    bias[j] = v_zero();
+                for (int p = 0; p < count; p++) {
+                    for (int j = 0; j < NR / VL; j++) {
+                        if (j * VL >= width)
+                            break;
+                        vf v = v_load(from + dy_at[p] + j * VL);
+                        v_store(to + p * width + j * VL, v);
+                        bias[j] = v_add(bias[j], v);
+                    }
+                }
+                if (BIAS && slice == 0)
+                    for (int j = 0; j < width; j += VL)
+                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            }
+            for (int k = slice * KS, tile; k < row_end; k += tile) {
+                const real *row_x[MR];
+                tile = igemm_dw_rows_2(row_end - k);
+                for (int i = 0; i < tile; i++)
+                    row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
+                for (int panel = panel_set * PB; panel < panel_end; panel++) {
+                    int width = panel < panels - 1 ? NR : width_last;
+                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
+                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                    real *to = sum_w + element;
+                    for (int line = 0; line < MR * width; line += NT_LINE) {
+                        nt_prefetch(to, tile * width + line);
+                    }
+                    if (width != NR)
+                        igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
+                    else
+                        igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++) {
+                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
+                        if (line < x_lines)
+                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
+                        else
+                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
+                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
+                    }
+                }
+            }
+        }
+    }
+    if (CHUNKS > 1) {
+#pragma omp for schedule(static)
+        for (int i = 0; i < total; i += VL) {
+            vf sum = v_zero();
+            for (int chunk = 0; chunk < CHUNKS; chunk++)
+                if ((int64_t)blocks * chunk / CHUNKS < (int64_t)blocks * (chunk + 1) / CHUNKS) /* not empty */
+                    sum = v_add(sum, v_load(work + (ptrdiff_t)chunk * total + i));
+            v_store(i < weights ? dw + i : db + (i - weights), sum);
+        }
+    }
+}
+
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
+NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      ptrdiff_t ahead, int lines, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    const real *first_w = w, *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR / 2;
+    }
+    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+    return 1;
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+static
+int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
+{
+    enum { NR = 8 };
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+}
+
+/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
+ * forward panels. */
+NT_INLINE void igemm_turn_2(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
+{
+    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
+    for (; r < r_end; r += VL, turned += VL * width) {
+        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
+        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
+        for (int j = 0; j < width; j += VL) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
+            v_transpose(square);
+            for (int i = 0; i < VL; i++)
+                v_store(turned + i * width + j, square[i]);
+        }
+    }
+}
+
+/* Where in w line number `line` lies of those that igemm_turn_2 will read from row r on; at r = RUN, from the start of the
+ * next panel. */
+static inline ptrdiff_t igemm_turn_line_2(int group, int c, int r, int line)
+{
+    enum { GROUPS = 1, RUN = 100, NR = 8, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
+    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
+    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
+    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
+    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
+           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int igemm_limit_2(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
+/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
+static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t *at)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, MR = 8 };
+    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
+    for (int i = 0; i < count; i++) {
+        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
+        igemm_step(&n, &h, &w);
+    }
+    for (int i = count; i < count + MR; i++)
+        at[i] = at[count - 1];
+}
+
+/* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
+static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
+{
+    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, CO = 8, NR = 8, MR = 8, MB = 256,
+           KB = 104, TURN = 1 };
+    static const int TAP[] = {0};
+    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
+    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
+    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    _Alignas(64) real sums[(MB + MR) * NR];
+    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
+    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
+    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
+    ptrdiff_t places[2][MB + MR];
+    int block_at = -2;        /* the block whose windows are known */
+    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
+#pragma omp for schedule(static)
+    for (int item = 0; item < blocks * GROUPS * panels; item++) {
+        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
+        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
+        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
+        const real *group_x = x + group * IN_G;
+        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
+        if (block != block_at) {
+            if (block != block_at + 1)
+                igemm_windows_2(pixels, block, blocks, places[block % 2]);
+            if (block + 1 < blocks)
+                igemm_windows_2(pixels, block + 1, blocks, places[(block + 1) % 2]);
+            block_at = block;
+        }
+        if (panel == 0)
+            fetched = due = 0;
+        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
+        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
+        for (int r = 0; r < RUN; r += rows) {
+            for (int tap = 0; tap < TAPS; tap += taps) {
+                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
+                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
+                const real *part = w + panel_at + (tap * RUN + r) * width;
+                if (TURN) {
+                    igemm_turn_2(w, group, channel, width, r, r_end, turned);
+                    part = turned;
+                }
+                for (int i = 0, next; i < count; i = next) {
+                    real *tile_sums = sums + i * width;
+                    if (last) { /* a tile takes long enough for memory to answer */
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
+                            for (int j = 0; j < width; j += NT_LINE) {
+                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
+                                nt_prefetch_far(result, (ptrdiff_t)place);
+                            }
+                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
+                    }
+                    const int asked = 0; /* what comes lies elsewhere: see below */
+                    const ptrdiff_t ahead = 0;
+                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
+                                      asked, tile_sums);
+                    for (int k = line; TURN && k < line + lines; k++)
+                        nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
+                    line += lines;
+                    due = due + share < to_fetch ? due + share : to_fetch;
+                    for (; fetched < due; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
+                    if (!last)
+                        continue;
+                    for (; i < next && i < count; i++) {
+                        for (int j = 0; j < width; j += VL) {
+                            const vf v0 = v_load(sums + i * width + j);
+                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
+                            v_store(result + place, v0);
+                        }
+                        igemm_step(&sample, &row, &column);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* Gradients of all parameters. */
+void run_backward(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    out_conv_dw((int)n, a + n * T7_HIDDEN_RELU, a + n * T10_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
+    nt_lap(p, 4);
+    out_conv_dx((int)n, a + n * T10_D_OUT, w + P_OUT_WEIGHT, a + n * T7_HIDDEN_RELU);
+    nt_lap(p, 5);
+    hidden_conv_dw((int)n, a + n * T4_INPUT, a + n * T14_D_HIDDEN, d + P_HIDDEN_WEIGHT, d + P_HIDDEN_BIAS, NULL);
+    nt_lap(p, 6);
+}
+
+/* What only the gradient of the input needs. */
+void run_input_gradient(const nt_pass *p)
+{
+    const size_t n = (size_t)p->n;
+    real *const a = p->arena, *const w = p->params;
+    real *const d = p->grads;
+    (void)d;
+    real *const f = a + n * T_SAMPLE;
+    (void)f;
+    (void)w;
+
+    hidden_conv_dx((int)n, a + n * T14_D_HIDDEN, w + P_HIDDEN_WEIGHT, a + n * T17_D_INPUT);
+    nt_lap(p, 7);
+}
+
