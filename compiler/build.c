@@ -101,7 +101,7 @@ static int write_files(Compilation *c, const char *folder, const Output *out, bo
         return ENVIRONMENT;
     }
     for (int i = 0; i < out->n; i++) {
-        if (!write_one(&c->arena, folder, out->files[i].name, out->files[i].text, out->files[i].len)) {
+        if (!write_one(&c->arena, folder, out->files[i].name, out->files[i].text.data, out->files[i].text.len)) {
             return ENVIRONMENT;
         }
     }
@@ -126,6 +126,7 @@ static int write_trainer(Compilation *c, const char *folder, bool whole)
     Output out = {0};
     emit_trainer(c, &out);
     int status = write_files(c, folder, &out, whole ? trainer_needs : trainer_includes);
+    output_free(&out);
     if (status == OK && whole) {
         const char *text = makefile_text(&c->arena, c_name(&c->arena, c->net->name), c->target);
         status = write_one(&c->arena, folder, "Makefile", text, strlen(text)) ? OK : ENVIRONMENT;
@@ -136,10 +137,10 @@ static int write_trainer(Compilation *c, const char *folder, bool whole)
 static int write_library(Compilation *c, const char *folder)
 {
     Output out = {0};
-    if (!emit_library(&c->arena, c->net, c->infer, c->target, c->options->weights, &out)) {
-        return BAD_MODEL;
-    }
-    return write_files(c, folder, &out, library_includes);
+    const bool good = emit_library(&c->arena, c->net, c->infer, c->target, c->options->weights, &out);
+    const int status = good ? write_files(c, folder, &out, library_includes) : BAD_MODEL;
+    output_free(&out);
+    return status;
 }
 
 static bool is_library(const Options *o)
@@ -599,10 +600,10 @@ static const char machine_source[] =
 static bool ask_machine(Compilation *c, const char *folder, int threads, Machine *m)
 {
     Arena *a = &c->arena;
-    const Output out = {.files = &(OutputFile){"machine.c", machine_source, sizeof machine_source - 1}, .n = 1};
     const char *runtime = find_runtime(a), *printed = arena_printf(a, "%s/printed", folder);
     static const char *const object = "machine.o";
-    if (!runtime || write_files(c, folder, &out, trainer_includes) != OK) {
+    if (!runtime || write_files(c, folder, &(Output){0}, trainer_includes) != OK ||
+        !write_one(a, folder, "machine.c", machine_source, sizeof machine_source - 1)) {
         return false;
     }
     const pid_t compiler = start_compile(c, folder, "machine.c", object, arena_printf(a, "-O3 %s", target_flags(c)));
@@ -765,8 +766,9 @@ static uint64_t build_key(Compilation *c)
     emit_trainer(c, &out);
     uint64_t h = hash_text(hash_text(hash_text(hash_start(), NETC_VERSION), c_compiler()), own_flags());
     for (int i = 0; i < out.n; i++) {
-        h = hash_bytes(h, out.files[i].text, out.files[i].len);
+        h = hash_bytes(h, out.files[i].text.data, out.files[i].text.len);
     }
+    output_free(&out);
     for (const EmbeddedFile *f = embedded_files; f->name; f++) {
         h = hash_text(h, f->text);
     }

@@ -80,6 +80,5 @@ void sketch_file(Compilation *c, Output *output)
             c_string(a, network_shapes(a, c->net)));
     ct_line(sketch, ".settings = sketch_settings, .graph = sketch_graph,");
     ct_render(file, 0, &text);
-    add_file(a, output, arena_printf(a, "%s_sketch.h", c_name(a, c->net->name)), text.data, text.len);
-    str_free(&text);
+    add_file(a, output, arena_printf(a, "%s_sketch.h", c_name(a, c->net->name)), text);
 }

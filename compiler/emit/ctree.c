@@ -104,6 +104,15 @@ void ct_append(Ct *at, Ct *other)
     at->items[at->len++] = other;
 }
 
+bool ct_is_empty(const Ct *tree)
+{
+    bool empty = tree->kind == CT_SEQ;
+    for (int i = 0; i < tree->len && empty; i++) {
+        empty = ct_is_empty(tree->items[i]);
+    }
+    return empty;
+}
+
 static void pad(Str *out, int indent)
 {
     for (int i = 0; i < indent; i++) {

@@ -25,6 +25,9 @@ void ct_raw(Ct *at, const char *text);
 /* Appends all of another tree. */
 void ct_append(Ct *at, Ct *other);
 
+/* Whether nothing would be rendered. */
+bool ct_is_empty(const Ct *tree);
+
 void ct_render(const Ct *tree, int indent, Str *out);
 
 #endif

@@ -19,6 +19,7 @@ const char *embedded_text(const char *name);
 typedef struct EmittedFunction {
     const char *name;   /* conv1 */
     const char *text;   /* with @ for the name and ^ for the same in capitals */
+    size_t len;         /* of the text */
     const char *comment;
     const char *users;  /* further layers */
     bool is_helper;     /* of kernels: its comment is in its text */
@@ -99,8 +100,8 @@ struct Emit {
 
 /* The sources of a trainer or library. */
 typedef struct OutputFile {
-    const char *name, *text;
-    size_t len;
+    const char *name;
+    Str text;
 } OutputFile;
 typedef struct Output {
     OutputFile *files;
@@ -114,6 +115,9 @@ bool emit_fits(const Net *net, const Graph *train, const Graph *probe, const Gra
 /* The largest batch for which the kernels, whose loops count pixels or groups of channels of all samples in an int, do not
  * overflow. Where elements are, is worked out in size_t and ptrdiff_t. */
 int64_t emit_most_samples(const Graph *g);
+
+/* Forgets the files' texts. */
+void output_free(Output *out);
 
 /* Fills out with the trainer's own files: NAME.c and NAME_backward.c, which compile side by side, NAME_memory.h, which both include, and
  * NAME_main.c, which includes the sketch.h of the commands. Pre: both graphs are planned. */
@@ -174,6 +178,7 @@ void clear_border(Emit *e, const Value *v);
 Ct *pass_body(Emit *e, int from, int to, const bool *skip, bool invert);
 /* All functions of e->functions. */
 void render_functions(Emit *e, Ct *out);
-void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len);
+/* Takes the text over. */
+void add_file(Arena *a, Output *out, const char *name, Str text);
 
 #endif

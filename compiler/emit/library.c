@@ -34,8 +34,9 @@ typedef struct Library {
 
 static void add_text(const Library *lib, const char *file, const char *text)
 {
-    const char *name = put_name(lib->e->arena, file, lib->name), *whole = put_name(lib->e->arena, text, lib->name);
-    add_file(lib->e->arena, lib->output, name, whole, strlen(whole));
+    Str whole = {0};
+    str_add(&whole, put_name(lib->e->arena, text, lib->name));
+    add_file(lib->e->arena, lib->output, put_name(lib->e->arena, file, lib->name), whole);
 }
 
 static void add_tree(const Library *lib, const char *file, const Ct *tree)

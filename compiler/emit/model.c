@@ -272,18 +272,9 @@ static void pass_pointers(const Emit *e, Ct *at, bool grads)
     ct_line(at, "(void)w;");
 }
 
-static bool has_content(const Ct *tree)
-{
-    Str s = {0};
-    ct_render(tree, 0, &s);
-    bool any = s.len > 0;
-    str_free(&s);
-    return any;
-}
-
 static void emit_pass(Emit *e, Ct *out, const char *head, const char *comment, Ct *body, bool grads)
 {
-    if (!has_content(body)) {
+    if (ct_is_empty(body)) {
         Ct *f = ct_function(out, "%s", head);
         ct_line(f, "(void)p;");
         ct_blank(out);
@@ -451,7 +442,7 @@ const char *c_string(Arena *a, const char *s)
         unsigned char ch = (unsigned char)*s;
         if (ch == '"' || ch == '\\') {
             str_printf(&out, "\\%c", ch);
-        } else if (ch < 32 || ch > 126 || strchr("?@^", ch)) {
+        } else if (ch < 32 || ch > 126 || ch == '?' || ch == '@' || ch == '^') {
             str_printf(&out, "\\%03o", ch);
         } else {
             str_addc(&out, (char)ch);
@@ -965,10 +956,18 @@ static void describe_model(Emit *e, Ct *out, Graph *train, int n_layers, int n_p
 
 /* ---- files ---- */
 
-void add_file(Arena *a, Output *out, const char *name, const char *text, size_t len)
+void add_file(Arena *a, Output *out, const char *name, Str text)
 {
     out->files = vec_grow(a, out->files, out->n, &out->cap, sizeof *out->files);
-    out->files[out->n++] = (OutputFile){name, arena_strndup(a, text, len), len};
+    out->files[out->n++] = (OutputFile){name, text};
+}
+
+void output_free(Output *out)
+{
+    for (int i = 0; i < out->n; i++) {
+        str_free(&out->files[i].text);
+    }
+    *out = (Output){0};
 }
 
 const char *put_name(Arena *a, const char *text, const char *name)
@@ -1105,10 +1104,10 @@ static void update_pass(Emit *e, Ct *passes)
     Ct *update = update_body(e);
     ct_comment(passes, "One step of the optimizer.");
     Ct *f = ct_function(passes, "static void update(nt_pass *p)");
-    if (has_content(update)) {
-        ct_append(f, update);
-    } else {
+    if (ct_is_empty(update)) {
         ct_line(f, "(void)p;");
+    } else {
+        ct_append(f, update);
     }
     ct_blank(passes);
 }
@@ -1135,8 +1134,7 @@ static void add_tree(Emit *e, Output *out, const char *name, const Ct *tree)
 {
     Str text = {0};
     ct_render(tree, 0, &text);
-    add_file(e->arena, out, name, text.data, text.len);
-    str_free(&text);
+    add_file(e->arena, out, name, text);
 }
 
 static void add_main(Emit *e, Output *out, const char *name)

@@ -407,25 +407,30 @@ static const char *replace_names(Emit *e, Arena *scratch, const char *text, cons
     return done;
 }
 
-/* Whether text up to `end` uses the constant: ^name, a whole word. */
-static bool mentions(const char *text, const char *end, const char *name)
+/* Which constants the text up to `end` uses: ^name, a whole word. */
+static void find_used(const Emit *e, const char *text, const char *end, bool used[MAX_CONSTANTS])
 {
-    size_t len = strlen(name);
-    for (const char *p = strchr(text, '^'); p && p < end; p = strchr(p + 1, '^')) {
-        if (strncmp(p + 1, name, len) == 0 && !word_char(p[1 + len])) {
-            return true;
+    for (const char *p = strchr(text, '^'); p && p < end; p = strchr(p, '^')) {
+        const char *name = ++p;
+        while (word_char(*p)) {
+            p++;
+        }
+        const Constant *c = find_constant(e, name, (size_t)(p - name));
+        if (c) {
+            used[c - e->constants] = true;
         }
     }
-    return false;
 }
 
 /* The constants that a function's body uses, as its first lines. */
 static void declare_constants(Emit *e, const char *body, const char *end, Str *out)
 {
     size_t column = 0;
+    bool used[MAX_CONSTANTS] = {false};
+    find_used(e, body, end, used);
     for (int i = 0; i < e->n_constants; i++) {
         const Constant *c = &e->constants[i];
-        if (c->is_real || c->table || !mentions(body, end, c->name)) {
+        if (c->is_real || c->table || !used[i]) {
             continue;
         }
         const char *text = arena_printf(e->arena, "%s = %lld", c->name, (long long)c->integer);
@@ -444,7 +449,7 @@ static void declare_constants(Emit *e, const char *body, const char *end, Str *o
     str_add(out, column > 0 ? " };\n" : "");
     for (int i = 0; i < e->n_constants; i++) {
         const Constant *c = &e->constants[i];
-        if (!c->table || !mentions(body, end, c->name)) {
+        if (!c->table || !used[i]) {
             continue;
         }
         str_printf(out, "    static const int %s[] = {", c->name);
@@ -515,8 +520,9 @@ static const char *function_name(Emit *e, const char *text)
 static EmittedFunction *add_function(Emit *e, const char *text, const char *wanted, bool *is_new)
 {
     Functions *all = &e->functions;
+    const size_t len = strlen(text);
     for (int i = 0; i < all->n; i++) {
-        if (strcmp(all->items[i].text, text) == 0) {
+        if (all->items[i].len == len && memcmp(all->items[i].text, text, len) == 0) {
             *is_new = false;
             return &all->items[i];
         }
@@ -533,7 +539,7 @@ static EmittedFunction *add_function(Emit *e, const char *text, const char *want
     }
     all->items = vec_grow(e->arena, all->items, all->n, &all->cap, sizeof *all->items);
     EmittedFunction *f = &all->items[all->n++];
-    *f = (EmittedFunction){.name = name, .text = arena_strdup(e->arena, text)};
+    *f = (EmittedFunction){.name = name, .text = arena_strndup(e->arena, text, len), .len = len};
     *is_new = true;
     return f;
 }

@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (c.train->n_nodes <= MOST_NODES) {
             Output out = {0};
             emit_model(&c.arena, c.net, c.train, c.probe, c.infer, c.target, &out);
+            output_free(&out);
         }
     }
     compilation_free(&c);

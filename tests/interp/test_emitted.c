@@ -573,10 +573,11 @@ static void emit_network(const char *text, const char *target, bool again, bool 
     copies += count_copies(graphs[0]);
     emit_model(&arena, net, graphs[0], NULL, graphs[1], t, &out);
     for (int i = 0; i < out.n; i++) {
-        if (!file_write(arena_printf(&arena, "%s/%s", folder, out.files[i].name), out.files[i].text, out.files[i].len)) {
+        if (!file_write(arena_printf(&arena, "%s/%s", folder, out.files[i].name), out.files[i].text.data, out.files[i].text.len)) {
             die("cannot write into %s", folder);
         }
     }
+    output_free(&out);
     arena_free(&arena);
 }
 
