@@ -1,5 +1,6 @@
 /* graph.c - making values and nodes; building a graph from a network. */
 #include "graph.h"
+#include "config.h"
 #include "op.h"
 
 #include <string.h>
@@ -157,6 +158,8 @@ static Graph *build_layers(Net *net, bool training)
     g->arena = net->arena;
     g->net = net;
     g->training = training;
+    /* a library's workspace is the caller's, between calls too; and a limit of memory is kept to before anything else */
+    g->lasting = !training && net->inference_batch == 0 && net->config->memory == 0;
     g->param_values = arena_array(net->arena, (size_t)net->n_params + 1, sizeof *g->param_values);
     g->param_grads = arena_array(net->arena, (size_t)net->n_params + 1, sizeof *g->param_grads);
     for (int i = 0; i < net->n_params; i++) {

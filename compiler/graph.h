@@ -180,6 +180,7 @@ struct Value {
     int64_t offset;        /* in its block, elements (times the batch for tensors and indices) */
     int first, last;       /* steps of the schedule between which it is alive */
     bool keep;             /* an output: alive to the end */
+    bool lasts;            /* by plan: made of parameters alone, and alive from one pass to the next: see Graph.lasting */
     bool stored;           /* has memory: some other group reads it; else it lives in registers */
     int uses;              /* number of reading nodes, by graph_count_uses() */
 };
@@ -230,6 +231,7 @@ typedef struct Graph {
     bool training;
     bool probe;            /* the forward pass of training alone, as far as lsuv measures */
     bool input_gradient;   /* is wanted */
+    bool lasting;          /* what is made of parameters alone stays for the passes that follow (nt_pass.prepared) */
     const Recompute *recompute; /* for the pass of that name; NULL: everything is kept */
     Value **values;
     int n_values, cap_values;

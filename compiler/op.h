@@ -145,7 +145,8 @@ typedef enum Trait {
     OP_TAKES_VOLUME = 1 << 11, /* reads a flattened vector as the volume that it was, in place */
     OP_SIGMOID = 1 << 12,      /* a sigmoid: a loss with OP_TAKES_SIGMOID reads what it reads instead */
     OP_TAKES_SIGMOID = 1 << 13,
-    OP_PARTS = 1 << 14         /* takes tensors apart by their channels: may be a view of its input */
+    OP_PARTS = 1 << 14,        /* takes tensors apart by their channels: may be a view of its input */
+    OP_PREPARES = 1 << 15      /* at inference its workspace is made of parameters alone */
 } Trait;
 
 struct OpDef {

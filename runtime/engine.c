@@ -418,6 +418,7 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
 void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_score *score)
 {
     engine->pass.n = n;
+    engine->pass.prepared = first > 0 ? engine->prepared : 0;
     bool judged = engine->pass.labels || engine->pass.targets;
     double start = nt_seconds();
 #pragma omp parallel num_threads(nt_pace_threads(&engine->inference))
@@ -429,6 +430,8 @@ void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t fir
         for (int i = 0; i < n; i++)
             engine->sample_loss[i] = judged ? inference_loss(engine, i) : 0;
     }
+    engine->prepared = n;
+    engine->pass.prepared = 0; /* for passes that others run */
     nt_pace_note(&engine->inference, nt_seconds() - start, n);
     for (int i = 0; i < n; i++)
         score->loss += engine->sample_loss[i];

@@ -17,6 +17,7 @@ typedef struct nt_engine {
     nt_memory memory;
     int batch, infer_batch; /* samples a training pass and an inference pass have room for */
     int outputs;            /* of the main head: h*w*c */
+    int prepared;           /* samples of the last inference pass of an epoch: see nt_pass */
     nt_pass pass;           /* its blocks and buffers belong to the engine */
     float *input;           /* batch * h*w*c */
     int32_t *labels;        /* batch; with `classes` also where the data has targets: the largest of each */
@@ -92,7 +93,8 @@ nt_step_outcome nt_engine_train_batch(nt_engine *engine, const nt_epoch *epoch, 
 void nt_engine_load_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n);
 
 /* Runs inference over samples first .. first+n-1, n <= infer_batch, and adds to `score` as far as the data has labels
- * or targets. */
+ * or targets. Until the epoch's last sample the caller changes no parameters and runs no other pass: from first = 0 on, what follows
+ * from the parameters alone is made once. */
 void nt_engine_infer_batch(nt_engine *engine, const nt_epoch *epoch, int64_t first, int n, nt_score *score);
 
 /* The same over a whole split. False if memory ran out, or, without an error, as soon as *stop is not 0 (NULL:

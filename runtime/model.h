@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NT_ABI = 5 };
+enum { NT_ABI = 6 };
 
 /* How a parameter is stored in memory.
  *   NT_VECTOR  `out` values, in order (bias, batchnorm's vectors, prelu's slopes).
@@ -313,6 +313,8 @@ typedef struct nt_pass {
     uint64_t update_step;    /* for update: 1 at the first update (adam's bias correction) */
     double decay_scale, l1_scale; /* for update: factors on weight decay and l1: 1, 0 to train without them, or what
                                    * makes of them what the command line asks for */
+    int prepared;            /* for infer: n, if the pass before was infer too, with as many samples and the same parameters, so that
+                              * what it made of these alone is still in the arena; 0: it is made again */
     nt_gradients gradients;  /* unless KEPT, grads has room for nt_model's gradient_elements only */
     double *squares;         /* of USED: where to leave n_squares sums of squares that make up these gradients; NULL: nowhere */
     nt_laps *laps;           /* where to note the time of each step; NULL: nowhere */

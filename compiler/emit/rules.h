@@ -38,6 +38,9 @@ void emit_end(Emit *e);
 /* What is emitted until emit_endif is done only if the C expression is true. */
 void emit_if(Emit *e, const char *condition);
 void emit_endif(Emit *e);
+/* The same for what makes a value out of parameters alone: where it lasts, only if an earlier pass has not left it. */
+void emit_once(Emit *e, const Value *v);
+void emit_end_once(Emit *e, const Value *v);
 /* Room for so many sums of squares of gradients that are never stored; returns where they begin, a C expression that is NULL where nobody asks for them. */
 const char *emit_squares(Emit *e, int64_t n);
 const Target *emit_target(const Emit *e);

@@ -710,3 +710,17 @@ void emit_endif(Emit *e)
 {
     e->calls = e->outside;
 }
+
+void emit_once(Emit *e, const Value *v)
+{
+    if (v->lasts) {
+        emit_if(e, "p->prepared != p->n");
+    }
+}
+
+void emit_end_once(Emit *e, const Value *v)
+{
+    if (v->lasts) {
+        emit_endif(e);
+    }
+}

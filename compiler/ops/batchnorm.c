@@ -269,6 +269,7 @@ static void bn_fold_eval(Eval *ev, const Node *n)
 static void bn_fold_emit(Emit *e, Node *n)
 {
     const BatchnormAttrs *a = n->attrs;
+    emit_once(e, n->out[0]);
     emit_kernel(e, "bn_fold");
     emit_int(e, "CP", round_up(n->in[0]->shape.c, emit_target(e)->vl));
     emit_real(e, "EPS", a->eps);
@@ -278,6 +279,7 @@ static void bn_fold_emit(Emit *e, Node *n)
     emit_arg(e, n->out[0], 0);
     emit_arg(e, n->out[1], 0);
     emit_end(e);
+    emit_end_once(e, n->out[0]);
 }
 
 const OpDef op_bn_fold = {

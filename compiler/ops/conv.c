@@ -130,8 +130,9 @@ Value *product_build(Graph *g, Layer *l, Value *x, const Geometry *geo, NetParam
     Value *in[2] = {x, graph_param(g, weight)};
     Geometry *own = arena_alloc(g->arena, sizeof *own); /* training and inference choose for themselves */
     *own = *geo;
+    own->prepared = g->lasting;
     own->samples = !g->training && g->net->inference_batch ? g->net->inference_batch : g->net->config->batch;
-    const int tile = winograd_tile(geo, own->samples), dw_tile = winograd_dw_tile(geo, own->samples);
+    const int tile = winograd_tile(own, own->samples), dw_tile = winograd_dw_tile(geo, own->samples);
     own->choices[FORWARD] = choose(g, l, geo, FORWARD, tile);
     own->choices[TO_INPUT] = choose(g, l, geo, TO_INPUT, tile);
     own->choices[TO_WEIGHTS] = choose(g, l, geo, TO_WEIGHTS, dw_tile);
@@ -276,7 +277,7 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
 /* Rows of k up to which a layer has a product of its own, its loops unrolled, and up to which a tile is over before memory
  * answers. Tiles up to which weights, if there are many, pass faster
  * than memory gives them. */
-enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64, FEW_TILES = 8, MANY_WEIGHTS = 1 << 16 };
+enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64, FEW_TILES = 9, MANY_WEIGHTS = 1 << 16 };
 
 void emit_panels(Emit *e, int64_t out, int64_t nr)
 {
@@ -858,7 +859,7 @@ const OpDef op_conv = {
            "rounded down. Parameters: `weight` and, unless `bias=no`, `bias`. LeCun et al., 1998.",
     .gradient_doc = "to x the correlation of g with the flipped window, to weight that of x with g, to bias the sum of g",
     .example = "conv(8, 3x3, stride=2, pad=1)",
-    .traits = OP_EPILOGUE,
+    .traits = OP_EPILOGUE | OP_PREPARES,
     .attrs = conv_attrs,
     .attrs_size = sizeof(ConvAttrs),
     .shape = conv_shape,

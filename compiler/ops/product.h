@@ -14,6 +14,7 @@ typedef struct Geometry {
     bool exact;                  /* sums in direct order only */
     Choice choices[3];           /* by Direction; set when the graph is built, ... */
     int64_t samples;             /* ... for batches of so many */
+    bool prepared;               /* transformed weights are made once for many passes: see Graph.lasting */
 } Geometry;
 
 /* Adds product and, with `bias`, the node that adds it; returns the result. */

@@ -84,7 +84,9 @@ static int cheapest(const Geometry *g, int64_t samples, const Costs *c, double d
 int winograd_tile(const Geometry *g, int64_t samples)
 {
     static const Costs costs = {.product = 14.4, .transforms = {8, 30, 27}, .weights = {14, 30, 45}};
-    return cheapest(g, samples, &costs, g->out_c <= 8 ? 9.9 : 14.7);
+    /* transformed before, they are 16 and 36 values for the 9 or 25 of a direct product, and come from memory */
+    static const Costs prepared = {.product = 14.4, .transforms = {8, 30, 27}, .weights = {2, 12, 12}};
+    return cheapest(g, samples, g->prepared ? &prepared : &costs, g->out_c <= 8 ? 9.9 : 14.7);
 }
 
 int winograd_dw_tile(const Geometry *g, int64_t samples)
@@ -130,6 +132,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
     int nr = target_panel(t, s.channels);
     const int side = choice_of(g, backward)->tile;
     const WinogradTile tile = tile_of(g, t, backward);
+    emit_once(e, n->work);
     emit_kernel(e, "winograd_weights");
     emit_int(e, "S", span_of(g, side));
     emit_int(e, "R", g->kh);
@@ -144,6 +147,7 @@ void winograd_emit(Emit *e, Node *n, Value *from, Value *w, bool backward)
     emit_arg(e, w, 0);
     emit_arg(e, n->work, 0);
     emit_end(e);
+    emit_end_once(e, n->work);
 
     const Layout *l = &from->layout;
     emit_kernel(e, "winograd");
@@ -187,7 +191,7 @@ Arithmetic winograd_arithmetic(const Geometry *g, const Target *t, bool backward
         .algorithm = way->name,
         .products = positions * tiles * (double)s.rows * channels,
         .others = tiles * (2 * span * way->line.input * rows * repeats + (side + span) * way->line.back * channels),
-        .fixed = (way->window + span) * way->line.weights * rows * channels,
+        .fixed = g->prepared ? 0 : (way->window + span) * way->line.weights * rows * channels,
         .work = (double)winograd_work(g, t, backward),
     };
 }

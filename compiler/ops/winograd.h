@@ -11,7 +11,7 @@
 bool winograd_fits(const Geometry *g, int side);
 
 /* Side of the output tiles, 2 or 4, or 0 where the direct product is the better one. `samples` is a likely batch: the weights
- * are transformed once for all of them. */
+ * are transformed, or, where they are prepared, read, once for all of them. */
 int winograd_tile(const Geometry *g, int64_t samples);
 
 /* The same for the gradient of the weights. */

@@ -45,6 +45,29 @@ static void extend(Value *v, int step)
     }
 }
 
+static bool reads_parameters(const Node *n)
+{
+    bool only = n->n_in > 0;
+    for (int k = 0; k < n->n_in; k++) {
+        only &= n->in[k]->kind == VALUE_PARAM;
+    }
+    return only;
+}
+
+/* What is made of parameters alone lasts: a later pass reads it before, in its order, it would be made. */
+static void mark_lasting(Graph *g)
+{
+    for (int i = 0; g->lasting && i < g->n_nodes; i++) {
+        const Node *n = g->nodes[i];
+        for (int k = 0; k < n->n_out; k++) {
+            n->out[k]->lasts = n->out[k]->kind == VALUE_CHANNEL && reads_parameters(n);
+        }
+        if (n->work) {
+            n->work->lasts = (n->op->traits & OP_PREPARES) != 0;
+        }
+    }
+}
+
 /* A value is stored if a group other than the one that makes it reads it, or if it is kept. Lifetimes are those of the
  * roots. */
 static void find_lifetimes(Graph *g)
@@ -81,6 +104,10 @@ static void find_lifetimes(Graph *g)
         Value *v = g->values[i];
         if (!is_planned(v)) {
             continue;
+        }
+        if (v->lasts && v->stored) {
+            extend(v, 0);
+            extend(v, g->n_groups);
         }
         if (v->keep) {
             v->stored = value_root(v)->stored = true;
@@ -246,6 +273,7 @@ static int64_t place(Graph *g, Value **items, int n, int64_t *unplanned)
 void pass_plan(Graph *g, const Target *t)
 {
     (void)t;
+    mark_lasting(g);
     find_lifetimes(g);
     find_in_place(g);
     Value **items = arena_array(g->arena, (size_t)g->n_values + 1, sizeof *items);
