@@ -112,6 +112,23 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
     return tile;
 }
 
+bool target_dense_gradient(int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile)
+{
+    /* Samples up to which turned weights are not used often enough: fewer for weights that caches hold, where turning costs
+     * arithmetic alone. Outputs from which on it is little of the work to add up lanes. */
+    enum { FEW = 32, FEW_IN_CACHE = 16, MANY_WEIGHTS = 1 << 16, OUTPUTS = 64, TILE = 4, ITEMS = 16 };
+    if (samples > (rows * out < MANY_WEIGHTS ? FEW_IN_CACHE : FEW) || out < OUTPUTS) {
+        return false;
+    }
+    tile->mb = (int)round_up(samples, TILE);
+    /* Sums that take half of a second-level cache of 256 KB, in items enough for some threads. Four panels: rows of more lie a multiple
+     * of some KB apart and push each other out of the first-level cache. */
+    tile->vb = (int)limit(L2 / 2 / (tile->mb * 64), 1, (vectors + ITEMS - 1) / ITEMS);
+    tile->pb = 4;
+    tile->far = 32;
+    return true;
+}
+
 WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channels, int64_t rows, int64_t tiles)
 {
     enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };

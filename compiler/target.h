@@ -46,6 +46,13 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
 /* The same where the optimizer's step is taken tile by tile (K_AT_ONCE), from what target_gradient chose. */
 GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, int64_t samples);
 
+/* Constants of dense_dx.k.c (see there) for a dense layer of `weights` = rows * `out` weights, of which a pixel's rows make so many
+ * `vectors` in all pixels together. False: turning the weights, as igemm.k.c does, is faster. */
+typedef struct DenseGradientTile {
+    int mb, vb, pb, far;
+} DenseGradientTile;
+bool target_dense_gradient(int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile);
+
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */
 typedef struct WinogradTile {

@@ -12,6 +12,8 @@
  *   v_store_n(p, v, k)       the first k lanes only
  *   v_stream(p, v)           v_store to a multiple of a vector's size, past the caches: for whole lines of large arrays
  *                            that are read much later. Before other threads may read, v_stream_end().
+ *   v_held(v)                v, which the compiler then keeps in a register: it would read an operand of many products from
+ *                            memory for each, which takes more loads than there is time for
  *   v_zero() v_set1(a)
  *   v_iota()                 0, 1, 2, ... VL-1
  *   v_add v_sub v_mul v_div v_neg v_abs v_sqrt

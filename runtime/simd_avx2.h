@@ -13,6 +13,13 @@ static inline vf v_load(const real *p) { return _mm256_loadu_ps(p); }
 static inline void v_store(real *p, vf v) { _mm256_storeu_ps(p, v); }
 static inline void v_stream(real *p, vf v) { _mm256_stream_ps(p, v); }
 static inline void v_stream_end(void) { _mm_sfence(); }
+static inline vf v_held(vf v)
+{
+#ifdef __GNUC__
+    __asm__("" : "+x"(v));
+#endif
+    return v;
+}
 static inline vf v_zero(void) { return _mm256_setzero_ps(); }
 static inline vf v_set1(real a) { return _mm256_set1_ps(a); }
 static inline vf v_iota(void) { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }

@@ -42,6 +42,11 @@ static inline void v_stream_end(void)
 {
 }
 
+static inline vf v_held(vf v)
+{
+    return v;
+}
+
 static inline vf v_set1(real a)
 {
     vf v;

@@ -594,6 +594,13 @@ static ProductShape dense_dx_shape(const Geometry *g, const Target *t)
                           .input_pixel = g->out_c, .turned = true};
 }
 
+/* Whether weights are read as they lie, and the constants for it. */
+static bool dense_dx_as_they_lie(const Geometry *g, const Target *t, DenseGradientTile *tile)
+{
+    const int64_t pixels = g->in_h * g->in_w;
+    return target_dense_gradient(pixels * g->in_c, g->out_c, pixels * round_up(g->in_c, t->vl) / t->vl, g->samples, tile);
+}
+
 /* Of the phase of rows a, a + stride.. and columns b, b + stride.., which `taps` windows reach. */
 static ProductShape conv_dx_shape(const Geometry *g, const Target *t, int64_t taps, int64_t a, int64_t b)
 {
@@ -609,23 +616,36 @@ static void dense_dx_emit(Emit *e, Node *n)
     const NetParam *w = n->in[1]->param;
     const Target *t = emit_target(e);
     int64_t channels = round_up(g->in_c, t->vl), none[1] = {0};
-    emit_kernel(e, "igemm");
-    emit_int(e, "OUT_H", 1);
-    emit_int(e, "OUT_W", 1);
-    emit_int(e, "IN_S", n->in[0]->layout.sample);
-    emit_int(e, "IN_R", 0);
-    emit_int(e, "IN_P", 0);
-    emit_int(e, "IN_G", 0);
-    emit_int(e, "GROUPS", g->in_h * g->in_w);
-    emit_int(e, "TAPS", 1);
-    emit_int(e, "RUN", g->out_c);
-    emit_table(e, "TAP", none, 1);
-    ProductShape p = dense_dx_shape(g, t);
-    emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
-    emit_int(e, "TURN", 1);
-    emit_int(e, "TURN_NR", w->panel);
-    emit_int(e, "TURN_CO", w->out_padded);
-    emit_int(e, "TURN_CI", g->in_c);
+    DenseGradientTile tile;
+    if (dense_dx_as_they_lie(g, t, &tile)) {
+        emit_kernel(e, "dense_dx");
+        emit_int(e, "IN_S", n->in[0]->layout.sample);
+        emit_int(e, "PIXELS", g->in_h * g->in_w);
+        emit_int(e, "CI", g->in_c);
+        emit_panels(e, w->out_padded, w->panel);
+        emit_int(e, "MB", tile.mb);
+        emit_int(e, "VB", tile.vb);
+        emit_int(e, "PB", tile.pb);
+        emit_int(e, "FAR", tile.far);
+    } else {
+        emit_kernel(e, "igemm");
+        emit_int(e, "OUT_H", 1);
+        emit_int(e, "OUT_W", 1);
+        emit_int(e, "IN_S", n->in[0]->layout.sample);
+        emit_int(e, "IN_R", 0);
+        emit_int(e, "IN_P", 0);
+        emit_int(e, "IN_G", 0);
+        emit_int(e, "GROUPS", g->in_h * g->in_w);
+        emit_int(e, "TAPS", 1);
+        emit_int(e, "RUN", g->out_c);
+        emit_table(e, "TAP", none, 1);
+        ProductShape p = dense_dx_shape(g, t);
+        emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
+        emit_int(e, "TURN", 1);
+        emit_int(e, "TURN_NR", w->panel);
+        emit_int(e, "TURN_CO", w->out_padded);
+        emit_int(e, "TURN_CI", g->in_c);
+    }
     emit_arg(e, n->in[0], 0);
     emit_arg(e, n->in[1], 0);
     if (g->in_h * g->in_w > 1) {
@@ -744,6 +764,11 @@ static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
 static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
+    DenseGradientTile tile;
+    if (is_dense(g) && dense_dx_as_they_lie(g, t, &tile)) {
+        return arena_printf(a, "sums over weights as they lie, tile 3x4, %d panels at a time, blocks of %d samples and %d x %d inputs",
+                            tile.pb, tile.mb, tile.vb, t->vl);
+    }
     if (is_dense(g)) {
         ProductShape p = dense_dx_shape(g, t);
         return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t, &g->choices[TO_INPUT]));
