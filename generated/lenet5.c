@@ -87,7 +87,8 @@ NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict 
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
 NT_INLINE
 int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
@@ -339,8 +340,9 @@ NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restric
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
-static
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
+NT_APART
 int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
            real *restrict sums)
@@ -533,7 +535,7 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
     }
 }
 
-static
+NT_APART
 int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                 const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
                 int lines, real *restrict sums)

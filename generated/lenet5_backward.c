@@ -251,7 +251,8 @@ NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict 
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
 NT_INLINE
 int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
@@ -552,8 +553,9 @@ static void f6_conv_dw(int n, const real *restrict x, const real *restrict dy, r
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
-static
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
+NT_APART
 int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
            real *restrict sums)
@@ -562,7 +564,7 @@ int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *
     return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
-static
+NT_APART
 int igemm_next_last_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                 const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
                 int lines, real *restrict sums)
@@ -1233,8 +1235,9 @@ NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restric
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
-static
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
+NT_APART
 int igemm_next_3(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
            real *restrict sums)

@@ -40,11 +40,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* For the parts of a kernel that only become good code once their constant arguments are known. */
+/* For the parts of a kernel that only become good code once their constant arguments are known, and for inner loops that would not
+ * find registers enough among all that their caller keeps in some. */
 #ifdef __GNUC__
 #define NT_INLINE static inline __attribute__((always_inline))
+#define NT_APART static __attribute__((noinline))
 #else
 #define NT_INLINE static inline
+#define NT_APART static
 #endif
 
 enum { NT_LINE = 64 / sizeof(real) }; /* reals in a line of the caches */

@@ -501,7 +501,7 @@ static const char *next_function(const Emit *e, Arena *scratch, const char *text
 static const char *function_name(Emit *e, const char *text)
 {
     const char *line = text;
-    while (strncmp(line, "static", 6) != 0 && strncmp(line, "NT_INLINE", 9) != 0) {
+    while (strncmp(line, "static", 6) != 0 && strncmp(line, "NT_", 3) != 0) {
         line = strchr(line, '\n');
         if (!line) {
             die("internal error: kernel %s: a function has no name", e->kernel);

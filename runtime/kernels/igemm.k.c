@@ -143,11 +143,12 @@ NT_INLINE int k_any(int count, int vectors, int first, const real *restrict x, c
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. But where there are few rows of k, knowing how many gains more. */
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
 #ifdef K_SHORT
 NT_INLINE
 #else
-static
+NT_APART
 #endif
 int k_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
@@ -160,7 +161,7 @@ int k_next(int count, int first, const real *restrict x, const ptrdiff_t *restri
 #ifdef K_SHORT
 NT_INLINE
 #else
-static
+NT_APART
 #endif
 int k_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                 const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,

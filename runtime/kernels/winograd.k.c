@@ -221,14 +221,14 @@ NT_INLINE int k_next(int count, int vectors, int first, int depth, const real *r
 }
 
 /* The two widths that a panel may have. */
-static int k_next_of(int count, int first, int depth, const real *restrict v, ptrdiff_t tile, const real *restrict u,
+NT_APART int k_next_of(int count, int first, int depth, const real *restrict v, ptrdiff_t tile, const real *restrict u,
                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
     return k_next(count, K_NR / VL, first, depth, v, tile, u, ahead, lines, sums);
 }
 
 #ifdef K_LAST
-static int k_next_of_last(int count, int first, int depth, const real *restrict v, ptrdiff_t tile,
+NT_APART int k_next_of_last(int count, int first, int depth, const real *restrict v, ptrdiff_t tile,
                           const real *restrict u, ptrdiff_t ahead, int lines, real *restrict sums)
 {
     return k_next(count, K_LAST / VL, first, depth, v, tile, u, ahead, lines, sums);
