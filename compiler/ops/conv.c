@@ -306,7 +306,7 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
         emit_int(e, "EARLY", 1);
     }
     if (samples * p->pixels <= FEW_TILES * tile.mr && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
-        emit_int(e, "STREAM", 1);
+        emit_int(e, "STREAM", samples * p->pixels <= tile.mr ? 1 : 2);
     }
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);

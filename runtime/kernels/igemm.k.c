@@ -30,8 +30,9 @@
  * next. Items of the same pixels follow each other, so their input stays in the second-level cache. Memory is asked in
  * time for what comes: during a part for the panel's next part, during all items of some pixels, evenly, for the next
  * pixels' input, and before a tile's last part for what its hook will touch. With K_STREAM a panel's next part is asked
- * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. With K_EARLY the hook's
- * lines are asked for some tiles ahead. The register tile is K_MR pixels by K_NR
+ * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. It is asked into
+ * the first-level cache if a single tile reads it, else into the second, as the part in use would be pushed out while
+ * other tiles read it again. With K_EARLY the hook's lines are asked for some tiles ahead. The register tile is K_MR pixels by K_NR
  * channels; the last pixels of a block are divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
  * Every output is summed from zero in that order of k, whatever n, the pixel's place and the number of threads.
  *
@@ -56,7 +57,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_LAST 8     /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_SHORT 1    /* defined where the rows of k are few */
 #define K_EARLY 1    /* defined where they are so few that a tile is over before memory answers */
-#define K_STREAM 1   /* defined where a block has few tiles */
+#define K_STREAM 1   /* defined where a block has few tiles: 1 if it is one tile, else 2 */
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96      /* rows of k that pass at a time */
@@ -96,7 +97,10 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
                 b[j] = v_load(w + j * VL);
             w += vectors * VL;
 #ifdef K_STREAM
-            nt_prefetch(first_w, ahead);
+            if (K_STREAM > 1)
+                nt_prefetch_far(first_w, ahead);
+            else
+                nt_prefetch(first_w, ahead);
             ahead += stride;
 #endif
             for (int i = 0; i < rows; i++) {

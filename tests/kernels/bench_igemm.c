@@ -232,7 +232,9 @@ static void panels(FILE *f, int channels, int width)
 static void write_tuning(FILE *f, int channels, const tuning *t, int rows, int pixels)
 {
     panels(f, channels, t->nr);
-    fprintf(f, "#undef K_STREAM\n%s", pixels <= 8 * t->mr && rows * channels >= 1 << 16 ? "#define K_STREAM 1\n" : "");
+    fprintf(f, "#undef K_STREAM\n");
+    if (pixels <= 9 * t->mr && rows * channels >= 1 << 16)
+        define(f, "STREAM", pixels <= t->mr ? 1 : 2);
     define(f, "MR", t->mr);
     define(f, "MB", t->mb);
     define(f, "KB", t->kb);

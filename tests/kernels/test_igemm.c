@@ -2,10 +2,11 @@
  * The kernel's constants are variables here, so that one build covers any number of shapes and tiles. */
 #include "igemm_shapes.h"
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_GROUPS, K_TAPS, K_RUN, K_CO, K_NR, K_MR, K_MB, K_KB;
+static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_GROUPS, K_TAPS, K_RUN, K_CO, K_NR, K_MR, K_MB, K_KB,
+    K_STREAM;
 static int K_TAP[512];
 #define K_OUT_H K_OUT_H /* tells the kernel that its constants are given */
-#define K_STREAM 1
+#define K_STREAM K_STREAM
 #define K_LAST (K_CO % K_NR)
 #define K_ARGS , real *restrict y, unsigned char *restrict calls
 #define K_PASS , y, calls
@@ -55,6 +56,7 @@ static void random_tile(void)
     K_NR = tiles[t][1] * VL;
     K_MB = random_int(1, 10) * K_MR;
     K_KB = random_int(1, 80);
+    K_STREAM = random_int(1, 2);
 }
 
 static void run(const layer *l, const tensor *x, const real *w, real *y, unsigned char *calls, int threads)
