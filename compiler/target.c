@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Caches and their lines, in floats: the sizes that common processors have at least. */
-enum { LINE = 16, L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
+/* Caches, in floats: the sizes that common processors have at least, and the most that copies of a gradient may take. */
+enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .cflags = ""},
@@ -67,37 +67,54 @@ ProductTile target_product(const Target *t, const ProductShape *p)
     return tile;
 }
 
+/* Rows of dw that an item of a product with packed operands takes: some 256, evened out, or whole taps where there are several in 384. */
+static int64_t packed_rows(const ProductShape *p, int mr)
+{
+    enum { ROWS = 256, TAPS = 384 };
+    if (p->run < p->k && p->run <= TAPS) {
+        int64_t taps = p->k / p->run, most = TAPS / p->run, slices = (taps + most - 1) / most;
+        return (taps + slices - 1) / slices * p->run;
+    }
+    int64_t slices = (p->k + ROWS - 1) / ROWS;
+    return round_up((p->k + slices - 1) / slices, mr);
+}
+
 GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples)
 {
+    enum { ITEMS = 8, PANELS = 16, FEW_PANELS = 4, LEAST_ROWS = 96 };
     GradientTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
-    int64_t panels = (p->out + p->nr - 1) / p->nr;
-    const bool pack = p->out >= 256 && p->k >= 512 && p->pixels * samples >= 16;
-    if (pack) {
-        /* Windows this large lie so far apart in memory that they push each other out of the first-level cache: packed, which pays with
-         * up to 16 panels at once. The copy, dy's packed block and the item's part of dw share the second-level cache. */
-        int64_t sets = (panels + 15) / 16, slices = (p->k + 255) / 256;
+    const int64_t panels = (p->out + p->nr - 1) / p->nr, pixels = p->pixels * samples;
+    /* Packing x pays from four panels on, where a tile's rows follow each other; with few pixels only in large products. */
+    const bool large = p->out >= 256 && p->k >= 512;
+    tile.pack = p->out >= 64 && p->run >= 48 && pixels >= (large ? 16 : 256);
+    if (tile.pack) {
+        /* Two blocks of x, its packed rows and the item's part of dw share the second-level cache. */
+        int64_t sets = (panels + PANELS - 1) / PANELS;
         tile.mb = 128;
         tile.pb = (int)((panels + sets - 1) / sets);
-        tile.ks = (int)round_up((p->k + slices - 1) / slices, tile.mr);
+        tile.ks = (int)packed_rows(p, tile.mr);
     } else {
         /* Pixels whose input has room in half of the second-level cache. */
         tile.mb = (int)limit(L2 / 2 / p->input_pixel, 64, 192);
         /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */
-        tile.pb = (int)limit(4, 1, panels);
+        tile.pb = (int)limit(FEW_PANELS, 1, panels);
         tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
     }
-    /* At least 32 items of work, or 16 that each pack what they read: by copies of dw for runs of pixels, as long as these stay small and
-     * each has blocks to sum (of a batch of 64, say); then by fewer rows an item. */
-    const int64_t least = pack ? 16 : 32, parts = p->groups * ((panels + tile.pb - 1) / tile.pb);
+    /* Eight items of work: by copies of dw for runs of pixels, of which each costs about what some 20 pixels do, as long as the copies stay
+     * small; then by fewer rows an item. */
+    const int64_t run = tile.pack ? 512 : 1024, parts = p->groups * ((panels + tile.pb - 1) / tile.pb);
     int64_t items = parts * ((p->k + tile.ks - 1) / tile.ks);
-    int64_t copies = limit(COPIES / (p->groups * p->k * p->out), 1, limit(p->pixels * 64 / tile.mb, 1, 32));
-    tile.chunks = (int)limit((least + items - 1) / items, 1, copies);
-    while (items * tile.chunks < least && tile.ks > 4 * tile.mr) {
+    tile.chunks = 1;
+    while (items * tile.chunks < ITEMS && pixels / (2 * tile.chunks) >= run && 2 * tile.chunks * p->groups * p->k * p->out <= COPIES) {
+        tile.chunks *= 2;
+    }
+    while (items * tile.chunks < ITEMS && tile.ks >= 2 * LEAST_ROWS) {
         tile.ks = (int)round_up(tile.ks / 2, tile.mr);
         items = parts * ((p->k + tile.ks - 1) / tile.ks);
     }
-    /* an odd number of lines, so that neither do packed windows */
-    tile.x_p = pack ? (int)(round_up(tile.ks, LINE) | LINE) : 0;
+    /* blocks that fill a chunk evenly, so that threads have as much to do */
+    const int64_t chunk = (pixels + tile.chunks - 1) / tile.chunks, blocks = (chunk + tile.mb - 1) / tile.mb;
+    tile.mb = (int)((chunk + blocks - 1) / blocks);
     return tile;
 }
 
@@ -107,7 +124,7 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
     if (samples <= FEW_SAMPLES) { /* memory is the bound, and long pieces of one panel are fastest */
         tile.pb = 1;
         tile.ks = (int)(p->k < ROWS ? p->k : ROWS);
-        tile.x_p = 0;
+        tile.pack = false;
     }
     return tile;
 }

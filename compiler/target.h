@@ -40,7 +40,7 @@ ProductTile target_product(const Target *t, const ProductShape *p);
 /* Constants of igemm_dw.k.c (see there), for a likely batch of so many samples. */
 typedef struct GradientTile {
     int mr, nr, mb, pb, ks, chunks;
-    int x_p; /* 0: x is not packed */
+    bool pack; /* x, too */
 } GradientTile;
 GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples);
 /* The same where the optimizer's step is taken tile by tile (K_AT_ONCE), from what target_gradient chose. */

@@ -45,11 +45,11 @@ enum {
 
 /* Vectors and workspaces of training that do not grow with the batch: offsets behind the samples. */
 enum {
-    T49_D_C3_WEIGHT_WORK = 0, /* 77312 values, steps 15..15 */
+    T49_D_C3_WEIGHT_WORK = 0, /* 4832 values, steps 15..15 */
     T50_D_S2_WORK = 0, /* 3200 values, steps 16..16 */
-    T51_D_C1_WEIGHT_WORK = 0, /* 6656 values, steps 18..18 */
+    T51_D_C1_WEIGHT_WORK = 0, /* 1664 values, steps 18..18 */
     T52_D_INPUT_WORK = 0, /* 1200 values, steps 19..19 */
-    T_FIXED = 77312
+    T_FIXED = 4832
 };
 
 /* Memory map of inference: offsets in elements, times the batch. What shares a place is never alive at the same

@@ -3,28 +3,48 @@
 
 #include <math.h>
 
-/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
- * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void igemm_dw_tile(int rows, int vectors, int count, int first, const real *const *restrict row,
-                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if
+ * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p]; if these rows,
+ * and more up to a whole number of vectors, follow each other, they can be packed on the way (`x_packs`). Otherwise x
+ * comes from packed_x, pixel by pixel. dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All
+ * these are constants where the function is called. Every `step` pixels memory is asked for so many `lines` at the next
+ * place of ahead_at. */
+NT_INLINE void igemm_dw_tile(int rows, int vectors, int x_lies, int x_packs, int dy_lies, int count, int first,
+                      const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
+                      const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
+                      const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
+                      real *restrict dw)
 {
     enum { NR = 8, MR = 8 };
     const real *x[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        x[i] = row[i];
+        x[i] = x_lies ? row[i] : packed_x;
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
     }
-    for (int p = 0; p < count; p++) {
-        vf b[NR / VL];
-        for (int j = 0; j < vectors; j++)
-            b[j] = v_load(dy + j * VL);
-        dy += vectors * VL;
-        for (int i = 0; i < rows; i++) {
-            vf a = v_set1(x[i][at[p]]);
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+    for (int p = 0; p < count;) {
+        const int stop = step < count - p ? p + step : count;
+        for (int line = 0; line < lines; line++)
+            nt_prefetch_far(ahead, *ahead_at + line * NT_LINE);
+        ahead_at++;
+        for (; p < stop; p++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++) {
+                b[j] = v_load(dy_lies ? dy + dy_at[p] + j * VL : packed_dy + j * VL);
+                if (dy_lies)
+                    v_store(packed_dy + j * VL, b[j]);
+            }
+            packed_dy += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(x_packs ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+            for (int i = 0; x_packs && i < rows; i += VL) /* the next pixel takes the place of what is too much */
+                v_store(packed_x + i, v_load(row[0] + at[p] + i));
+            if (x_packs || !x_lies)
+                packed_x += rows;
         }
     }
     for (int i = 0; i < rows; i++)
@@ -32,42 +52,55 @@ NT_INLINE void igemm_dw_tile(int rows, int vectors, int count, int first, const 
             v_store(dw + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows has. */
+/* Rows of the next tile where `left` are to do: of small ones two about as large, of the sizes that igemm_dw_rows has. */
 static inline int igemm_dw_rows(int left)
 {
     enum { MR = 8 };
-    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    int rows = left >= 2 * MR - 2 ? MR : left > MR ? (left + 1) / 2 : left;
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void igemm_dw_any(int rows, int vectors, int count, int first, const real *const *restrict row,
-                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+NT_INLINE void igemm_dw_any(int rows, int vectors, int x_lies, int dy_lies, int count, int first,
+                     const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
+                     const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
+                     const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
+                     real *restrict dw)
 {
     enum { MR = 8 };
+    (void)x_lies;
+    (void)dy_lies;
     if (rows == MR)
-        igemm_dw_tile(MR, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile(MR, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+               step, dw);
     else if (MR > 1 && rows == MR - 1)
-        igemm_dw_tile(MR - 1, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile(MR - 1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (MR > 2 && rows == MR - 2)
-        igemm_dw_tile(MR - 2, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile(MR - 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (MR > 4 && rows == MR / 2)
-        igemm_dw_tile(MR / 2, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile(MR / 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else
-        igemm_dw_tile(1, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile(1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+               dw);
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. */
-static void igemm_dw_rows_of(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
-                      const real *restrict dy, real *restrict dw)
+ * they depend on the tile's size and the form alone. */
+static void igemm_dw_rows_of(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
+                      const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
+                      const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { NR = 8 };
-    igemm_dw_any(rows, NR / VL, count, first, row, at, dy, dw);
+    igemm_dw_any(rows, NR / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+          lines, step, dw);
 }
 
 static inline int igemm_dw_pixels(int pixels, int block)
 {
-    enum { MB = 192 };
+    enum { MB = 32 };
     return pixels - block * MB < MB ? pixels - block * MB : MB;
 }
 
@@ -89,88 +122,128 @@ static inline void igemm_dw_places(int first, int count, ptrdiff_t *at, ptrdiff_
     }
 }
 
+/* One panel of `count` pixels of dy, densely. Their sums are stored to db if that is not NULL, or added if it is not the
+ * `first` block. */
+static inline void igemm_dw_pack_dy(int width, int count, int first, const real *restrict dy, const ptrdiff_t *restrict dy_at,
+                             real *restrict packed, real *restrict db)
+{
+    enum { NR = 8 };
+    vf sum[NR / VL];
+    for (int j = 0; j < NR / VL; j++)
+        sum[j] = v_zero();
+    for (int p = 0; p < count; p++) {
+        for (int j = 0; j < NR / VL; j++) {
+            if (j * VL >= width)
+                break;
+            vf v = v_load(dy + dy_at[p] + j * VL);
+            v_store(packed + p * width + j * VL, v);
+            sum[j] = v_add(sum[j], v);
+        }
+    }
+    for (int j = 0; db && j < width; j += VL)
+        v_store(db + j, first ? sum[j / VL] : v_add(v_load(db + j), sum[j / VL]));
+}
+
+/* The first block of a chunk. */
+static inline int igemm_dw_first_block(int blocks, int chunk)
+{
+    enum { CHUNKS = 1 };
+    return (int)((int64_t)blocks * chunk / CHUNKS);
+}
+
 /* out: conv_dw   0.3 kMAC   spiral.net:7 */
 static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, DY_G = 0, CO = 8, NR = 8, MR = 8,
-           MB = 192, PB = 1, KS = 32, CHUNKS = 1, BIAS = 1 };
+           MB = 32, PB = 1, KS = 100, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN;
     const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int items = CHUNKS * GROUPS * panel_sets * slices;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t x_places[2][MB], dy_places[2][MB];
+    /* of this block's pixels and of those that come, and room for the places that the last tile to ask goes on to */
+    ptrdiff_t x_places[2][MB + MB / 8 + 1], dy_places[2][MB + MB / 8 + 1];
+    int side = 0, placed = -1; /* which of them is this block's, and the item whose first block's places are there */
 #pragma omp for schedule(static)
-    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+    for (int item = 0; item < items; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
-        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
-        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
-        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        int first_block = igemm_dw_first_block(blocks, chunk), end_block = igemm_dw_first_block(blocks, chunk + 1);
+        int row_begin = slice * KS, row_end = row_begin + KS < rows ? row_begin + KS : rows;
+        int panel_begin = panel_set * PB, panel_end = panel_begin + PB < panels ? panel_begin + PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
-        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
-            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
-            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
-            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
-            if (begin)
-                igemm_dw_places(block * MB, count, x_places[block % 2], dy_places[block % 2]);
-            igemm_dw_places((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
-            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
-            for (int panel = panel_set * PB; panel < panel_end; panel++) {
-                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
-                const real *from = dy + group * DY_G + panel * NR;
-                real *to = packed + (panel - panel_set * PB) * MB * NR;
-                vf bias[NR / VL];
-                for (int j = 0; j < NR / VL; j++)
-                    bias[j] = v_zero();
-                for (int p = 0; p < count; p++) {
-                    for (int j = 0; j < NR / VL; j++) {
-                        if (j * VL >= width)
-                            break;
-                        vf v = v_load(from + dy_at[p] + j * VL);
-                        v_store(to + p * width + j * VL, v);
-                        bias[j] = v_add(bias[j], v);
-                    }
-                }
-                if (BIAS && slice == 0)
-                    for (int j = 0; j < width; j += VL)
-                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            const ptrdiff_t *at = x_places[side], *dy_at = dy_places[side];
+            if (begin && placed != item)
+                igemm_dw_places(block * MB, count, x_places[side], dy_places[side]);
+            side = !side;
+            ptrdiff_t *next_at = x_places[side], *next_dy_at = dy_places[side];
+            /* what comes: of its rows those in their last tap, which meets most pixels first, and its panels */
+            int next_block = block + 1, next_slice = slice, next_panel = panel_begin, next_group = group;
+            if (next_block == end_block) {
+                placed = item + 1 < items ? item + 1 : item; /* the last may ask for what is there */
+                next_slice = placed % slices;
+                next_panel = placed / slices % panel_sets * PB;
+                next_group = placed / slices / panel_sets % GROUPS;
+                next_block = igemm_dw_first_block(blocks, placed / slices / panel_sets / GROUPS);
             }
-            for (int k = slice * KS, tile; k < row_end; k += tile) {
-                const real *row_x[MR];
-                tile = igemm_dw_rows(row_end - k);
-                for (int i = 0; i < tile; i++)
+            int coming = next_block < blocks ? igemm_dw_pixels(pixels, next_block) : 0; /* an empty chunk may be the last */
+            igemm_dw_places(next_block * MB, coming, next_at, next_dy_at);
+            int next_begin = next_slice * KS, next_end = next_begin + KS < rows ? next_begin + KS : rows;
+            int tap = (next_end - 1) / RUN, run = next_begin > tap * RUN ? next_begin - tap * RUN : 0;
+            const real *next_x = x + next_group * IN_G + TAP[tap] + run;
+            const real *next_dy = dy + next_group * DY_G + next_panel * NR;
+            /* Up to four lines of each pixel at a time, column by column of such; so many pixels of one by each tile. */
+            const int next_panels = panels - next_panel < PB ? panels - next_panel : PB;
+            const int x_lines = (next_end - tap * RUN - run + NT_LINE - 1) / NT_LINE, x_columns = (x_lines + 3) / 4;
+            const int dy_lines = (next_panels * NR + NT_LINE - 1) / NT_LINE, columns = x_columns + (dy_lines + 3) / 4;
+            const int tiles = (row_end - row_begin + MR - 1) / MR * (panel_end - panel_begin);
+            const int most =
+                (count + 7) / 8; /* every eighth pixel costs little; where tiles are few, so is what they read */
+            int share = (coming * columns + tiles - 1) / tiles, column = 0, pixel = 0;
+            share = share < 1 ? 1 : share < most ? share : most;
+            const int step = (count + share - 1) / share;
+            for (int p = coming; p < coming + share; p++) { /* a tile may ask for so many more */
+                next_at[p] = at[0];
+                next_dy_at[p] = dy_at[0];
+            }
+            for (int panel = panel_begin; panel < panel_end; panel++)
+                igemm_dw_pack_dy(panel < panels - 1 ? NR : width_last, count, begin, dy + group * DY_G + panel * NR,
+                          dy_at, packed + (panel - panel_begin) * MB * NR,
+                          BIAS && slice == 0 ? sum_b + group * CO + panel * NR : NULL);
+            const real *row_x[MR];
+            for (int k = row_begin, panel = panel_begin; k < row_end && panel < panel_end;) {
+                const int tile = igemm_dw_rows(row_end - k), width = panel < panels - 1 ? NR : width_last;
+                for (int i = 0; i < tile && panel == panel_begin; i++) /* later panels find them, or a packed copy */
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
-                for (int panel = panel_set * PB; panel < panel_end; panel++) {
-                    int width = panel < panels - 1 ? NR : width_last;
-                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    real *to = sum_w + element;
-                    for (int line = 0; line < MR * width; line += NT_LINE) {
-                        nt_prefetch(to, tile * width + line);
-                    }
-                    igemm_dw_rows_of(tile, count, begin, row_x, at, panel_dy, to);
-                    due = due + share < to_fetch ? due + share : to_fetch;
-                    for (; fetched < due; fetched++) {
-                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
-                        if (line < x_lines)
-                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
-                        else
-                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
-                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
-                    }
+                const real *panel_dy = dy + group * DY_G + panel * NR;
+                real *to_dy = packed + (panel - panel_begin) * MB * NR, *to_x = NULL;
+                const int x_lies = 1, dy_lies = 0;
+                const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                real *to = sum_w + element;
+                for (int line = 0; line < MR * width; line += NT_LINE)
+                    nt_prefetch(to, tile * width + line);
+                const int of_x = column < x_columns, line = 4 * (of_x ? column : column - x_columns);
+                const real *ahead = (of_x ? next_x : next_dy) + line * NT_LINE;
+                const ptrdiff_t *ahead_at = (of_x ? next_at : next_dy_at) + pixel;
+                const int left = (of_x ? x_lines : dy_lines) - line, lines = left < 4 ? left : 4;
+                pixel += share;
+                if (pixel >= coming) {
+                    pixel = 0;
+                    column = column + 1 < columns ? column + 1 : 0;
+                }
+                igemm_dw_rows_of(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead, ahead_at,
+                          lines, step, to);
+                panel++;
+                if (panel == panel_end) {
+                    panel = panel_begin;
+                    k += tile;
                 }
             }
         }
@@ -426,28 +499,48 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     }
 }
 
-/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels: row i's values of x are at
- * row[i] + at[p]. Adds to dw, or sets it if this is the `first` block. */
-NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int count, int first, const real *const *restrict row,
-                      const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+/* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if
+ * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p]; if these rows,
+ * and more up to a whole number of vectors, follow each other, they can be packed on the way (`x_packs`). Otherwise x
+ * comes from packed_x, pixel by pixel. dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All
+ * these are constants where the function is called. Every `step` pixels memory is asked for so many `lines` at the next
+ * place of ahead_at. */
+NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int x_lies, int x_packs, int dy_lies, int count, int first,
+                      const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
+                      const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
+                      const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
+                      real *restrict dw)
 {
     enum { NR = 16, MR = 6 };
     const real *x[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        x[i] = row[i];
+        x[i] = x_lies ? row[i] : packed_x;
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(dw + (i * vectors + j) * VL);
     }
-    for (int p = 0; p < count; p++) {
-        vf b[NR / VL];
-        for (int j = 0; j < vectors; j++)
-            b[j] = v_load(dy + j * VL);
-        dy += vectors * VL;
-        for (int i = 0; i < rows; i++) {
-            vf a = v_set1(x[i][at[p]]);
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = v_fma(a, b[j], acc[i][j]);
+    for (int p = 0; p < count;) {
+        const int stop = step < count - p ? p + step : count;
+        for (int line = 0; line < lines; line++)
+            nt_prefetch_far(ahead, *ahead_at + line * NT_LINE);
+        ahead_at++;
+        for (; p < stop; p++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++) {
+                b[j] = v_load(dy_lies ? dy + dy_at[p] + j * VL : packed_dy + j * VL);
+                if (dy_lies)
+                    v_store(packed_dy + j * VL, b[j]);
+            }
+            packed_dy += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(x_packs ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+            for (int i = 0; x_packs && i < rows; i += VL) /* the next pixel takes the place of what is too much */
+                v_store(packed_x + i, v_load(row[0] + at[p] + i));
+            if (x_packs || !x_lies)
+                packed_x += rows;
         }
     }
     for (int i = 0; i < rows; i++)
@@ -455,44 +548,60 @@ NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int count, int first, cons
             v_store(dw + (i * vectors + j) * VL, acc[i][j]);
 }
 
-/* Rows of the next tile where `left` are to do: as equal as possible, of the sizes that igemm_dw_rows_2 has. */
+/* Rows of the next tile where `left` are to do: of small ones two about as large, of the sizes that igemm_dw_rows_2 has. */
 static inline int igemm_dw_rows_2(int left)
 {
     enum { MR = 6 };
-    int rows = left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left;
+    int rows = left >= 2 * MR - 2 ? MR : left > MR ? (left + 1) / 2 : left;
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void igemm_dw_any_2(int rows, int vectors, int count, int first, const real *const *restrict row,
-                     const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+NT_INLINE void igemm_dw_any_2(int rows, int vectors, int x_lies, int dy_lies, int count, int first,
+                     const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
+                     const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
+                     const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
+                     real *restrict dw)
 {
     enum { MR = 6 };
+    (void)x_lies;
+    (void)dy_lies;
     if (rows == MR)
-        igemm_dw_tile_2(MR, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile_2(MR, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+               step, dw);
     else if (MR > 1 && rows == MR - 1)
-        igemm_dw_tile_2(MR - 1, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile_2(MR - 1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (MR > 2 && rows == MR - 2)
-        igemm_dw_tile_2(MR - 2, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile_2(MR - 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (MR > 4 && rows == MR / 2)
-        igemm_dw_tile_2(MR / 2, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile_2(MR / 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else
-        igemm_dw_tile_2(1, vectors, count, first, row, at, dy, dw);
+        igemm_dw_tile_2(1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+               dw);
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. */
-static void igemm_dw_rows_of_2(int rows, int count, int first, const real *const *restrict row, const ptrdiff_t *restrict at,
-                      const real *restrict dy, real *restrict dw)
+ * they depend on the tile's size and the form alone. */
+static void igemm_dw_rows_of_2(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+                      const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
+                      const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
+                      const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { NR = 16 };
-    igemm_dw_any_2(rows, NR / VL, count, first, row, at, dy, dw);
+    igemm_dw_any_2(rows, NR / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+          lines, step, dw);
 }
 
-static void igemm_dw_rows_of_last(int rows, int count, int first, const real *const *restrict row,
-                           const ptrdiff_t *restrict at, const real *restrict dy, real *restrict dw)
+static void igemm_dw_rows_of_last(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+                           const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
+                           const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
+                           const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { LAST = 8 };
-    igemm_dw_any_2(rows, LAST / VL, count, first, row, at, dy, dw);
+    igemm_dw_any_2(rows, LAST / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+          lines, step, dw);
 }
 
 /* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
@@ -513,91 +622,125 @@ static inline void igemm_dw_places_2(int first, int count, ptrdiff_t *at, ptrdif
     }
 }
 
+/* One panel of `count` pixels of dy, densely. Their sums are stored to db if that is not NULL, or added if it is not the
+ * `first` block. */
+static inline void igemm_dw_pack_dy_2(int width, int count, int first, const real *restrict dy, const ptrdiff_t *restrict dy_at,
+                             real *restrict packed, real *restrict db)
+{
+    enum { NR = 16 };
+    vf sum[NR / VL];
+    for (int j = 0; j < NR / VL; j++)
+        sum[j] = v_zero();
+    for (int p = 0; p < count; p++) {
+        for (int j = 0; j < NR / VL; j++) {
+            if (j * VL >= width)
+                break;
+            vf v = v_load(dy + dy_at[p] + j * VL);
+            v_store(packed + p * width + j * VL, v);
+            sum[j] = v_add(sum[j], v);
+        }
+    }
+    for (int j = 0; db && j < width; j += VL)
+        v_store(db + j, first ? sum[j / VL] : v_add(v_load(db + j), sum[j / VL]));
+}
+
 /* hidden: conv_dw   0.2 kMAC   spiral.net:6 */
 static void hidden_conv_dw(int n, const real *restrict x, const real *restrict dy, real *restrict dw, real *restrict db,
                    real *restrict work)
 {
     enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 2, DY_G = 0, CO = 104, NR = 16, MR = 6,
-           MB = 192, PB = 4, KS = 6, CHUNKS = 1, BIAS = 1 };
+           MB = 32, PB = 4, KS = 6, CHUNKS = 1, BIAS = 1 };
     static const int TAP[] = {0};
     const int rows = TAPS * RUN;
     const int weights = GROUPS * rows * CO, total = weights + (BIAS ? GROUPS * CO : 0);
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int panel_sets = (panels + PB - 1) / PB, slices = (rows + KS - 1) / KS;
     const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int items = CHUNKS * GROUPS * panel_sets * slices;
     _Alignas(64) real packed[PB * MB * NR];
-    ptrdiff_t x_places[2][MB], dy_places[2][MB];
+    /* of this block's pixels and of those that come, and room for the places that the last tile to ask goes on to */
+    ptrdiff_t x_places[2][MB + MB / 8 + 1], dy_places[2][MB + MB / 8 + 1];
+    int side = 0, placed = -1; /* which of them is this block's, and the item whose first block's places are there */
 #pragma omp for schedule(static)
-    for (int item = 0; item < CHUNKS * GROUPS * panel_sets * slices; item++) {
+    for (int item = 0; item < items; item++) {
         int slice = item % slices, panel_set = item / slices % panel_sets;
         int group = item / slices / panel_sets % GROUPS, chunk = item / slices / panel_sets / GROUPS;
-        int first_block = (int)((int64_t)blocks * chunk / CHUNKS);
-        int end_block = (int)((int64_t)blocks * (chunk + 1) / CHUNKS);
-        int row_end = (slice + 1) * KS < rows ? (slice + 1) * KS : rows;
-        int panel_end = (panel_set + 1) * PB < panels ? (panel_set + 1) * PB : panels;
+        int first_block = igemm_dw_first_block(blocks, chunk), end_block = igemm_dw_first_block(blocks, chunk + 1);
+        int row_begin = slice * KS, row_end = row_begin + KS < rows ? row_begin + KS : rows;
+        int panel_begin = panel_set * PB, panel_end = panel_begin + PB < panels ? panel_begin + PB : panels;
         real *sum_w = CHUNKS > 1 ? work + (ptrdiff_t)chunk * total : dw;
         real *sum_b = CHUNKS > 1 ? sum_w + weights : db;
-        /* of a pixel: the item's rows in their last tap, which meets most pixels first, and the item's panels */
-        int tap = (row_end - 1) / RUN, run = slice * KS > tap * RUN ? slice * KS - tap * RUN : 0;
-        int x_lines = (row_end - tap * RUN - run + NT_LINE - 1) / NT_LINE;
-        int pixel_lines = x_lines + ((panel_end - panel_set * PB) * NR + NT_LINE - 1) / NT_LINE;
         for (int block = first_block; block < end_block; block++) {
             int begin = block == first_block, count = igemm_dw_pixels(pixels, block);
-            int coming = block + 1 < end_block ? igemm_dw_pixels(pixels, block + 1) : 0;
-            const ptrdiff_t *at = x_places[block % 2], *next_at = x_places[(block + 1) % 2];
-            const ptrdiff_t *dy_at = dy_places[block % 2], *next_dy_at = dy_places[(block + 1) % 2];
-            if (begin)
-                igemm_dw_places_2(block * MB, count, x_places[block % 2], dy_places[block % 2]);
-            igemm_dw_places_2((block + 1) * MB, coming, x_places[(block + 1) % 2], dy_places[(block + 1) % 2]);
-            int turns = ((row_end - slice * KS + MR - 1) / MR) * (panel_end - panel_set * PB);
-            int to_fetch = coming * pixel_lines, share = (to_fetch + turns - 1) / turns;
-            int fetched = 0, due = 0; /* lines asked for, and to be asked for by now */
-            for (int panel = panel_set * PB; panel < panel_end; panel++) {
-                int width = panel < panels - 1 ? NR : width_last, c = group * CO + panel * NR;
-                const real *from = dy + group * DY_G + panel * NR;
-                real *to = packed + (panel - panel_set * PB) * MB * NR;
-                vf bias[NR / VL];
-                for (int j = 0; j < NR / VL; j++)
-                    bias[j] = v_zero();
-                for (int p = 0; p < count; p++) {
-                    for (int j = 0; j < NR / VL; j++) {
-                        if (j * VL >= width)
-                            break;
-                        vf v = v_load(from + dy_at[p] + j * VL);
-                        v_store(to + p * width + j * VL, v);
-                        bias[j] = v_add(bias[j], v);
-                    }
-                }
-                if (BIAS && slice == 0)
-                    for (int j = 0; j < width; j += VL)
-                        v_store(sum_b + c + j, begin ? bias[j / VL] : v_add(v_load(sum_b + c + j), bias[j / VL]));
+            const ptrdiff_t *at = x_places[side], *dy_at = dy_places[side];
+            if (begin && placed != item)
+                igemm_dw_places_2(block * MB, count, x_places[side], dy_places[side]);
+            side = !side;
+            ptrdiff_t *next_at = x_places[side], *next_dy_at = dy_places[side];
+            /* what comes: of its rows those in their last tap, which meets most pixels first, and its panels */
+            int next_block = block + 1, next_slice = slice, next_panel = panel_begin, next_group = group;
+            if (next_block == end_block) {
+                placed = item + 1 < items ? item + 1 : item; /* the last may ask for what is there */
+                next_slice = placed % slices;
+                next_panel = placed / slices % panel_sets * PB;
+                next_group = placed / slices / panel_sets % GROUPS;
+                next_block = igemm_dw_first_block(blocks, placed / slices / panel_sets / GROUPS);
             }
-            for (int k = slice * KS, tile; k < row_end; k += tile) {
-                const real *row_x[MR];
-                tile = igemm_dw_rows_2(row_end - k);
-                for (int i = 0; i < tile; i++)
+            int coming = next_block < blocks ? igemm_dw_pixels(pixels, next_block) : 0; /* an empty chunk may be the last */
+            igemm_dw_places_2(next_block * MB, coming, next_at, next_dy_at);
+            int next_begin = next_slice * KS, next_end = next_begin + KS < rows ? next_begin + KS : rows;
+            int tap = (next_end - 1) / RUN, run = next_begin > tap * RUN ? next_begin - tap * RUN : 0;
+            const real *next_x = x + next_group * IN_G + TAP[tap] + run;
+            const real *next_dy = dy + next_group * DY_G + next_panel * NR;
+            /* Up to four lines of each pixel at a time, column by column of such; so many pixels of one by each tile. */
+            const int next_panels = panels - next_panel < PB ? panels - next_panel : PB;
+            const int x_lines = (next_end - tap * RUN - run + NT_LINE - 1) / NT_LINE, x_columns = (x_lines + 3) / 4;
+            const int dy_lines = (next_panels * NR + NT_LINE - 1) / NT_LINE, columns = x_columns + (dy_lines + 3) / 4;
+            const int tiles = (row_end - row_begin + MR - 1) / MR * (panel_end - panel_begin);
+            const int most =
+                (count + 7) / 8; /* every eighth pixel costs little; where tiles are few, so is what they read */
+            int share = (coming * columns + tiles - 1) / tiles, column = 0, pixel = 0;
+            share = share < 1 ? 1 : share < most ? share : most;
+            const int step = (count + share - 1) / share;
+            for (int p = coming; p < coming + share; p++) { /* a tile may ask for so many more */
+                next_at[p] = at[0];
+                next_dy_at[p] = dy_at[0];
+            }
+            for (int panel = panel_begin; panel < panel_end; panel++)
+                igemm_dw_pack_dy_2(panel < panels - 1 ? NR : width_last, count, begin, dy + group * DY_G + panel * NR,
+                          dy_at, packed + (panel - panel_begin) * MB * NR,
+                          BIAS && slice == 0 ? sum_b + group * CO + panel * NR : NULL);
+            const real *row_x[MR];
+            for (int k = row_begin, panel = panel_begin; k < row_end && panel < panel_end;) {
+                const int tile = igemm_dw_rows_2(row_end - k), width = panel < panels - 1 ? NR : width_last;
+                for (int i = 0; i < tile && panel == panel_begin; i++) /* later panels find them, or a packed copy */
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
-                for (int panel = panel_set * PB; panel < panel_end; panel++) {
-                    int width = panel < panels - 1 ? NR : width_last;
-                    const real *panel_dy = packed + (panel - panel_set * PB) * MB * NR;
-                    const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
-                    real *to = sum_w + element;
-                    for (int line = 0; line < MR * width; line += NT_LINE) {
-                        nt_prefetch(to, tile * width + line);
-                    }
-                    if (width != NR)
-                        igemm_dw_rows_of_last(tile, count, begin, row_x, at, panel_dy, to);
-                    else
-                        igemm_dw_rows_of_2(tile, count, begin, row_x, at, panel_dy, to);
-                    due = due + share < to_fetch ? due + share : to_fetch;
-                    for (; fetched < due; fetched++) {
-                        int p = fetched / pixel_lines, line = fetched % pixel_lines;
-                        if (line < x_lines)
-                            nt_prefetch_far(x + group * IN_G + TAP[tap], next_at[p] + run + line * NT_LINE);
-                        else
-                            nt_prefetch_far(dy + group * DY_G + panel_set * PB * NR,
-                                            next_dy_at[p] + (line - x_lines) * NT_LINE);
-                    }
+                const real *panel_dy = dy + group * DY_G + panel * NR;
+                real *to_dy = packed + (panel - panel_begin) * MB * NR, *to_x = NULL;
+                const int x_lies = 1, dy_lies = 0;
+                const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
+                real *to = sum_w + element;
+                for (int line = 0; line < MR * width; line += NT_LINE)
+                    nt_prefetch(to, tile * width + line);
+                const int of_x = column < x_columns, line = 4 * (of_x ? column : column - x_columns);
+                const real *ahead = (of_x ? next_x : next_dy) + line * NT_LINE;
+                const ptrdiff_t *ahead_at = (of_x ? next_at : next_dy_at) + pixel;
+                const int left = (of_x ? x_lines : dy_lines) - line, lines = left < 4 ? left : 4;
+                pixel += share;
+                if (pixel >= coming) {
+                    pixel = 0;
+                    column = column + 1 < columns ? column + 1 : 0;
+                }
+                if (width != NR)
+                    igemm_dw_rows_of_last(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                                   ahead_at, lines, step, to);
+                else
+                    igemm_dw_rows_of_2(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                              ahead_at, lines, step, to);
+                panel++;
+                if (panel == panel_end) {
+                    panel = panel_begin;
+                    k += tile;
                 }
             }
         }

@@ -455,8 +455,8 @@ static void dw_constants(Emit *e, const Node *n, const ProductShape *p, const Gr
     emit_int(e, "MB", tile->mb);
     emit_int(e, "PB", tile->pb);
     emit_int(e, "KS", tile->ks);
-    if (tile->x_p > 0) {
-        emit_int(e, "X_P", tile->x_p);
+    if (tile->pack) {
+        emit_int(e, "PACK", 1);
     }
     emit_int(e, "CHUNKS", tile->chunks);
     emit_int(e, "BIAS", n->n_out > 1);

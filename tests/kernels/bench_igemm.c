@@ -73,7 +73,7 @@ static int limit(int a, int low, int high)
 /* ---- The rules -------------------------------------------------------------------------------------------------- */
 
 /* Registers of the target and how its tiles divide them; caches in elements of real. */
-enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, LINE = 16, L1 = 8192, L2 = 65536 };
+enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, L1 = 8192, L2 = 65536 };
 
 typedef struct tuning {
     int nr, mr, mb, kb;
@@ -96,36 +96,45 @@ static tuning choose_igemm(int channels, int rows, int run)
 }
 
 typedef struct tuning_dw {
-    int mr, mb, pb, ks, chunks, x_p; /* x_p is 0 if x is not packed */
+    int mr, mb, pb, ks, chunks, pack;
 } tuning_dw;
 
-/* igemm_dw: `nr` is given by the forward panels; `input_pixel` = elements that a pixel adds to the input of a block,
- * `pixels` = of the batch.
- *   X_P     x is packed from 256 channels, 512 rows and 16 pixels on, its pixels an odd number of lines apart.
- *   MB      pixels whose input has room in half of the second-level cache, 64..192; 128 if x is packed.
- *   PB, KS  4 panels (their packed dy has room in the first-level cache) by as many rows as keep dw's part in the
- *           second-level cache; if x is packed, up to 16 panels by up to 256 rows, evened out.
- *   CHUNKS  so that there are at least 32 items, 16 if x is packed, as long as the copies of dw stay below 4 MB. */
-static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int groups, int input_pixel, int pixels)
+/* igemm_dw: `nr` is given by the forward panels; `run` = K_RUN, `input_pixel` = elements that a pixel adds to the input of
+ * a block, `pixels` = of the batch.
+ *   PACK    from 64 channels, runs of 48 rows and 256 pixels on, or 16 pixels of 256 channels by 512 rows.
+ *   MB      128, where x is not packed as many as have room in half of the second-level cache, 64..192; evened out.
+ *   PB, KS  up to 16 panels by some 256 rows, or the whole taps in 384; where x is not packed 4 panels (their dy has room
+ *           in the first-level cache) by as many rows as keep dw's part in the second-level cache.
+ *   CHUNKS  1, 2, 4 or 8, so that there are 8 items, as long as the copies of dw stay below 4 MB and chunks have 512
+ *           pixels, 1024 if x is not packed; if that does not do, KS of 192 and more is halved. */
+static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int run, int input_pixel, int pixels)
 {
-    tuning_dw t;
+    tuning_dw t = {.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR, .chunks = 1};
     int panels = (channels + nr - 1) / nr;
-    t.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    t.x_p = 0;
-    if (channels >= 256 && rows >= 512 && pixels >= 16) {
+    t.pack = channels >= 64 && run >= 48 && pixels >= (channels >= 256 && rows >= 512 ? 16 : 256);
+    if (t.pack) {
         int sets = (panels + 15) / 16, slices = (rows + 255) / 256;
         t.mb = 128;
         t.pb = (panels + sets - 1) / sets;
         t.ks = round_up((rows + slices - 1) / slices, t.mr);
-        t.x_p = round_up(t.ks, LINE) | LINE;
+        if (run < rows && run <= 384) {
+            int taps = rows / run, most = 384 / run;
+            slices = (taps + most - 1) / most;
+            t.ks = (taps + slices - 1) / slices * run;
+        }
     } else {
         t.mb = limit(L2 / 2 / input_pixel, 64, 192);
         t.pb = limit(4, 1, panels);
-        t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows);
+        t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows > t.mr ? rows : t.mr);
     }
-    int items = groups * ((panels + t.pb - 1) / t.pb) * ((rows + t.ks - 1) / t.ks);
-    int least = t.x_p > 0 ? 16 : 32;
-    t.chunks = limit((least + items - 1) / items, 1, limit((1 << 20) / (groups * rows * channels), 1, 32));
+    int sets = (panels + t.pb - 1) / t.pb, least = t.pack ? 512 : 1024;
+    while (sets * ((rows + t.ks - 1) / t.ks) * t.chunks < 8 && pixels / (2 * t.chunks) >= least
+           && 2 * t.chunks * rows * channels <= 1 << 20)
+        t.chunks *= 2;
+    while (sets * ((rows + t.ks - 1) / t.ks) * t.chunks < 8 && t.ks >= 192)
+        t.ks = round_up(t.ks / 2, t.mr);
+    int chunk = (pixels + t.chunks - 1) / t.chunks, blocks = (chunk + t.mb - 1) / t.mb;
+    t.mb = (chunk + blocks - 1) / blocks;
     return t;
 }
 
@@ -187,7 +196,7 @@ static plan make_plan(const layer *l)
     int phase_side = (l->k + l->stride - 1) / l->stride, phase_taps = p.dense ? 1 : phase_side * phase_side;
     p.forward = choose_igemm(p.co_padded, rows, p.run);
     p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co);
-    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, 1, input_pixel, l->n * p.oh * p.ow);
+    p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, p.run, input_pixel, l->n * p.oh * p.ow);
     return p;
 }
 
@@ -209,7 +218,7 @@ static void include(FILE *f, const char *folder, const char *kernel, const char 
 {
     static const char *const names[] = {"main", "tile",    "any",          "next",      "next_last", "limit",   "rows",
                                         "turn", "rows_of", "rows_of_last", "turn_line", "step",      "windows", "pixels",
-                                        "places", "pack_x"};
+                                        "places", "pack_x", "pack_dy", "first_block"};
     const size_t n = sizeof names / sizeof *names;
     for (size_t i = 0; i < n; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -274,9 +283,9 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "MB", p->gradient.mb);
     define(f, "PB", p->gradient.pb);
     define(f, "KS", p->gradient.ks);
-    fprintf(f, "#undef K_X_P\n");
-    if (p->gradient.x_p > 0)
-        define(f, "X_P", p->gradient.x_p);
+    fprintf(f, "#undef K_PACK\n");
+    if (p->gradient.pack)
+        define(f, "PACK", 1);
     define(f, "CHUNKS", p->gradient.chunks);
     define(f, "BIAS", 1);
     include(f, folder, "igemm_dw", "gradient");
@@ -603,7 +612,7 @@ static void bench_layer(const layer *l, double peak, const char *compiler, const
            l->name, l->n, macs * 1e-6, 100 * rate[0] / peak, 100 * rate[1] / peak, 100 * rate[2] / peak, rate[0] * 2e-9,
            rate[1] * 2e-9, rate[2] * 2e-9, p.forward.mr, p.forward.nr, p.forward.mb, p.forward.kb, p.backward.mr,
            p.backward.nr, p.backward.mb, p.backward.kb, p.gradient.mb, p.gradient.pb, p.gradient.ks,
-           p.gradient.x_p, p.gradient.chunks);
+           p.gradient.pack, p.gradient.chunks);
     fflush(stdout);
     free(t.x);
     free(t.w);

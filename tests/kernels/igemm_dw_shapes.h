@@ -1,5 +1,4 @@
-/* igemm_dw_shapes.h - what the tests of igemm_dw.k.c share: the kernel's constants, which are variables here. A test that packs x has
- * K_X_P as one more. */
+/* igemm_dw_shapes.h - what the tests of igemm_dw.k.c share: the kernel's constants, which are variables here. */
 #include "igemm_shapes.h"
 
 static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_DY_S, K_DY_R, K_DY_P, K_DY_G, K_GROUPS, K_TAPS, K_RUN,
@@ -36,8 +35,5 @@ static void set_constants(const layer *l, const tensor *x, const tensor *dy)
     K_MB = random_int(1, 60);
     K_PB = random_int(1, 3);
     K_KS = random_int(1, 120);
-#ifdef K_X_P
-    K_X_P = K_KS + random_int(0, 20);
-#endif
     K_BIAS = random_int(0, 1);
 }

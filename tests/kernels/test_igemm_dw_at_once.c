@@ -34,6 +34,8 @@ static size_t K_SLOT;
 #define k_pixels at_once_pixels
 #define k_places at_once_places
 #define k_pack_x at_once_pack_x
+#define k_pack_dy at_once_pack_dy
+#define k_first_block at_once_first_block
 #include "../../runtime/kernels/igemm_dw.k.c"
 
 enum { PLACE = 3 * 64 }; /* of the weights among the parameters, which have others around them */
