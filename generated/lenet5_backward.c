@@ -1078,7 +1078,7 @@ static inline vf avgpool_dx_windows(const real *dy, int oh, int ow, int rows, in
 }
 
 /* s4: avgpool_dx + tanh_dx   5x5x16 -> 10x10x16   lenet5.net:9 */
-static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict other, real *restrict result)
+static void s4_avgpool_dx(int n, const real *restrict dy, real *restrict other)
 {
     enum { IN_H = 10, IN_W = 10, OUT_H = 5, OUT_W = 5, KH = 2, KW = 2, SH = 2, SW = 2, PT = 0, PL = 0, CP = 16,
            DY_S = 400, ROOT = 0 };
@@ -1104,8 +1104,7 @@ static void s4_avgpool_dx(int n, const real *restrict dy, const real *restrict o
                     const size_t place = (size_t)(i) * 1600 + (size_t)(h) * 160 + (size_t)(w) * 16 + (size_t)(c);
                     const vf v1 = v_load(other + place);
                     const vf v2 = v_mul(v0, v_fnma(v1, v1, v_set1(1)));
-                    const size_t place2 = (size_t)(i) * 5184 + (size_t)(h) * 288 + (size_t)(w) * 16 + (size_t)(c);
-                    v_store(result + place2, v2);
+                    v_store(other + place, v2);
                 }
             }
         }
@@ -1121,7 +1120,7 @@ static inline int igemm_dw_pixels_2(int pixels, int block)
 /* Where the windows of `count` pixels from `first` on lie in x, and the pixels in dy. */
 static inline void igemm_dw_places_4(int first, int count, ptrdiff_t *at, ptrdiff_t *dy_at)
 {
-    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, DY_S = 5184, DY_R = 288, DY_P = 16 };
+    enum { OUT_H = 10, OUT_W = 10, IN_S = 1568, IN_R = 112, IN_P = 8, DY_S = 1600, DY_R = 160, DY_P = 16 };
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
     for (int p = 0; p < count; p++) {
         at[p] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
@@ -1289,201 +1288,52 @@ static void c3_conv_dx(const real *restrict w, real *restrict out)
     }
 }
 
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
- * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
-NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, real *restrict sums)
+/* Adds what `pixels` pixels of a row of dy give through one row of the window, whose weights begin at w, to a row of
+ * sums. */
+NT_INLINE void scatter_dx_tile(int pixels, const real *restrict dy, const real *restrict w, real *restrict sums)
 {
-    enum { NR = 8, MR = 8 };
-    const real *first_w = w, *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
+    enum { DY_P = 16, KW = 5, CO_REAL = 16, X = 10 };
+    vf acc[X + KW - 1];
+    for (int x = 0; x < pixels + KW - 1; x++)
+        acc[x] = v_load(sums + x * VL);
+    for (int co = 0; co < CO_REAL; co++) {
+        for (int j = 0; j < KW; j++) {
+            vf b = v_load(w + (j * CO_REAL + co) * VL);
+            for (int x = 0; x < pixels; x++)
+                acc[x + j] = v_fma(v_set1(dy[x * DY_P + co]), b, acc[x + j]);
         }
     }
-    for (int line = 0; line < lines; line++)
-        nt_prefetch(first_w, ahead + line * NT_LINE);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
-}
-
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, real *restrict sums)
-{
-    enum { MR = 8 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR / 2;
-    }
-    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-    return 1;
-}
-
-/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
- * knowing how many gains more. */
-NT_APART
-int igemm_next_3(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           real *restrict sums)
-{
-    enum { NR = 8 };
-    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int igemm_limit_2(int pixels, int block, int blocks)
-{
-    enum { MR = 8 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
-/* The output pixel after this one. */
-static inline void igemm_step_2(int *n, int *h, int *w)
-{
-    enum { OUT_H = 14, OUT_W = 14 };
-    if (++*w == OUT_W) {
-        *w = 0;
-        if (++*h == OUT_H) {
-            *h = 0;
-            ++*n;
-        }
-    }
-}
-
-/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
-static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t *at)
-{
-    enum { OUT_H = 14, OUT_W = 14, IN_S = 5184, IN_R = 288, IN_P = 16, MR = 8 };
-    int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
-    int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
-    for (int i = 0; i < count; i++) {
-        at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        igemm_step_2(&n, &h, &w);
-    }
-    for (int i = count; i < count + MR; i++)
-        at[i] = at[count - 1];
+    for (int x = 0; x < pixels + KW - 1; x++)
+        v_store(sums + x * VL, acc[x]);
 }
 
 /* c3: conv_dx   10x10x16 -> 14x14x6   0.2 MMAC   lenet5.net:8 */
-static void c3_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
+static void c3_conv_dx_2(int n, const real *restrict dy, const real *restrict w, real *restrict result)
 {
-    enum { OUT_H = 14, OUT_W = 14, IN_G = 0, GROUPS = 1, TAPS = 25, RUN = 16, CO = 8, NR = 8, MR = 8, MB = 256,
-           KB = 400 };
-    static const int TAP[] = {0, -16, -32, -48, -64, -288, -304, -320, -336, -352, -576, -592, -608, -624, -640, -864,
-        -880, -896, -912, -928, -1152, -1168, -1184, -1200, -1216};
-    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
-    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
-    _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
-     * block's tiles are passed. */
-    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
-    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    ptrdiff_t places[2][MB + MR];
-    int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0, due = 0; /* lines of the next one: asked for, and to be asked for by now */
+    enum { IN_H = 14, IN_W = 14, OUT_H = 10, OUT_W = 10, DY_S = 1600, DY_R = 160, DY_P = 16, KH = 5, KW = 5,
+           PT = 0, PL = 0, CI = 6, CO_REAL = 16, X = 10 };
+    const int panels = (CI + VL - 1) / VL, width = OUT_W + KW - 1;
+    _Alignas(64) real sums[(OUT_H + KH - 1) * (OUT_W + KW - 1) * VL];
 #pragma omp for schedule(static)
-    for (int item = 0; item < blocks * GROUPS * panels; item++) {
-        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
-        int sample = first / (OUT_H * OUT_W), row = first / OUT_W % OUT_H, column = first % OUT_W;
-        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
-        const real *group_x = x + group * IN_G;
-        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
-        if (block != block_at) {
-            if (block != block_at + 1)
-                igemm_windows_4(pixels, block, blocks, places[block % 2]);
-            if (block + 1 < blocks)
-                igemm_windows_4(pixels, block + 1, blocks, places[(block + 1) % 2]);
-            block_at = block;
-        }
-        if (panel == 0)
-            fetched = due = 0;
-        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int to_fetch = coming_pixels * run_lines, share = (to_fetch + tiles * turns - 1) / (tiles * turns);
-        for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap < TAPS; tap += taps) {
-                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
-                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = w + panel_at + (tap * RUN + r) * width;
-                ptrdiff_t coming = panel_at + (ptrdiff_t)TAPS * RUN * width; /* the part after this one */
-                if (tap_end < TAPS)
-                    coming = panel_at + (tap_end * RUN + r) * width;
-                else if (r_end < RUN)
-                    coming = panel_at + r_end * width;
-                else if (group == GROUPS - 1 && panel == panels - 1)
-                    coming = 0;
-                for (int i = 0, next; i < count; i = next) {
-                    real *tile_sums = sums + i * width;
-                    if (last) { /* a tile takes long enough for memory to answer */
-                        int n_ahead = sample, h_ahead = row, w_ahead = column;
-                        for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(n_ahead) * 1568 + (size_t)(h_ahead) * 112 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
-                                nt_prefetch_far(result, (ptrdiff_t)place);
-                            }
-                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
-                        }
-                    }
-                    const int asked = lines;
-                    const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-                    next = i + igemm_next_3(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, tile_sums);
-                    line += lines;
-                    due = due + share < to_fetch ? due + share : to_fetch;
-                    for (; fetched < due; fetched++)
-                        nt_prefetch_far(group_x + TAP[TAPS - 1],
-                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
-                    if (!last)
-                        continue;
-                    for (; i < next && i < count; i++) {
-                        for (int j = 0; j < width; j += VL) {
-                            const vf v0 = v_load(sums + i * width + j);
-                            const size_t place = (size_t)(sample) * 1568 + (size_t)(row) * 112 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
-                            v_store(result + place, v0);
-                        }
-                        igemm_step_2(&sample, &row, &column);
-                    }
-                }
+    for (int item = 0; item < n * panels; item++) {
+        int sample = item / panels, panel = item % panels;
+        const real *panel_w = w + panel * KH * KW * CO_REAL * VL;
+        for (int i = 0; i < (OUT_H + KH - 1) * width; i++)
+            v_store(sums + i * VL, v_zero());
+        for (int h = 0; h < OUT_H; h++) {
+            const real *row = dy + (ptrdiff_t)sample * DY_S + h * DY_R;
+            for (int i = 0; i < KH; i++) {
+                const real *row_w = panel_w + i * KW * CO_REAL * VL;
+                for (int x = 0; x + X <= OUT_W; x += X)
+                    scatter_dx_tile(X, row + x * DY_P, row_w, sums + ((h + i) * width + x) * VL);
             }
         }
+        for (int h = 0; h < IN_H; h++)
+            for (int x = 0; x < IN_W; x++) {
+                const vf v0 = v_load(sums + ((h + PT) * width + x + PL) * VL);
+                const size_t place = (size_t)(sample) * 1568 + (size_t)(h) * 112 + (size_t)(x) * 8 + (size_t)(panel * VL);
+                v_store(result + place, v0);
+            }
     }
 }
 
@@ -1826,8 +1676,91 @@ static void c1_conv_dx(const real *restrict w, real *restrict out)
     }
 }
 
+/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
+ * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
+NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
+                      ptrdiff_t ahead, int lines, real *restrict sums)
+{
+    enum { NR = 8, MR = 8 };
+    const real *first_w = w, *window[MR];
+    vf acc[MR][NR / VL];
+    for (int i = 0; i < rows; i++) {
+        window[i] = x + at[i];
+        for (int j = 0; j < vectors; j++)
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
+    }
+    for (int tap = 0; tap < n_taps; tap++) {
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
+            }
+        }
+    }
+    for (int line = 0; line < lines; line++)
+        nt_prefetch(first_w, ahead + line * NT_LINE);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++)
+            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+}
+
+/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
+ * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
+NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
+                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
+                    int lines, real *restrict sums)
+{
+    enum { MR = 8 };
+    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
+    if (rows == MR) {
+        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR;
+    }
+    if (MR > 2 && rows == MR - 1) {
+        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 1;
+    }
+    if (MR > 3 && rows > MR / 2) {
+        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR - 2;
+    }
+    if (MR > 3 && rows > 1) {
+        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+        return MR / 2;
+    }
+    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+    return 1;
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
+ * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
+ * knowing how many gains more. */
+NT_APART
+int igemm_next_3(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
+           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
+           real *restrict sums)
+{
+    enum { NR = 8 };
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+}
+
+/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
+static inline int igemm_limit_2(int pixels, int block, int blocks)
+{
+    enum { MR = 8 };
+    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
+    return first < pixels ? first : pixels;
+}
+
 /* The output pixel after this one. */
-static inline void igemm_step_3(int *n, int *h, int *w)
+static inline void igemm_step_2(int *n, int *h, int *w)
 {
     enum { OUT_H = 28, OUT_W = 28 };
     if (++*w == OUT_W) {
@@ -1840,14 +1773,14 @@ static inline void igemm_step_3(int *n, int *h, int *w)
 }
 
 /* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
-static inline void igemm_windows_5(int pixels, int block, int blocks, ptrdiff_t *at)
+static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t *at)
 {
     enum { OUT_H = 28, OUT_W = 28, IN_S = 8192, IN_R = 256, IN_P = 8, MR = 8 };
     int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
     int n = first / (OUT_H * OUT_W), h = first / OUT_W % OUT_H, w = first % OUT_W;
     for (int i = 0; i < count; i++) {
         at[i] = (ptrdiff_t)n * IN_S + h * IN_R + w * IN_P;
-        igemm_step_3(&n, &h, &w);
+        igemm_step_2(&n, &h, &w);
     }
     for (int i = count; i < count + MR; i++)
         at[i] = at[count - 1];
@@ -1883,9 +1816,9 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
-                igemm_windows_5(pixels, block, blocks, places[block % 2]);
+                igemm_windows_4(pixels, block, blocks, places[block % 2]);
             if (block + 1 < blocks)
-                igemm_windows_5(pixels, block + 1, blocks, places[(block + 1) % 2]);
+                igemm_windows_4(pixels, block + 1, blocks, places[(block + 1) % 2]);
             block_at = block;
         }
         if (panel == 0)
@@ -1913,7 +1846,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                                 const size_t place = (size_t)(n_ahead) * 6272 + (size_t)(h_ahead) * 224 + (size_t)(w_ahead) * 8 + (size_t)(group * CO + channel + j);
                                 nt_prefetch_far(result, (ptrdiff_t)place);
                             }
-                            igemm_step_3(&n_ahead, &h_ahead, &w_ahead);
+                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
                         }
                     }
                     const int asked = lines;
@@ -1933,7 +1866,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
                             const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v0);
                         }
-                        igemm_step_3(&sample, &row, &column);
+                        igemm_step_2(&sample, &row, &column);
                     }
                 }
             }
@@ -1964,13 +1897,12 @@ void run_backward(const nt_pass *p)
     nt_lap(p, 13);
     c5_conv_dx((int)n, a + n * T35_D_C5, w + P_C5_WEIGHT, a + n * T38_D_S4);
     nt_lap(p, 14);
-    nt_clear_border((int)n, a + n * T40_D_C3 + 1216, 5184, 288, 16, 10, 10, 4, 4, 4, 4);
-    s4_avgpool_dx((int)n, a + n * T38_D_S4, a + n * T17_C3_TANH, a + n * T40_D_C3 + 1216);
+    s4_avgpool_dx((int)n, a + n * T38_D_S4, a + n * T17_C3_TANH);
     nt_lap(p, 15);
-    c3_conv_dw((int)n, a + n * T14_S2, a + n * T40_D_C3 + 1216, d + P_C3_WEIGHT, d + P_C3_BIAS, f + T49_D_C3_WEIGHT_WORK);
+    c3_conv_dw((int)n, a + n * T14_S2, a + n * T40_D_C3, d + P_C3_WEIGHT, d + P_C3_BIAS, f + T49_D_C3_WEIGHT_WORK);
     nt_lap(p, 16);
     c3_conv_dx(w + P_C3_WEIGHT, f + T50_D_S2_WORK);
-    c3_conv_dx_2((int)n, a + n * T40_D_C3 + 1216, f + T50_D_S2_WORK, a + n * T43_D_S2);
+    c3_conv_dx_2((int)n, a + n * T40_D_C3, f + T50_D_S2_WORK, a + n * T43_D_S2);
     nt_lap(p, 17);
     nt_clear_border((int)n, a + n * T45_D_C1 + 528, 8192, 256, 8, 28, 28, 2, 2, 2, 2);
     s2_avgpool_dx((int)n, a + n * T43_D_S2, a + n * T13_C1_TANH, a + n * T45_D_C1 + 528);

@@ -24,19 +24,19 @@ enum {
 /* Memory map of training: offsets in elements, times the batch. What shares a place is never alive at the same step;
  * steps are the groups in order of execution. */
 enum {
-    T18_S4 = 0, /* 5x5x16, steps 3..12 */
-    T40_D_C3 = 0, /* 10x10x16, steps 14..16 */
+    T17_C3_TANH = 0, /* 10x10x16, steps 2..16 */
+    T40_D_C3 = 0, /* 10x10x16, steps 14..16, in place */
     T45_D_C1 = 0, /* 28x28x6, steps 17..19 */
-    T21_C5_TANH = 400, /* 1x1x120, steps 4..13 */
-    T35_D_C5 = 400, /* 1x1x120, steps 11..13, in place */
-    T24_F6_TANH = 528, /* 84, steps 5..11 */
-    T31_D_F6 = 528, /* 84, steps 9..11, in place */
-    T27_D_OUT = 624, /* 10, steps 7..9 */
-    T17_C3_TANH = 5184, /* 10x10x16, steps 2..14 */
-    T38_D_S4 = 6784, /* 5x5x16, steps 13..14 */
+    T14_S2 = 1600, /* 14x14x6, steps 1..15 */
+    T18_S4 = 3168, /* 5x5x16, steps 3..12 */
+    T38_D_S4 = 3168, /* 5x5x16, steps 13..14 */
+    T21_C5_TANH = 3568, /* 1x1x120, steps 4..13 */
+    T35_D_C5 = 3568, /* 1x1x120, steps 11..13, in place */
+    T24_F6_TANH = 3696, /* 84, steps 5..11 */
+    T31_D_F6 = 3696, /* 84, steps 9..11, in place */
+    T27_D_OUT = 3792, /* 10, steps 7..9 */
     T13_C1_TANH = 8192, /* 28x28x6, steps 0..17 */
     T48_D_INPUT = 8192, /* 28x28x1, steps 19..19 */
-    T14_S2 = 14464, /* 14x14x6, steps 1..15 */
     T43_D_S2 = 14464, /* 14x14x6, steps 16..17 */
     T10_INPUT = 16032, /* 28x28x1, steps 0..18 */
     T26_OUT = 17056, /* 10, steps 6..19 */

@@ -219,10 +219,20 @@ static bool is_dense(const Geometry *g)
            g->groups == 1 && g->dilation_h == 1 && g->dilation_w == 1;
 }
 
+/* Whether the gradient to the input is spread from the output's (scatter_dx.k.c): where gathering it would meet many zeros around a
+ * small output. Weights and a sample's sums stay in near caches, a row of the window in registers. */
+static bool is_scattered(const Geometry *g)
+{
+    enum { WEIGHTS = 1 << 14, PIXELS = 1 << 9, WINDOW = 9 };
+    return !is_dense(g) && g->choices[TO_INPUT].tile == 0 && g->groups == 1 && g->stride_h == 1 && g->stride_w == 1 &&
+           g->dilation_h == 1 && g->dilation_w == 1 && 4 * g->in_h * g->in_w >= 5 * g->out_h * g->out_w && g->kw <= WINDOW &&
+           (g->out_h + g->kh - 1) * (g->out_w + g->kw - 1) <= PIXELS && g->kh * g->kw * g->out_c * g->in_c <= WEIGHTS;
+}
+
 static void conv_dx_halo(const Node *n, int input, int *top, int *left, int *bottom, int *right)
 {
     const Geometry *g = n->attrs;
-    if (input == 0 && !is_dense(g)) {
+    if (input == 0 && !is_dense(g) && !is_scattered(g)) {
         dx_reach(g->in_h, g->out_h, g->kh, g->stride_h, g->dilation_h, g->pad_top, top, bottom);
         dx_reach(g->in_w, g->out_w, g->kw, g->stride_w, g->dilation_w, g->pad_left, left, right);
     }
@@ -665,6 +675,39 @@ static void end_phase(Emit *e, const Node *n, int64_t a, int64_t b)
     emit_end(e);
 }
 
+/* Pixels of dy in a register tile of scatter_dx.k.c: with the rest of their windows up to 14 sums, in tiles as equal as possible. */
+static int64_t scattered_pixels(const Geometry *g)
+{
+    const int64_t most = 15 - g->kw, tiles = (g->out_w + most - 1) / most;
+    return (g->out_w + tiles - 1) / tiles;
+}
+
+/* The product itself, once n->work holds the turned weights. */
+static void scatter_dx_emit(Emit *e, Node *n)
+{
+    const Geometry *g = n->attrs;
+    const int64_t pixels = scattered_pixels(g);
+    emit_kernel(e, "scatter_dx");
+    emit_int(e, "IN_H", g->in_h);
+    emit_int(e, "IN_W", g->in_w);
+    emit_int(e, "OUT_H", g->out_h);
+    emit_int(e, "OUT_W", g->out_w);
+    emit_strides(e, "DY", n->in[0]);
+    emit_int(e, "KH", g->kh);
+    emit_int(e, "KW", g->kw);
+    emit_int(e, "PT", g->pad_top);
+    emit_int(e, "PL", g->pad_left);
+    emit_int(e, "CI", g->in_c);
+    emit_int(e, "CO_REAL", g->out_c);
+    emit_int(e, "X", pixels);
+    if (g->out_w % pixels != 0) {
+        emit_int(e, "X_LAST", g->out_w % pixels);
+    }
+    emit_arg(e, n->in[0], 0);
+    emit_arg(e, n->work, 0);
+    emit_end(e);
+}
+
 static void conv_dx_emit(Emit *e, Node *n)
 {
     const Geometry *g = n->attrs;
@@ -680,7 +723,7 @@ static void conv_dx_emit(Emit *e, Node *n)
     const NetParam *w = n->in[1]->param;
     const Target *t = emit_target(e);
     int64_t channels = dx_channels(g, t), co = g->out_c / g->groups;
-    int nr = target_panel(t, channels);
+    int nr = is_scattered(g) ? t->vl : target_panel(t, channels);
     Phases phases = make_phases(emit_arena(e), g);
     emit_kernel(e, "pack_dx");
     emit_int(e, "GROUPS", g->groups);
@@ -696,6 +739,10 @@ static void conv_dx_emit(Emit *e, Node *n)
     emit_arg(e, n->in[1], 0);
     emit_arg(e, n->work, 0);
     emit_end(e);
+    if (is_scattered(g)) {
+        scatter_dx_emit(e, n);
+        return;
+    }
     for (int64_t f = 0; f < phases.n; f++) {
         int64_t a = f / g->stride_w, b = f % g->stride_w, n_taps = phases.begin[f + 1] - phases.begin[f];
         int64_t out_h = (g->in_h - a + g->stride_h - 1) / g->stride_h, out_w = (g->in_w - b + g->stride_w - 1) / g->stride_w;
@@ -747,6 +794,10 @@ static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
     }
     const double turned = (double)conv_dx_work(n, t); /* weights, element by element */
     Arithmetic sum = {.algorithm = direct, .fixed = turned, .work = turned};
+    if (is_scattered(g)) {
+        sum.products = (double)(g->out_h * g->out_w * g->out_c) * (double)(g->kh * g->kw * dx_channels(g, t));
+        return sum;
+    }
     for (int64_t a = 0; a < g->stride_h; a++) {
         for (int64_t b = 0; b < g->stride_w; b++) {
             int64_t taps = 0;
@@ -775,6 +826,9 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     }
     if (g->choices[TO_INPUT].tile) {
         return winograd_describe(a, g, t, true);
+    }
+    if (is_scattered(g)) {
+        return arena_printf(a, "each pixel spread over its window, direct, tile %lldx%d", (long long)scattered_pixels(g), t->vl);
     }
     Phases phases = make_phases(a, g);
     ProductShape p = conv_dx_shape(g, t, phases.begin[1], 0, 0);

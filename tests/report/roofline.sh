@@ -47,12 +47,12 @@ for model in lenet5 resnet20_cifar alexnet googlenet spiral; do
     roofline ../../examples/$model.net $epyc --format json | "$work/check" || fail "$model does not add up"
 done
 
-# Products: 64 samples of c5, whose 400 products fill its lanes; of c3 to the input, 14x14 pixels of 8 lanes (6 are needed) by 25 taps of
-# 16 channels, and as many weights are turned once. Of the 10 outputs 6 lanes more are computed.
+# Products: 64 samples of c5, whose 400 products fill its lanes; of c3 to the input, 10x10 pixels of 16 channels by 25 taps of
+# 8 lanes (6 are needed), and as many weights are turned once. Of the 10 outputs 6 lanes more are computed.
 roofline $lenet5 $epyc --batch 64 --format json |
     "$work/check" training/c5/to\ weights/direct_flops=6144000 training/c5/to\ weights/executed_flops=6144000 \
         training/c3/to\ input/direct_flops=$((64 * 2 * 10 * 10 * 25 * 6 * 16)) \
-        training/c3/to\ input/executed_flops=$((2 * (64 * 14 * 14 * 8 * 25 * 16 + 25 * 16 * 8))) \
+        training/c3/to\ input/executed_flops=$((2 * (64 * 10 * 10 * 8 * 25 * 16 + 25 * 16 * 8))) \
         training/c3/to\ input/needed_flops=$((64 * 2 * 10 * 10 * 25 * 6 * 16)) \
         inference/out/forward/executed_flops=$((64 * 2 * (84 * 16 + 16))) || fail "products of lenet5"
 
