@@ -105,8 +105,8 @@ typedef struct tuning_dw {
  *   MB      128, where x is not packed as many as have room in half of the second-level cache, 64..192; evened out.
  *   PB, KS  up to 16 panels by some 256 rows, or the whole taps in 384; where x is not packed 4 panels (their dy has room
  *           in the first-level cache) by as many rows as keep dw's part in the second-level cache.
- *   CHUNKS  1, 2, 4 or 8, so that there are 8 items, as long as the copies of dw stay below 4 MB and chunks have 512
- *           pixels, 1024 if x is not packed; if that does not do, KS of 192 and more is halved. */
+ *   CHUNKS  1, 2, 4 or 8, so that there are 8 items, or more of even number, as long as the copies of dw stay below
+ *           4 MB and chunks have 512 pixels, 1024 if x is not packed; if that does not do, KS of 192 and more is halved. */
 static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int run, int input_pixel, int pixels)
 {
     tuning_dw t = {.mr = nr == NARROW_NR ? NARROW_MR : WIDE_MR, .chunks = 1};
@@ -128,7 +128,8 @@ static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int run, int in
         t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows > t.mr ? rows : t.mr);
     }
     int sets = (panels + t.pb - 1) / t.pb, least = t.pack ? 512 : 1024;
-    while (sets * ((rows + t.ks - 1) / t.ks) * t.chunks < 8 && pixels / (2 * t.chunks) >= least
+    int items = sets * ((rows + t.ks - 1) / t.ks);
+    while ((items * t.chunks < 8 || (items * t.chunks % 2 == 1 && items < 32)) && pixels / (2 * t.chunks) >= least
            && 2 * t.chunks * rows * channels <= 1 << 20)
         t.chunks *= 2;
     while (sets * ((rows + t.ks - 1) / t.ks) * t.chunks < 8 && t.ks >= 192)
