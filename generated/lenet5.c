@@ -133,6 +133,14 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks(int pixels, int panels)
+{
+    enum { MR = 8, MB = 256 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* c1: conv + bias + tanh   28x28x1 -> 28x28x6   0.1 MMAC   lenet5.net:6
  * also: c1_infer */
 static void c1_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
@@ -142,7 +150,7 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
     static const int TAP[] = {0, 32, 64, 96, 128};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
@@ -386,6 +394,14 @@ static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t 
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks_2(int pixels, int panels)
+{
+    enum { MR = 6, MB = 192 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* c3: conv + bias + tanh   14x14x6 -> 10x10x16   0.2 MMAC   lenet5.net:8
  * also: c3_infer */
 static void c3_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
@@ -396,7 +412,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
         344, 352, 360, 368, 448, 456, 464, 472, 480};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
@@ -580,7 +596,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
@@ -689,7 +705,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
@@ -798,7 +814,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */

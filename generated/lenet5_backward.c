@@ -411,6 +411,14 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks(int pixels, int panels)
+{
+    enum { MR = 6, MB = 192 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* out: conv_dx + tanh_dx   10 -> 84   0.8 kMAC   lenet5.net:12 */
 static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
@@ -419,7 +427,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
@@ -715,7 +723,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
@@ -985,7 +993,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
@@ -1786,6 +1794,14 @@ static inline void igemm_windows_4(int pixels, int block, int blocks, ptrdiff_t 
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks_2(int pixels, int panels)
+{
+    enum { MR = 8, MB = 256 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* c1: conv_dx   28x28x6 -> 28x28x1   0.1 MMAC   lenet5.net:6 */
 static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
@@ -1795,7 +1811,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
         -248, -256, -264, -272, -496, -504, -512, -520, -528};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */

@@ -142,6 +142,14 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks(int pixels, int panels)
+{
+    enum { MR = 6, MB = 192 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* hidden: conv + bias + relu   2 -> 100   0.2 kMAC   spiral.net:6
  * also: hidden_infer */
 static void hidden_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
@@ -151,7 +159,7 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
@@ -329,6 +337,14 @@ static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t 
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks_2(int pixels, int panels)
+{
+    enum { MR = 8, MB = 256 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* out: conv + bias   100 -> 3   0.3 kMAC   spiral.net:7
  * also: out_infer */
 static void out_forward(int n, const real *restrict x, const real *restrict w, const real *restrict bias, real *restrict result)
@@ -338,7 +354,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */

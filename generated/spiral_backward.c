@@ -411,6 +411,14 @@ static inline void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *a
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks(int pixels, int panels)
+{
+    enum { MR = 6, MB = 192 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
 static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
 {
@@ -419,7 +427,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
@@ -886,6 +894,14 @@ static inline void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t 
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int igemm_blocks_2(int pixels, int panels)
+{
+    enum { MR = 8, MB = 256 };
+    const int blocks = (pixels + MB - 1) / MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
+}
+
 /* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
 static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
 {
@@ -894,7 +910,7 @@ static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w
     static const int TAP[] = {0};
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = (pixels + MB - 1) / MB;
+    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
     _Alignas(64) real sums[(MB + MR) * NR];
     _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the

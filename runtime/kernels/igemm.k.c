@@ -239,11 +239,18 @@ static inline void k_windows(int pixels, int block, int blocks, ptrdiff_t *at)
         at[i] = at[count - 1];
 }
 
+/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int k_blocks(int pixels, int panels)
+{
+    const int blocks = (pixels + K_MB - 1) / K_MB, few = 16;
+    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * K_MR < pixels ? blocks + 1 : blocks;
+}
+
 static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 {
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
     const int taps = K_KB > K_RUN ? K_KB / K_RUN : 1, rows = K_KB < K_RUN ? K_KB : K_RUN;
-    const int pixels = n * K_OUT_H * K_OUT_W, blocks = (pixels + K_MB - 1) / K_MB;
+    const int pixels = n * K_OUT_H * K_OUT_W, blocks = k_blocks(pixels, K_GROUPS * panels);
     _Alignas(64) real sums[(K_MB + K_MR) * K_NR];
 #ifdef K_TURN
     _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];

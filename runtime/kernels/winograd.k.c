@@ -271,11 +271,19 @@ static inline int k_limit(int tiles, int block, int blocks)
     return first < tiles ? first : tiles;
 }
 
+/* So many blocks as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
+static inline int k_blocks(int tiles, int groups)
+{
+    const int blocks = (tiles + K_TB - 1) / K_TB, few = 16;
+    return blocks * groups < few && blocks * groups % 2 == 1 && blocks * K_MR < tiles ? blocks + 1 : blocks;
+}
+
 static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
 {
     const int positions = K_S * K_S, groups = (K_CO + K_PG * K_NR - 1) / (K_PG * K_NR);
     const int v_pitch = k_pitch(K_TB * K_KB), sums_pitch = k_pitch(K_TB * K_PG * K_NR);
-    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T), blocks = (tiles + K_TB - 1) / K_TB;
+    const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T);
+    const int blocks = k_blocks(tiles, groups);
     _Alignas(64) real v[K_S * K_S * (K_TB * K_KB + 2 * NT_LINE)];
     _Alignas(64) real sums[K_S * K_S * (K_TB * K_PG * K_NR + 2 * NT_LINE)];
     int block_at = -1;
