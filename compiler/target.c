@@ -100,8 +100,8 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
         tile.pb = (int)limit(FEW_PANELS, 1, panels);
         tile.ks = (int)limit(L2 / (tile.pb * p->nr) / tile.mr * tile.mr, tile.mr, p->k > tile.mr ? p->k : tile.mr);
     }
-    /* Eight items of work, or more whose number is even: by copies of dw for runs of pixels, of which each costs about what some 20 pixels do, as long as the copies stay
-     * small; then by fewer rows an item. */
+    /* Eight items of work, or more whose number is even: by copies of dw for runs of pixels, of which each costs about what some 20
+     * pixels do, as long as the copies stay small; then by fewer rows an item. */
     const int64_t run = tile.pack ? 512 : 1024, parts = p->groups * ((panels + tile.pb - 1) / tile.pb);
     int64_t items = parts * ((p->k + tile.ks - 1) / tile.ks);
     tile.chunks = 1;
