@@ -145,9 +145,33 @@ static bool fit_memory(Compilation *c)
     return c->plan != NULL;
 }
 
+/* Multiply-adds of all products a sample, with those of lanes that pad output channels. */
+static double padded_macs(const Net *net, const Target *t)
+{
+    double sum = 0;
+    for (int i = 0; i < net->n_layers; i++) {
+        const Layer *l = net->layers[i];
+        if (l->macs > 0 && l->n_params > 0) {
+            const int64_t out = l->params[0]->out / l->params[0]->groups;
+            sum += (double)l->macs * (double)round_up(out, t->vl) / (double)out;
+        }
+    }
+    return sum;
+}
+
+/* What the options name. "native" has vectors narrower than this machine's for a network of so few channels that padding them would cost
+ * more than wide vectors gain. */
+static const Target *target_of(const Compilation *c)
+{
+    const double worth = 1.15;
+    const char *name = c->options->target;
+    const Target *t = target_find(name), *narrower = target_narrower(t);
+    return strcmp(name, "native") == 0 && narrower && padded_macs(c->net, t) > worth * padded_macs(c->net, narrower) ? narrower : t;
+}
+
 void compile_target(Compilation *c)
 {
-    c->target = target_find(c->options->target);
+    c->target = target_of(c);
     layout_params(c->net, c->target);
 }
 
@@ -181,7 +205,7 @@ bool take_tuning(Compilation *c)
     Arena *a = &c->arena;
     const Options *o = c->options;
     const int64_t batch = c->net->inference_batch ? c->net->inference_batch : c->net->config->batch;
-    const Target *target = target_find(o->target);
+    const Target *target = target_of(c);
     const char *path = tuning_path(a, o->file), *error = NULL;
     Tuning *t = arena_alloc(a, sizeof *t);
     if (!tuning_read(a, path, t, &error)) {

@@ -10,6 +10,7 @@ enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .cflags = ""},
     {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell"},
+    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512"},
 };
 
 const Target *target_find(const char *name)
@@ -17,7 +18,10 @@ const Target *target_find(const char *name)
     if (strcmp(name, "native") == 0) {
 #if defined(__x86_64__) || defined(__i386__)
         __builtin_cpu_init();
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &targets[1] : &targets[0];
+        const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+        return &targets[avx512 ? 2 : avx2 ? 1 : 0];
 #else
         return &targets[0];
 #endif
@@ -30,9 +34,14 @@ const Target *target_find(const char *name)
     return NULL;
 }
 
+const Target *target_narrower(const Target *t)
+{
+    return t > targets && t[-1].vl < t->vl ? t - 1 : NULL;
+}
+
 const char *target_names(void)
 {
-    return "native, generic, avx2";
+    return "native, generic, avx2, avx512";
 }
 
 int64_t round_up(int64_t x, int64_t to)

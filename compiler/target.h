@@ -12,9 +12,11 @@ typedef struct Target {
     const char *cflags;     /* -march=... */
 } Target;
 
-/* "native" is resolved to what this machine has. NULL: no such target. */
+/* "native" is resolved to the widest vectors that this machine has. NULL: no such target. */
 const Target *target_find(const char *name);
-const char *target_names(void); /* "native, generic, avx2", for messages */
+/* The target of narrower vectors that each processor of this one has as well, or NULL. */
+const Target *target_narrower(const Target *t);
+const char *target_names(void); /* "native, generic, avx2, ...", for messages */
 
 /* Width of the weight panels of a product with `out` padded output channels a group: the widest register tile's. */
 int target_panel(const Target *t, int64_t out);

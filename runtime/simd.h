@@ -99,7 +99,11 @@ static inline uint32_t nt_uniform_bits(uint64_t key, uint64_t index)
     return (x ^ (x >> 15)) >> 8;
 }
 
-#if defined(NT_TARGET_AVX2) && defined(NT_DOUBLE)
+#if defined(NT_TARGET_AVX512) && defined(NT_DOUBLE)
+#include "simd_avx512_double.h"
+#elif defined(NT_TARGET_AVX512)
+#include "simd_avx512.h"
+#elif defined(NT_TARGET_AVX2) && defined(NT_DOUBLE)
 #include "simd_avx2_double.h"
 #elif defined(NT_TARGET_AVX2)
 #include "simd_avx2.h"

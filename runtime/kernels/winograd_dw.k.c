@@ -13,8 +13,9 @@
  *   dw    is written (not added to) in the panels of w: [panel of K_NR co][tap][ci < K_CI][width]
  *   db    the sum of dy over the pixels, if K_BIAS
  *   work  K_S^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + (K_TB/K_TG rounded up) * K_CO elements,
- *         where a pitch is an odd number of cache lines, fewer than 2*NT_LINE elements more than the channels; with
- *         K_CHUNKS that many times K_S^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + K_CO
+ *         where a pitch is an odd number of cache lines, at most 2*NT_LINE elements more than the channels rounded up
+ *         to 16;
+ *         with K_CHUNKS that many times K_S^2 * (K_TB * (pitch of K_CI + pitch of K_CO) + K_CI * K_CO) + K_CO
  *
  * Tiles are numbered flat over (sample, row, column) and come in blocks of at most K_TB. Of a block all threads make V
  * and M, [position][tile][channel], in groups of K_TG tiles; then they add each position's product to
@@ -49,10 +50,11 @@
 /* kernel { */
 
 /* Elements between tiles of V or M: an odd number of cache lines, so that one channel of all tiles is spread over the
- * cache's sets. */
+ * cache's sets, with room for whole vectors, which may be longer than a line. */
 static inline int k_pitch(int channels)
 {
-    return ((channels + NT_LINE - 1) / NT_LINE | 1) * NT_LINE;
+    const int whole = VL > NT_LINE ? VL : NT_LINE;
+    return ((channels + whole - 1) / whole * (whole / NT_LINE) | 1) * NT_LINE;
 }
 
 /* t = B' d, for one line of pixels: winograd.k.c has the same. */

@@ -20,7 +20,7 @@ silent() {
 
 for model in *.net; do
     name=${model%.net}
-    for target in generic avx2; do
+    for target in generic avx2 avx512; do
         "$netc" emit "$model" -o "$work/one" --target $target
         (cd "$work" && "$netc" emit "$OLDPWD/$model" -o "elsewhere/two" --target $target)
         if ! diff -rq "$work/one" "$work/elsewhere/two"; then
@@ -31,8 +31,11 @@ for model in *.net; do
             echo "FAIL $name for $target: holds a path"
             failed=1
         fi
-        flags=
-        [ $target != avx2 ] || flags="-mavx2 -mfma -DNT_TARGET_AVX2"
+        case $target in
+        generic) flags= ;;
+        avx2) flags="-mavx2 -mfma -DNT_TARGET_AVX2" ;;
+        avx512) flags="-march=x86-64-v4 -DNT_TARGET_AVX512" ;;
+        esac
         if [ $target = generic ] || [ "$(uname -m)" = x86_64 ]; then
             for cc in gcc "${CLANG:-clang-14}"; do
                 command -v "$cc" >/dev/null || continue

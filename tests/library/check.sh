@@ -204,7 +204,7 @@ status=0
 compilers=0
 for name in mini_lenet5 mini_resnet20 mini_googlenet; do
     weights=$fixtures/$name.weights.safetensors
-    for target in generic avx2; do
+    for target in generic avx2 avx512; do
         one=$work/one two=$work/elsewhere/two
         "$netc" emit "$nets/$name.net" -o "$one" --kind library --target $target
         "$netc" emit "$nets/$name.net" -o "$one" --kind library --target $target --weights "$weights"
@@ -217,8 +217,11 @@ for name in mini_lenet5 mini_resnet20 mini_googlenet; do
         if grep -rnF -e "$work" -e "$PWD" "$one"; then
             fail "$name for $target: a path in the sources"
         fi
-        isa=
-        [ $target = generic ] || isa='-march=haswell -DNT_TARGET_AVX2'
+        case $target in
+        generic) isa= ;;
+        avx2) isa='-march=haswell -DNT_TARGET_AVX2' ;;
+        avx512) isa='-march=x86-64-v4 -DNT_TARGET_AVX512' ;;
+        esac
         for compiler in gcc clang clang-14; do
             command -v $compiler >/dev/null || continue
             compilers=$((compilers + 1))
@@ -236,7 +239,7 @@ done
 
 # What the header says of the stack, for the kernel with the largest blocks.
 echo 'network deep { input(14x14x512) conv(512, 3x3, pad=1) -> relu -> avgpool(global) -> dense(10) }' >"$work/deep.net"
-for target in generic avx2; do
+for target in generic avx2 avx512; do
     "$netc" emit "$work/deep.net" -o "$work/deep" --kind library --target "$target"
     grep -q ' winograd_' "$work/deep/deep.c" || fail "the network with the largest blocks has others now"
     isa=$(sed -n 's/^CFLAGS = .*-fPIC \(.*\) -Wall.*/\1/p' "$work/deep/Makefile")
