@@ -250,10 +250,7 @@ static void start_tail(Tail *t, Emit *e, const char *n, const char *h, const cha
     if (e->ragged_padded) {
         ct_line(t->code, "const int in_group = (%s) %% %lld, real_channel = (%s) / %lld * %lld + in_group;", c,
                 (long long)e->ragged_padded, c, (long long)e->ragged_padded, (long long)e->ragged_real);
-        ct_line(t->code, "const int lanes = %lld - in_group < VL ? %lld - in_group : VL;", (long long)e->ragged_real,
-                (long long)e->ragged_real);
         t->c = "real_channel";
-        t->lanes = "lanes";
     }
 }
 
@@ -269,6 +266,11 @@ Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const c
     Arena *arena = e->arena;
     Tail tail, *const t = &tail;
     start_tail(t, e, n, h, w, c);
+    if (e->ragged_padded) {
+        ct_line(t->code, "const int lanes = %lld - in_group < VL ? %lld - in_group : VL;", (long long)e->ragged_real,
+                (long long)e->ragged_real);
+        t->lanes = "lanes";
+    }
     const Group *g = e->group;
     if (g->anchor && g->anchor->n_out == 0) { /* a loss of what is frozen: its kernel never comes here */
         ct_line(t->code, "(void)(%s);", vector);
