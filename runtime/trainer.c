@@ -167,6 +167,22 @@ static int checked_results(int status)
     return NT_ENVIRONMENT;
 }
 
+/* Whether this processor has the instructions that the model's code is made of: without them it would die at the first one. */
+static bool processor_has(const char *target)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (strcmp(target, "avx2") == 0)
+        return avx2;
+    if (strcmp(target, "avx512") == 0)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
+               && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+    (void)target;
+#endif
+    return true;
+}
+
 int nt_trainer_main(const nt_model *model, const nt_model *model_double, const nt_sketch *sketch, int argc, char **argv)
 {
     nt_context context = {
@@ -187,6 +203,13 @@ int nt_trainer_main(const nt_model *model, const nt_model *model_double, const n
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_usage(&context, stdout);
         return checked_results(NT_OK);
+    }
+    if (!processor_has(model->target)) {
+        fprintf(stderr,
+                "error: %s was compiled for processors with %s, which this one has not\n"
+                "help: `netc build %s` on this machine makes one for it; `--target generic` one that runs everywhere\n",
+                context.exe, model->target, model->file);
+        return NT_ENVIRONMENT;
     }
     for (int i = 0; i < N_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
