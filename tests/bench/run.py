@@ -139,6 +139,8 @@ def trainer_of(model, args, batch):
         os.makedirs(args.work, exist_ok=True)
         print(f"building {exe}", file=sys.stderr)
         run([args.netc, "build", net, "-o", exe, "--batch", str(batch)])
+    if model not in args.targets:
+        args.targets[model] = json.loads(run([exe, "info", "--format", "json"]))["target"]
     return exe
 
 
@@ -532,6 +534,8 @@ def print_settings(results):
     print(f"{m['processor']}, {m['cores']} cores; {m['compiler']}; load when it began {m['load']:.1f}")
     for threads, peak in results["peaks"].items():
         print(f"{threads} thread{'s' if threads != '1' else ''}: FMA peak " + (f"{peak:.0f} GFLOP/s" if peak else "unknown"))
+    if results.get("targets"):
+        print("netc: " + ", ".join(f"{model} {target}" for model, target in results["targets"].items()))
     for kind, about in results["versions"].items():
         print(f"{kind} {about.get('version', 'missing')}: {about.get('settings', about.get('error'))}")
 
@@ -581,6 +585,7 @@ def merge(paths):
             rows = {row_key(r): r for r in results[key]} | {row_key(r): r for r in more[key]}
             results[key] = list(rows.values())
         results["versions"] |= more["versions"]
+        results["targets"] = results.get("targets", {}) | more.get("targets", {})
         results["peaks"] |= more["peaks"]
         results["resnet152_ms"] = more.get("resnet152_ms") or results.get("resnet152_ms")
     return results
@@ -701,7 +706,8 @@ def main():
     if os.getloadavg()[0] > 0.5:
         print(f"the load is {os.getloadavg()[0]:.1f}: what else runs costs long steps more than short ones, so no ratio is to be "
               "trusted", file=sys.stderr)
-    results = {"machine": machine(), "peaks": {}, "versions": {}, "cells": [], "layers": [], "gemm": [], "memory": [], "cold": []}
+    args.targets = {}
+    results = {"machine": machine(), "peaks": {}, "versions": {}, "targets": args.targets, "cells": [], "layers": [], "gemm": [], "memory": [], "cold": []}
     folder = tempfile.mkdtemp()
     try:
         if "training" in args.parts or "inference" in args.parts:
