@@ -8,9 +8,9 @@
 enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
-    {.name = "generic", .vl = 8, .cflags = ""},
-    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell"},
-    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512"},
+    {.name = "generic", .vl = 8, .cflags = "", .part = L1 / 2},
+    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2},
+    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2},
 };
 
 const Target *target_find(const char *name)
@@ -68,9 +68,12 @@ static int tile_rows(const Target *t, int nr)
 ProductTile target_product(const Target *t, const ProductShape *p)
 {
     ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
-    /* Rows of k whose part of a panel takes half of the first-level cache, evened out, in whole taps where those are short. */
-    int64_t most = L1 / 2 / p->nr, unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
+    /* Rows of k whose part of a panel takes half of a cache, evened out, in whole taps where those are short. What is turned is meant to
+     * stay in the first-level one. */
+    int64_t most = (p->turned ? L1 / 2 : t->part) / p->nr, parts = (p->k + most - 1) / most;
+    int64_t unit = p->run < most && !p->turned ? p->run : t->vl;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
+    tile.far = tile.kb * tile.nr > L1;
     /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */
     tile.mb = 32 * tile.mr;
     return tile;

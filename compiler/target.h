@@ -10,6 +10,7 @@ typedef struct Target {
     int vl;                 /* reals a vector */
     const char *define;     /* NT_TARGET_AVX2, or NULL */
     const char *cflags;     /* -march=... */
+    int part;               /* reals of a panel that pass at a time in a product: of the cache from which they cost nothing */
 } Target;
 
 /* "native" is resolved to the widest vectors that this machine has. NULL: no such target. */
@@ -36,6 +37,7 @@ typedef struct ProductShape {
 /* Constants of igemm.k.c (see there). */
 typedef struct ProductTile {
     int mr, nr, mb, kb;
+    bool far; /* a panel's part is larger than the first-level cache */
 } ProductTile;
 ProductTile target_product(const Target *t, const ProductShape *p);
 

@@ -318,6 +318,9 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     if (samples * p->pixels <= FEW_TILES * tile.mr && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
         emit_int(e, "STREAM", samples * p->pixels <= tile.mr ? 1 : 2);
     }
+    if (tile.far) {
+        emit_int(e, "FAR", 1);
+    }
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);
     emit_int(e, "KB", tile.kb);

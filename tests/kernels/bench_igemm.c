@@ -74,6 +74,8 @@ static int limit(int a, int low, int high)
 
 /* Registers of the target and how its tiles divide them; caches in elements of real. */
 enum { WIDE_NR = 2 * VL, WIDE_MR = 6, NARROW_NR = VL, NARROW_MR = 8, L1 = 8192, L2 = 65536 };
+/* Elements of a panel that pass at a time. */
+enum { PART = VL == 16 ? L2 / 2 : L1 / 2 };
 
 typedef struct tuning {
     int nr, mr, mb, kb;
@@ -81,15 +83,16 @@ typedef struct tuning {
 
 /* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN (of the longest phase), `run` = K_RUN.
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
- *   KB      rows whose part of a panel takes half of the first-level cache, evened out over the parts, in whole
- *           taps if they are short.
+ *   KB      rows whose part of a panel takes half of the first-level cache, of the second-level one with vectors of 16 unless weights
+ *           are turned, evened out over the parts, in whole taps if they are short.
+ *   FAR     where such a part is larger than the first-level cache.
  *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
-static tuning choose_igemm(int channels, int rows, int run)
+static tuning choose_igemm(int channels, int rows, int run, int turned)
 {
     tuning t;
     t.nr = channels == NARROW_NR ? NARROW_NR : WIDE_NR;
     t.mr = t.nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    int most = L1 / 2 / t.nr, unit = run < most ? run : VL, parts = (rows + most - 1) / most;
+    int most = (turned ? L1 / 2 : PART) / t.nr, unit = run < most && !turned ? run : VL, parts = (rows + most - 1) / most;
     t.kb = round_up((rows + parts - 1) / parts, unit);
     t.mb = 32 * t.mr;
     return t;
@@ -195,8 +198,8 @@ static plan make_plan(const layer *l)
     }
     int rows = p.taps * p.run, input_pixel = p.dense ? rows : p.x_p * l->stride * l->stride;
     int phase_side = (l->k + l->stride - 1) / l->stride, phase_taps = p.dense ? 1 : phase_side * phase_side;
-    p.forward = choose_igemm(p.co_padded, rows, p.run);
-    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co);
+    p.forward = choose_igemm(p.co_padded, rows, p.run, 0);
+    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co, p.dense);
     p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, p.run, input_pixel, l->n * p.oh * p.ow);
     return p;
 }
@@ -219,7 +222,7 @@ static void include(FILE *f, const char *folder, const char *kernel, const char 
 {
     static const char *const names[] = {"main", "tile",    "any",          "next",      "next_last", "limit",   "rows",
                                         "turn", "rows_of", "rows_of_last", "turn_line", "step",      "windows", "pixels",
-                                        "places", "pack_x", "pack_dy", "first_block"};
+                                        "places", "pack_x", "pack_dy", "first_block", "blocks"};
     const size_t n = sizeof names / sizeof *names;
     for (size_t i = 0; i < n; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -242,7 +245,9 @@ static void panels(FILE *f, int channels, int width)
 static void write_tuning(FILE *f, int channels, const tuning *t, int rows, int pixels)
 {
     panels(f, channels, t->nr);
-    fprintf(f, "#undef K_STREAM\n");
+    fprintf(f, "#undef K_STREAM\n#undef K_FAR\n");
+    if (t->kb * t->nr > L1)
+        define(f, "FAR", 1);
     if (pixels <= 9 * t->mr && rows * channels >= 1 << 16)
         define(f, "STREAM", pixels <= t->mr ? 1 : 2);
     define(f, "MR", t->mr);
