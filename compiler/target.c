@@ -65,13 +65,38 @@ static int tile_rows(const Target *t, int nr)
     return nr == t->vl ? 8 : 6;
 }
 
-ProductTile target_product(const Target *t, const ProductShape *p)
+/* Rows of register tiles that so few pixels fill: 8, or 7 or 6 where fewer are left over. With 32 registers each of them leaves 12 sums and
+ * more, and all operands their place. */
+static int rows_that_fit(int64_t pixels)
 {
+    int64_t best = 8;
+    for (int64_t rows = 7; rows >= 6; rows--) {
+        best = round_up(pixels, rows) < round_up(pixels, best) ? rows : best;
+    }
+    return (int)best;
+}
+
+ProductTile target_product(const Target *t, const ProductShape *p, int64_t samples)
+{
+    /* Pixels up to which weights, if there are many, pass faster than memory gives them: as many as make 9 tiles of 6, more with vectors of
+     * 16, which take half of the instructions that would wait. */
+    enum { FEW = 54, FEW_WIDE = 128, MANY_WEIGHTS = 1 << 16 };
+    const bool wide = t->vl == 16;
+    const int64_t pixels = samples * p->pixels;
     ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
     /* Rows of k whose part of a panel takes half of a cache, evened out, in whole taps where those are short. What is turned is meant to
-     * stay in the first-level one. */
-    int64_t most = (p->turned ? L1 / 2 : t->part) / p->nr, parts = (p->k + most - 1) / most;
-    int64_t unit = p->run < most && !p->turned ? p->run : t->vl;
+     * stay in the first-level one, and so is what a single tile reads and asks for. */
+    int64_t most = t->part / p->nr;
+    if (pixels <= (wide ? FEW_WIDE : FEW) * tile.mr / tile_rows(t, 2 * t->vl) && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
+        if (wide && tile.nr > t->vl) {
+            tile.mr = rows_that_fit(pixels);
+        }
+        tile.stream = pixels <= tile.mr ? 1 : 2;
+    }
+    if (p->turned || tile.stream == 1) {
+        most = L1 / 2 / p->nr;
+    }
+    const int64_t unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
     tile.far = tile.kb * tile.nr > L1;
     /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */

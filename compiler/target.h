@@ -34,12 +34,13 @@ typedef struct ProductShape {
     int64_t input_pixel; /* elements of the input that a further output pixel adds to a block's, about */
 } ProductShape;
 
-/* Constants of igemm.k.c (see there). */
+/* Constants of igemm.k.c (see there), for a likely batch of so many samples. */
 typedef struct ProductTile {
     int mr, nr, mb, kb;
     bool far; /* a panel's part is larger than the first-level cache */
+    int stream; /* K_STREAM, or 0 */
 } ProductTile;
-ProductTile target_product(const Target *t, const ProductShape *p);
+ProductTile target_product(const Target *t, const ProductShape *p, int64_t samples);
 
 /* Constants of igemm_dw.k.c (see there), for a likely batch of so many samples. */
 typedef struct GradientTile {

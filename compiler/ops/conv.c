@@ -285,9 +285,8 @@ static void emit_forward_window(Emit *e, const Geometry *g, const Value *x, cons
 }
 
 /* Rows of k up to which a layer has a product of its own, its loops unrolled, and up to which a tile is over before memory
- * answers. Tiles up to which weights, if there are many, pass faster
- * than memory gives them. */
-enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64, FEW_TILES = 9, MANY_WEIGHTS = 1 << 16 };
+ * answers. */
+enum { SHORT_PRODUCT = 32, EARLY_PRODUCT = 64 };
 
 void emit_panels(Emit *e, int64_t out, int64_t nr)
 {
@@ -298,16 +297,16 @@ void emit_panels(Emit *e, int64_t out, int64_t nr)
     }
 }
 
-static ProductTile product_tile(const Target *t, const ProductShape *p, const Choice *choice)
+static ProductTile product_tile(const Target *t, const ProductShape *p, const Choice *choice, int64_t samples)
 {
-    ProductTile tile = target_product(t, p);
+    ProductTile tile = target_product(t, p, samples);
     tile.mb = (int)choice_size(choice, tile.mb, tile.mr);
     return tile;
 }
 
 static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choice, int64_t samples)
 {
-    ProductTile tile = product_tile(emit_target(e), p, choice);
+    ProductTile tile = product_tile(emit_target(e), p, choice, samples);
     emit_panels(e, p->out, tile.nr);
     if (p->k <= SHORT_PRODUCT) {
         emit_int(e, "SHORT", 1);
@@ -315,8 +314,8 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     if (p->k <= EARLY_PRODUCT) {
         emit_int(e, "EARLY", 1);
     }
-    if (samples * p->pixels <= FEW_TILES * tile.mr && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
-        emit_int(e, "STREAM", samples * p->pixels <= tile.mr ? 1 : 2);
+    if (tile.stream) {
+        emit_int(e, "STREAM", tile.stream);
     }
     if (tile.far) {
         emit_int(e, "FAR", 1);
@@ -366,9 +365,9 @@ static int64_t conv_work(const Node *n, const Target *t)
     return g->choices[FORWARD].tile ? winograd_work(g, t, false) : 0;
 }
 
-static const char *describe_product(Arena *a, const ProductShape *p, const Target *t, const Choice *choice)
+static const char *describe_product(Arena *a, const ProductShape *p, const Target *t, const Choice *choice, int64_t samples)
 {
-    ProductTile tile = product_tile(t, p, choice);
+    ProductTile tile = product_tile(t, p, choice, samples);
     long long k = p->k, at_once = tile.kb < k ? tile.kb : k; /* a part is rounded up to whole vectors */
     return arena_printf(a, "implicit GEMM, direct, tile %dx%d, blocks of %d pixels and %lld of %lld products", tile.mr, tile.nr, tile.mb,
                         at_once, k);
@@ -381,7 +380,7 @@ static const char *conv_describe(Arena *a, const Node *n, const Target *t)
         return winograd_describe(a, g, t, false);
     }
     ProductShape p = forward_product_shape(g, n->in[1]->param);
-    return describe_product(a, &p, t, &g->choices[FORWARD]);
+    return describe_product(a, &p, t, &g->choices[FORWARD], g->samples);
 }
 
 static const char direct[] = "direct";
@@ -825,7 +824,7 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     }
     if (is_dense(g)) {
         ProductShape p = dense_dx_shape(g, t);
-        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t, &g->choices[TO_INPUT]));
+        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t, &g->choices[TO_INPUT], g->samples));
     }
     if (g->choices[TO_INPUT].tile) {
         return winograd_describe(a, g, t, true);
@@ -835,7 +834,7 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     }
     Phases phases = make_phases(a, g);
     ProductShape p = conv_dx_shape(g, t, phases.begin[1], 0, 0);
-    const char *text = describe_product(a, &p, t, &g->choices[TO_INPUT]);
+    const char *text = describe_product(a, &p, t, &g->choices[TO_INPUT], g->samples);
     return phases.n > 1 ? arena_printf(a, "%lld phases, the first: %s", (long long)phases.n, text) : text;
 }
 

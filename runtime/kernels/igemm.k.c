@@ -102,7 +102,8 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
             if (K_STREAM > 1)
                 nt_prefetch_far(first_w, ahead);
             else
-                nt_prefetch(first_w, ahead);
+                for (int line = 0; line < vectors * VL; line += NT_LINE) /* a single tile asks for all lines of a row */
+                    nt_prefetch(first_w, ahead + line);
             ahead += stride;
 #endif
             for (int i = 0; i < rows; i++) {
