@@ -8,9 +8,12 @@
 enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
-    {.name = "generic", .vl = 8, .cflags = "", .part = L1 / 2},
-    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2},
-    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2},
+    {.name = "generic", .vl = 8, .cflags = "", .part = L1 / 2, .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
+    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2,
+     .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
+    /* its processors have 1 MB and more of second-level cache */
+    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2,
+     .winograd_rows = 8, .winograd_tiles = 3, .winograd_scratch = 3 << 16},
 };
 
 const Target *target_find(const char *name)
@@ -184,19 +187,26 @@ bool target_dense_gradient(int64_t rows, int64_t out, int64_t vectors, int64_t s
     return true;
 }
 
+/* As tile_rows, but 8x2 vectors where there are 32 registers: they divide most numbers of channels and tiles. */
+static int winograd_rows(const Target *t, int nr)
+{
+    return nr == t->vl ? 8 : t->winograd_rows;
+}
+
 WinogradTile target_winograd(const Target *t, int64_t positions, int64_t channels, int64_t rows, int64_t tiles)
 {
-    enum { SCRATCH = 1 << 17, ITEMS = 4, PANELS = 8, PART = 64 };
+    enum { ITEMS = 4, GROUP = 128, PART = 64 };
     int nr = target_panel(t, channels);
-    WinogradTile tile = {.mr = tile_rows(t, nr)};
-    int64_t panels = (channels + nr - 1) / nr, groups = (panels + PANELS - 1) / PANELS, parts = (rows + PART - 1) / PART;
-    /* 64 rows by 8 panels, evened out: a position's part of the input and of a panel fit the first-level cache together. Where that leaves
+    WinogradTile tile = {.mr = winograd_rows(t, nr)};
+    int64_t panels = (channels + nr - 1) / nr, most = GROUP / nr, groups = (panels + most - 1) / most, parts = (rows + PART - 1) / PART;
+    /* 64 rows by 128 channels, evened out: a position's part of the input and of a panel fit the first-level cache together. Where that leaves
      * threads without work, groups are smaller, and up to 128 rows are one part, so that groups share the transformed input. */
     for (;;) {
         tile.pg = (int)((panels + groups - 1) / groups);
         tile.kb = (int)round_up((rows + parts - 1) / parts, t->vl);
-        /* what keeps a block's scratch within 512 KB, up to 8 register tiles */
-        tile.tb = (int)limit(SCRATCH / (positions * (tile.kb + tile.pg * nr)) / tile.mr, 1, 8) * tile.mr;
+        /* what keeps a block's scratch in the second-level cache, beside what memory is asked for */
+        const int64_t most_tiles = t->winograd_scratch / (positions * (tile.kb + tile.pg * nr));
+        tile.tb = (int)limit(most_tiles / tile.mr, 1, t->winograd_tiles) * tile.mr;
         if ((tiles + tile.tb - 1) / tile.tb * groups >= ITEMS || tile.pg == 1) {
             return tile;
         }
@@ -222,5 +232,5 @@ WinogradGradientTile target_winograd_gradient(const Target *t, int64_t positions
     if (chunks > 8 && chunks * positions * (block * (in + out) + in * out) > WORKSPACE) {
         chunks = 8;
     }
-    return (WinogradGradientTile){.mr = tile_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP, .chunks = chunks};
+    return (WinogradGradientTile){.mr = winograd_rows(t, nr), .nr = nr, .tb = (int)block, .tg = GROUP, .chunks = chunks};
 }

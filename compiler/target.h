@@ -11,6 +11,9 @@ typedef struct Target {
     const char *define;     /* NT_TARGET_AVX2, or NULL */
     const char *cflags;     /* -march=... */
     int part;               /* reals of a panel that pass at a time in a product: of the cache from which they cost nothing */
+    int winograd_rows;      /* Winograd's products: of a register tile two vectors wide, */
+    int winograd_tiles;     /* the most register tiles of a block, */
+    int64_t winograd_scratch; /* and the most reals of its scratch, which the second-level cache holds */
 } Target;
 
 /* "native" is resolved to the widest vectors that this machine has. NULL: no such target. */

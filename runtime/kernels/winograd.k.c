@@ -33,7 +33,8 @@
  * room in the second-level cache, and what a position needs of V and of one panel in the first-level cache.
  * Every output is summed in the order of ci, whatever n, the tile's place and the number of threads.
  *
- * Hook: K_STORE(v, n, h, w, c), once for each output vector. K_CO and K_NR are multiples of VL, the last panel is
+ * Hooks: K_STORE(v, n, h, w, c), once for each output vector, and K_AHEAD(n, h, w, c) before, for each line of the caches that
+ * K_STORE will touch, evenly during the products of the last part. K_CO and K_NR are multiples of VL, the last panel is
  * K_CO % K_NR wide if that is not 0; K_TB is a multiple of K_MR, K_KB of VL.
  *
  * Choosing constants: tests/kernels/bench_winograd.c has the rules as C (choose_winograd). */
@@ -57,6 +58,7 @@
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_CO + (c), v)
+#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_CO + (c))
 #endif
 /* kernel { */
 
@@ -264,6 +266,16 @@ NT_INLINE void k_out(int first, int count, int channel, int width, const real *r
     }
 }
 
+/* Asks memory for one line of channels of a row of the pixels that a tile reads and that its neighbours do not. */
+NT_INLINE void k_ask_x(int tile, int h, int c, const real *restrict x)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T, edge = (K_S - K_T) / 2;
+    const ptrdiff_t at = (ptrdiff_t)(tile / across / down) * K_IN_S + (ptrdiff_t)(tile / across % down * K_T + h + edge) * K_IN_R
+                         + (ptrdiff_t)(tile % across * K_T + edge) * K_IN_P + c;
+    for (int w = 0; w < K_T; w++)
+        nt_prefetch_far(x, at + w * K_IN_P);
+}
+
 /* Where a block of tiles begins: blocks are as equal as whole register tiles allow. */
 static inline int k_limit(int tiles, int block, int blocks)
 {
@@ -284,6 +296,7 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
     const int v_pitch = k_pitch(K_TB * K_KB), sums_pitch = k_pitch(K_TB * K_PG * K_NR);
     const int tiles = n * ((K_OUT_H + K_T - 1) / K_T) * ((K_OUT_W + K_T - 1) / K_T);
     const int blocks = k_blocks(tiles, groups);
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T, line_of = VL > NT_LINE ? VL : NT_LINE;
     _Alignas(64) real v[K_S * K_S * (K_TB * K_KB + 2 * NT_LINE)];
     _Alignas(64) real sums[K_S * K_S * (K_TB * K_PG * K_NR + 2 * NT_LINE)];
     int block_at = -1;
@@ -292,9 +305,12 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
         int group = item % groups, block = item / groups;
         int first = k_limit(tiles, block, blocks), count = k_limit(tiles, block + 1, blocks) - first;
         int channel = group * K_PG * K_NR, width = K_CO - channel < K_PG * K_NR ? K_CO - channel : K_PG * K_NR;
+        /* lines asked for: what k_out will touch, and the next block's input where it does not come in parts, many times */
+        int out_lines = (width + line_of - 1) / line_of, in_lines = (K_CI + line_of - 1) / line_of, out_asked = 0, in_asked = 0;
         ptrdiff_t at = (ptrdiff_t)positions * K_CI * channel; /* of the part of u to be read next */
         for (int c = 0; c < K_CI; c += K_KB) {
-            int depth = K_CI - c < K_KB ? K_CI - c : K_KB;
+            int depth = K_CI - c < K_KB ? K_CI - c : K_KB, last = c + depth == K_CI;
+            int step = 0, steps = positions * ((width + K_NR - 1) / K_NR) * ((count + K_MR - 1) / K_MR);
             if (K_CI > K_KB || block != block_at)
                 k_in(first, count, c, c + depth, x, v);
             for (int position = 0; position < positions; position++) {
@@ -305,6 +321,15 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
                     const real *part = u + at;
                     at += depth * panel_width;
                     for (int i = 0, next; i < count; i = next) {
+                        step++;
+                        for (; last && out_asked < count * out_lines * K_T * step / steps; out_asked++) {
+                            int tile = first + out_asked / K_T / out_lines, sample = tile / across / down;
+                            int h = tile / across % down * K_T + out_asked % K_T, column = tile % across * K_T;
+                            for (int w = column; w < column + K_T && w < K_OUT_W && h < K_OUT_H; w++)
+                                K_AHEAD(sample, h, w, channel + out_asked / K_T % out_lines * line_of);
+                        }
+                        for (; K_CI <= K_KB && in_asked < count * in_lines * K_T * step / steps; in_asked++)
+                            k_ask_x(first + count + in_asked / K_T / in_lines, in_asked % K_T, in_asked / K_T % in_lines * line_of, x);
                         const real *tile_v = v + position * v_pitch + i * K_KB;
                         real *tile_sums = sums + position * sums_pitch + panel * K_TB + i * panel_width;
 #ifdef K_LAST

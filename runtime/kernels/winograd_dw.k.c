@@ -246,10 +246,22 @@ static void k_group_dy(int from, int end, int at, int first, const real *restric
     }
 }
 
+/* Asks memory for a line of the next block's pixels, on the way through a product. Only where chunks are worked on alone: otherwise what a
+ * position's product reads and sums would push the line out again. */
+NT_INLINE void k_ask(const real *ahead, ptrdiff_t at)
+{
+#ifdef K_CHUNKS
+    nt_prefetch_far(ahead, at);
+#else
+    (void)ahead;
+    (void)at;
+#endif
+}
+
 /* One position's product over `count` tiles for `rows` input channels and a panel of `vectors` vectors: added to
  * u[row][vectors*VL], or set if this is the `first` block. rows and vectors are constants where it is called. */
 NT_INLINE void k_product(int rows, int vectors, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
-                         const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+                         const real *restrict m, ptrdiff_t m_pitch, const real *restrict ahead, ptrdiff_t stride, real *restrict u)
 {
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++)
@@ -259,6 +271,7 @@ NT_INLINE void k_product(int rows, int vectors, int count, int first, const real
         vf b[K_NR / VL];
         for (int j = 0; j < vectors; j++)
             b[j] = v_load(m + j * VL);
+        k_ask(ahead, t * stride);
         for (int i = 0; i < rows; i++) {
             vf a = v_set1(v[i]);
             for (int j = 0; j < vectors; j++)
@@ -273,57 +286,59 @@ NT_INLINE void k_product(int rows, int vectors, int count, int first, const real
 /* One position and panel for `channels` input channels, in register tiles that are as equal as their sizes allow. The
  * next tile's sums, which were last touched a block ago, are asked for while one is computed. */
 NT_INLINE void k_panel(int channels, int vectors, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
-                       const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+                       const real *restrict m, ptrdiff_t m_pitch, const real *restrict ahead, ptrdiff_t elements, real *restrict u)
 {
-    for (int left = channels, rows; left > 0; left -= rows, v += rows, u += rows * vectors * VL) {
+    const int turns = (channels + K_MR - 1) / K_MR * count;
+    const ptrdiff_t stride = turns > 0 ? (elements + turns - 1) / turns : 0;
+    for (int left = channels, rows; left > 0; left -= rows, v += rows, u += rows * vectors * VL, ahead += count * stride) {
         rows = left >= 2 * K_MR ? K_MR : left > K_MR ? (left + 1) / 2 : left;
         for (int line = 0; line < K_MR * vectors * VL; line += NT_LINE)
             nt_prefetch(u, rows * vectors * VL + line);
         if (rows == K_MR) {
-            k_product(K_MR, vectors, count, first, v, v_pitch, m, m_pitch, u);
+            k_product(K_MR, vectors, count, first, v, v_pitch, m, m_pitch, ahead, stride, u);
         } else if (K_MR > 2 && rows == K_MR - 1) {
-            k_product(K_MR - 1, vectors, count, first, v, v_pitch, m, m_pitch, u);
+            k_product(K_MR - 1, vectors, count, first, v, v_pitch, m, m_pitch, ahead, stride, u);
         } else if (K_MR > 4 && rows == K_MR - 2) {
-            k_product(K_MR - 2, vectors, count, first, v, v_pitch, m, m_pitch, u);
+            k_product(K_MR - 2, vectors, count, first, v, v_pitch, m, m_pitch, ahead, stride, u);
         } else if (K_MR > 3 && rows >= K_MR / 2) {
             rows = K_MR / 2;
-            k_product(K_MR / 2, vectors, count, first, v, v_pitch, m, m_pitch, u);
+            k_product(K_MR / 2, vectors, count, first, v, v_pitch, m, m_pitch, ahead, stride, u);
         } else {
             rows = 1;
-            k_product(1, vectors, count, first, v, v_pitch, m, m_pitch, u);
+            k_product(1, vectors, count, first, v, v_pitch, m, m_pitch, ahead, stride, u);
         }
     }
 }
 
 /* The two widths that a panel may have. */
 static void k_panel_of(int channels, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
-                       const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+                       const real *restrict m, ptrdiff_t m_pitch, const real *restrict ahead, ptrdiff_t elements, real *restrict u)
 {
-    k_panel(channels, K_NR / VL, count, first, v, v_pitch, m, m_pitch, u);
+    k_panel(channels, K_NR / VL, count, first, v, v_pitch, m, m_pitch, ahead, elements, u);
 }
 
 #ifdef K_LAST
 static void k_panel_of_last(int channels, int count, int first, const real *restrict v, ptrdiff_t v_pitch,
-                            const real *restrict m, ptrdiff_t m_pitch, real *restrict u)
+                            const real *restrict m, ptrdiff_t m_pitch, const real *restrict ahead, ptrdiff_t elements, real *restrict u)
 {
-    k_panel(channels, K_LAST / VL, count, first, v, v_pitch, m, m_pitch, u);
+    k_panel(channels, K_LAST / VL, count, first, v, v_pitch, m, m_pitch, ahead, elements, u);
 }
 #endif
 
 /* One position's product for the panel that begins at an output channel. */
 NT_INLINE void k_panel_at(int position, int channel, int count, int first, const real *restrict v,
-                          const real *restrict m, real *restrict u)
+                          const real *restrict m, const real *restrict ahead, ptrdiff_t elements, real *restrict u)
 {
     v += (ptrdiff_t)position * K_TB * k_pitch(K_CI);
     m += (ptrdiff_t)position * K_TB * k_pitch(K_CO) + channel;
     u += (ptrdiff_t)position * K_CI * K_CO + channel * K_CI;
 #ifdef K_LAST
     if (channel + K_NR > K_CO)
-        k_panel_of_last(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+        k_panel_of_last(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), ahead, elements, u);
     else
-        k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+        k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), ahead, elements, u);
 #else
-    k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), u);
+    k_panel_of(K_CI, count, first, v, k_pitch(K_CI), m, k_pitch(K_CO), ahead, elements, u);
 #endif
 }
 
@@ -347,19 +362,36 @@ static void k_finish(const real *restrict u, ptrdiff_t position, real *restrict 
 }
 
 #ifdef K_CHUNKS
+/* What product `item` of `items` asks for: its share of the pixels of tiles begin..end-1, so many elements from there on, of x in the
+ * first half, of dy in the second. Tiles follow each other as their rows do in memory, about. */
+static const real *k_ahead(int begin, int end, int item, int items, const real *restrict x, const real *restrict dy, ptrdiff_t *elements)
+{
+    const int across = (K_OUT_W + K_T - 1) / K_T, down = (K_OUT_H + K_T - 1) / K_T, of_x = 2 * item < items;
+    const ptrdiff_t sample = of_x ? K_IN_S : K_DY_S, row = (ptrdiff_t)K_T * (of_x ? K_IN_R : K_DY_R);
+    const ptrdiff_t from = begin / across / down * sample + begin / across % down * row;
+    const ptrdiff_t to = end / across / down * sample + end / across % down * row;
+    const int half = (items + 1) / 2, share = of_x ? item : item - half;
+    *elements = (to - from + half - 1) / half;
+    return (of_x ? x : dy) + from + share * *elements;
+}
+
 /* U of the tiles begin..end-1, and the sums of their dy; v and m are the thread's own. */
 static void k_chunk(int begin, int end, const real *restrict x, const real *restrict dy, real *restrict v,
                     real *restrict m, real *restrict u, real *restrict sums)
 {
-    const int positions = K_S * K_S, blocks = end > begin ? (end - begin + K_TB - 1) / K_TB : 1;
+    const int positions = K_S * K_S, panels = (K_CO + K_NR - 1) / K_NR, blocks = end > begin ? (end - begin + K_TB - 1) / K_TB : 1;
     for (int block = 0; block < blocks; block++) {
         int from = begin + (int)((int64_t)(end - begin) * block / blocks);
         int to = begin + (int)((int64_t)(end - begin) * (block + 1) / blocks);
+        int next = block + 2 <= blocks ? begin + (int)((int64_t)(end - begin) * (block + 2) / blocks) : to;
         k_group_x(from, to, 0, x, v);
         k_group_dy(from, to, 0, block == 0, dy, m, sums);
         for (int position = 0; position < positions; position++)
-            for (int channel = 0; channel < K_CO; channel += K_NR)
-                k_panel_at(position, channel, to - from, block == 0, v, m, u);
+            for (int channel = 0; channel < K_CO; channel += K_NR) {
+                ptrdiff_t elements;
+                const real *ahead = k_ahead(to, next, position * panels + channel / K_NR, positions * panels, x, dy, &elements);
+                k_panel_at(position, channel, to - from, block == 0, v, m, ahead, elements, u);
+            }
     }
 }
 #endif
@@ -404,7 +436,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
         }
 #pragma omp for schedule(static)
         for (int item = 0; item < positions * panels; item++)
-            k_panel_at(item / panels, item % panels * K_NR, end - begin, block == 0, v, m, u);
+            k_panel_at(item / panels, item % panels * K_NR, end - begin, block == 0, v, m, NULL, 0, u);
     }
 #endif
 #pragma omp for schedule(static)

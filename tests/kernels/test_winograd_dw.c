@@ -54,7 +54,7 @@ static layer random_winograd(int window, int largest)
 static job new_job(layer l, const struct way *way)
 {
     enum { MORE = 2 };
-    static const int tiles[][2] = {{6, 2}, {6, 2}, {4, 3}, {8, 1}, {12, 1}, {1, 1}, {2, 4}, {3, 2}, {5, 1}};
+    static const int tiles[][2] = {{6, 2}, {8, 2}, {4, 3}, {8, 1}, {12, 1}, {1, 1}, {2, 4}, {3, 2}, {5, 1}};
     int tile = random_int(0, 8);
     job j = {.l = l};
     j.x = new_tensor(l.n, l.h, l.w, l.ci <= 4 && random_int(0, 1) ? l.ci : round_up(l.ci, VL), l.ph + MORE, l.pw + MORE);
