@@ -8,12 +8,13 @@
 enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
 static const Target targets[] = {
-    {.name = "generic", .vl = 8, .cflags = "", .part = L1 / 2, .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
-    {.name = "avx2", .vl = 8, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2,
+    {.name = "generic", .vl = 8, .registers = 16, .cflags = "", .part = L1 / 2,
+     .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
+    {.name = "avx2", .vl = 8, .registers = 16, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2,
      .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
     /* its processors have 1 MB and more of second-level cache */
-    {.name = "avx512", .vl = 16, .define = "NT_TARGET_AVX512", .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2,
-     .winograd_rows = 8, .winograd_tiles = 3, .winograd_scratch = 3 << 16},
+    {.name = "avx512", .vl = 16, .registers = 32, .define = "NT_TARGET_AVX512",
+     .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2, .winograd_rows = 8, .winograd_tiles = 3, .winograd_scratch = 3 << 16},
 };
 
 const Target *target_find(const char *name)
@@ -119,6 +120,21 @@ static int64_t packed_rows(const ProductShape *p, int mr)
     return round_up((p->k + slices - 1) / slices, mr);
 }
 
+/* Rows of a tile where x is read as it lies. With 32 registers as many as divide all rows, so that no tile is small: rows that follow each
+ * other take one pointer, however many they are. Not where a block is of few pixels with many channels, nor for one panel of one vector
+ * unless x has few channels: there this was measured to lose. */
+static int lying_rows(const Target *t, const ProductShape *p)
+{
+    enum { MOST = 12, LEAST = 7, CHANNELS = 256 };
+    const bool gains = t->registers >= 32 && p->input_pixel <= CHANNELS && (p->nr > t->vl || p->run < t->vl);
+    for (int rows = MOST; gains && rows >= LEAST; rows--) {
+        if (p->k % rows == 0) {
+            return rows;
+        }
+    }
+    return tile_rows(t, p->nr);
+}
+
 GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t samples)
 {
     enum { ITEMS = 8, PANELS = 16, FEW_PANELS = 4, LEAST_ROWS = 96 };
@@ -134,6 +150,7 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
         tile.pb = (int)((panels + sets - 1) / sets);
         tile.ks = (int)packed_rows(p, tile.mr);
     } else {
+        tile.mr = lying_rows(t, p);
         /* Pixels whose input has room in half of the second-level cache. */
         tile.mb = (int)limit(L2 / 2 / p->input_pixel, 64, 192);
         /* Four panels, whose packed dy has room in the first-level cache, by as many rows as keep dw's part in the second-level one. */

@@ -8,6 +8,7 @@
 typedef struct Target {
     const char *name;       /* "avx2" */
     int vl;                 /* reals a vector */
+    int registers;          /* vectors that a core's registers hold */
     const char *define;     /* NT_TARGET_AVX2, or NULL */
     const char *cflags;     /* -march=... */
     int part;               /* reals of a panel that pass at a time in a product: of the cache from which they cost nothing */

@@ -4,12 +4,12 @@
 #include <math.h>
 
 /* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if
- * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p]; if these rows,
- * and more up to a whole number of vectors, follow each other, they can be packed on the way (`x_packs`). Otherwise x
- * comes from packed_x, pixel by pixel. dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All
- * these are constants where the function is called. Every `step` pixels memory is asked for so many `lines` at the next
- * place of ahead_at. */
-NT_INLINE void igemm_dw_tile(int rows, int vectors, int x_lies, int x_packs, int dy_lies, int count, int first,
+ * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p], or at
+ * row[0] + at[p] + i if these rows follow each other (`x_follows`), which takes one pointer only; if more do, up to a
+ * whole number of vectors, they can be packed on the way (`x_packs`). Otherwise x comes from packed_x, pixel by pixel.
+ * dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All these are constants where the
+ * function is called. Every `step` pixels memory is asked for so many `lines` at the next place of ahead_at. */
+NT_INLINE void igemm_dw_tile(int rows, int vectors, int x_lies, int x_follows, int x_packs, int dy_lies, int count, int first,
                       const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                       const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                       const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
@@ -37,7 +37,7 @@ NT_INLINE void igemm_dw_tile(int rows, int vectors, int x_lies, int x_packs, int
             }
             packed_dy += vectors * VL;
             for (int i = 0; i < rows; i++) {
-                vf a = v_set1(x_packs ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
+                vf a = v_set1(x_follows ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
                 for (int j = 0; j < vectors; j++)
                     acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
@@ -60,41 +60,43 @@ static inline int igemm_dw_rows(int left)
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void igemm_dw_any(int rows, int vectors, int x_lies, int dy_lies, int count, int first,
+NT_INLINE void igemm_dw_any(int rows, int vectors, int x_follows, int dy_lies, int count, int first,
                      const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                      const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                      const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
                      real *restrict dw)
 {
     enum { MR = 8 };
-    (void)x_lies;
     (void)dy_lies;
-    if (rows == MR)
-        igemm_dw_tile(MR, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+    if (rows == MR && x_follows)
+        igemm_dw_tile(MR, vectors, 1, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
+    else if (rows == MR)
+        igemm_dw_tile(MR, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
                step, dw);
     else if (MR > 1 && rows == MR - 1)
-        igemm_dw_tile(MR - 1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile(MR - 1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (MR > 2 && rows == MR - 2)
-        igemm_dw_tile(MR - 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile(MR - 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (MR > 4 && rows == MR / 2)
-        igemm_dw_tile(MR / 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile(MR / 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else
-        igemm_dw_tile(1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+        igemm_dw_tile(1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
                dw);
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
  * they depend on the tile's size and the form alone. */
-static void igemm_dw_rows_of(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+static void igemm_dw_rows_of(int rows, int x_follows, int dy_lies, int count, int first, const real *const *restrict row,
                       const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
                       const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
                       const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { NR = 8 };
-    igemm_dw_any(rows, NR / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+    igemm_dw_any(rows, NR / VL, x_follows, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
           lines, step, dw);
 }
 
@@ -166,7 +168,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
     const int items = CHUNKS * GROUPS * panel_sets * slices;
     _Alignas(64) real packed[PB * MB * NR];
     /* of this block's pixels and of those that come, and room for the places that the last tile to ask goes on to */
-    ptrdiff_t x_places[2][MB + MB / 8 + 1], dy_places[2][MB + MB / 8 + 1];
+    ptrdiff_t x_places[2][MB + MB / (VL > 8 ? 2 : 8) + 1], dy_places[2][MB + MB / (VL > 8 ? 2 : 8) + 1];
     int side = 0, placed = -1; /* which of them is this block's, and the item whose first block's places are there */
 #pragma omp for schedule(static)
     for (int item = 0; item < items; item++) {
@@ -204,8 +206,8 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
             const int x_lines = (next_end - tap * RUN - run + NT_LINE - 1) / NT_LINE, x_columns = (x_lines + 3) / 4;
             const int dy_lines = (next_panels * NR + NT_LINE - 1) / NT_LINE, columns = x_columns + (dy_lines + 3) / 4;
             const int tiles = (row_end - row_begin + MR - 1) / MR * (panel_end - panel_begin);
-            const int most =
-                (count + 7) / 8; /* every eighth pixel costs little; where tiles are few, so is what they read */
+            /* every eighth pixel costs little; where tiles are few, so is what they read, but wide vectors make few of much */
+            const int most = VL > 8 ? (count + 1) / 2 : (count + 7) / 8;
             int share = (coming * columns + tiles - 1) / tiles, column = 0, pixel = 0;
             share = share < 1 ? 1 : share < most ? share : most;
             const int step = (count + share - 1) / share;
@@ -224,7 +226,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 const real *panel_dy = dy + group * DY_G + panel * NR;
                 real *to_dy = packed + (panel - panel_begin) * MB * NR, *to_x = NULL;
-                const int x_lies = 1, dy_lies = 0;
+                const int x_follows = k % RUN + tile <= RUN, dy_lies = 0;
                 const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
                 real *to = sum_w + element;
                 for (int line = 0; line < MR * width; line += NT_LINE)
@@ -238,7 +240,7 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
                     pixel = 0;
                     column = column + 1 < columns ? column + 1 : 0;
                 }
-                igemm_dw_rows_of(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead, ahead_at,
+                igemm_dw_rows_of(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead, ahead_at,
                           lines, step, to);
                 panel++;
                 if (panel == panel_end) {
@@ -508,12 +510,12 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
 }
 
 /* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if
- * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p]; if these rows,
- * and more up to a whole number of vectors, follow each other, they can be packed on the way (`x_packs`). Otherwise x
- * comes from packed_x, pixel by pixel. dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All
- * these are constants where the function is called. Every `step` pixels memory is asked for so many `lines` at the next
- * place of ahead_at. */
-NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int x_lies, int x_packs, int dy_lies, int count, int first,
+ * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p], or at
+ * row[0] + at[p] + i if these rows follow each other (`x_follows`), which takes one pointer only; if more do, up to a
+ * whole number of vectors, they can be packed on the way (`x_packs`). Otherwise x comes from packed_x, pixel by pixel.
+ * dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All these are constants where the
+ * function is called. Every `step` pixels memory is asked for so many `lines` at the next place of ahead_at. */
+NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int x_lies, int x_follows, int x_packs, int dy_lies, int count, int first,
                       const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                       const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                       const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
@@ -541,7 +543,7 @@ NT_INLINE void igemm_dw_tile_2(int rows, int vectors, int x_lies, int x_packs, i
             }
             packed_dy += vectors * VL;
             for (int i = 0; i < rows; i++) {
-                vf a = v_set1(x_packs ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
+                vf a = v_set1(x_follows ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
                 for (int j = 0; j < vectors; j++)
                     acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
@@ -564,51 +566,53 @@ static inline int igemm_dw_rows_2(int left)
     return rows > MR - 3 ? rows : rows >= MR / 2 ? MR / 2 : 1;
 }
 
-NT_INLINE void igemm_dw_any_2(int rows, int vectors, int x_lies, int dy_lies, int count, int first,
+NT_INLINE void igemm_dw_any_2(int rows, int vectors, int x_follows, int dy_lies, int count, int first,
                      const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                      const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                      const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
                      real *restrict dw)
 {
     enum { MR = 6 };
-    (void)x_lies;
     (void)dy_lies;
-    if (rows == MR)
-        igemm_dw_tile_2(MR, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+    if (rows == MR && x_follows)
+        igemm_dw_tile_2(MR, vectors, 1, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
+    else if (rows == MR)
+        igemm_dw_tile_2(MR, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
                step, dw);
     else if (MR > 1 && rows == MR - 1)
-        igemm_dw_tile_2(MR - 1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile_2(MR - 1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (MR > 2 && rows == MR - 2)
-        igemm_dw_tile_2(MR - 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile_2(MR - 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (MR > 4 && rows == MR / 2)
-        igemm_dw_tile_2(MR / 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        igemm_dw_tile_2(MR / 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else
-        igemm_dw_tile_2(1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+        igemm_dw_tile_2(1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
                dw);
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
  * they depend on the tile's size and the form alone. */
-static void igemm_dw_rows_of_2(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+static void igemm_dw_rows_of_2(int rows, int x_follows, int dy_lies, int count, int first, const real *const *restrict row,
                       const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
                       const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
                       const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { NR = 16 };
-    igemm_dw_any_2(rows, NR / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+    igemm_dw_any_2(rows, NR / VL, x_follows, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
           lines, step, dw);
 }
 
-static void igemm_dw_rows_of_last(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+static void igemm_dw_rows_of_last(int rows, int x_follows, int dy_lies, int count, int first, const real *const *restrict row,
                            const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
                            const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
                            const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
     enum { LAST = 8 };
-    igemm_dw_any_2(rows, LAST / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+    igemm_dw_any_2(rows, LAST / VL, x_follows, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
           lines, step, dw);
 }
 
@@ -667,7 +671,7 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
     const int items = CHUNKS * GROUPS * panel_sets * slices;
     _Alignas(64) real packed[PB * MB * NR];
     /* of this block's pixels and of those that come, and room for the places that the last tile to ask goes on to */
-    ptrdiff_t x_places[2][MB + MB / 8 + 1], dy_places[2][MB + MB / 8 + 1];
+    ptrdiff_t x_places[2][MB + MB / (VL > 8 ? 2 : 8) + 1], dy_places[2][MB + MB / (VL > 8 ? 2 : 8) + 1];
     int side = 0, placed = -1; /* which of them is this block's, and the item whose first block's places are there */
 #pragma omp for schedule(static)
     for (int item = 0; item < items; item++) {
@@ -705,8 +709,8 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
             const int x_lines = (next_end - tap * RUN - run + NT_LINE - 1) / NT_LINE, x_columns = (x_lines + 3) / 4;
             const int dy_lines = (next_panels * NR + NT_LINE - 1) / NT_LINE, columns = x_columns + (dy_lines + 3) / 4;
             const int tiles = (row_end - row_begin + MR - 1) / MR * (panel_end - panel_begin);
-            const int most =
-                (count + 7) / 8; /* every eighth pixel costs little; where tiles are few, so is what they read */
+            /* every eighth pixel costs little; where tiles are few, so is what they read, but wide vectors make few of much */
+            const int most = VL > 8 ? (count + 1) / 2 : (count + 7) / 8;
             int share = (coming * columns + tiles - 1) / tiles, column = 0, pixel = 0;
             share = share < 1 ? 1 : share < most ? share : most;
             const int step = (count + share - 1) / share;
@@ -725,7 +729,7 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                     row_x[i] = x + group * IN_G + TAP[(k + i) / RUN] + (k + i) % RUN;
                 const real *panel_dy = dy + group * DY_G + panel * NR;
                 real *to_dy = packed + (panel - panel_begin) * MB * NR, *to_x = NULL;
-                const int x_lies = 1, dy_lies = 0;
+                const int x_follows = k % RUN + tile <= RUN, dy_lies = 0;
                 const ptrdiff_t element = (ptrdiff_t)rows * (group * CO + panel * NR) + k * width;
                 real *to = sum_w + element;
                 for (int line = 0; line < MR * width; line += NT_LINE)
@@ -740,10 +744,10 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
                     column = column + 1 < columns ? column + 1 : 0;
                 }
                 if (width != NR)
-                    igemm_dw_rows_of_last(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                    igemm_dw_rows_of_last(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
                                    ahead_at, lines, step, to);
                 else
-                    igemm_dw_rows_of_2(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                    igemm_dw_rows_of_2(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
                               ahead_at, lines, step, to);
                 panel++;
                 if (panel == panel_end) {

@@ -66,12 +66,12 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 /* kernel { */
 
 /* One register tile: `rows` rows of dw by `vectors` vectors of channels, over `count` pixels. Adds to dw, or sets it if
- * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p]; if these rows,
- * and more up to a whole number of vectors, follow each other, they can be packed on the way (`x_packs`). Otherwise x
- * comes from packed_x, pixel by pixel. dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All
- * these are constants where the function is called. Every `step` pixels memory is asked for so many `lines` at the next
- * place of ahead_at. */
-NT_INLINE void k_tile(int rows, int vectors, int x_lies, int x_packs, int dy_lies, int count, int first,
+ * this is the `first` block. Where x is read as it lies (`x_lies`), row i's values are at row[i] + at[p], or at
+ * row[0] + at[p] + i if these rows follow each other (`x_follows`), which takes one pointer only; if more do, up to a
+ * whole number of vectors, they can be packed on the way (`x_packs`). Otherwise x comes from packed_x, pixel by pixel.
+ * dy is read at dy + dy_at[p] and packed (`dy_lies`), or comes from packed_dy. All these are constants where the
+ * function is called. Every `step` pixels memory is asked for so many `lines` at the next place of ahead_at. */
+NT_INLINE void k_tile(int rows, int vectors, int x_lies, int x_follows, int x_packs, int dy_lies, int count, int first,
                       const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                       const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                       const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
@@ -98,7 +98,7 @@ NT_INLINE void k_tile(int rows, int vectors, int x_lies, int x_packs, int dy_lie
             }
             packed_dy += vectors * VL;
             for (int i = 0; i < rows; i++) {
-                vf a = v_set1(x_packs ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
+                vf a = v_set1(x_follows ? row[0][at[p] + i] : x_lies ? x[i][at[p]] : packed_x[i]);
                 for (int j = 0; j < vectors; j++)
                     acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
@@ -120,73 +120,75 @@ static inline int k_rows(int left)
     return rows > K_MR - 3 ? rows : rows >= K_MR / 2 ? K_MR / 2 : 1;
 }
 
-NT_INLINE void k_any(int rows, int vectors, int x_lies, int dy_lies, int count, int first,
+NT_INLINE void k_any(int rows, int vectors, int x_follows, int dy_lies, int count, int first,
                      const real *const *restrict row, const ptrdiff_t *restrict at, real *restrict packed_x,
                      const real *restrict dy, const ptrdiff_t *restrict dy_at, real *restrict packed_dy,
                      const real *restrict ahead, const ptrdiff_t *restrict ahead_at, int lines, int step,
                      real *restrict dw)
 {
 #ifdef K_PACK
-    if (rows == K_MR && x_lies)
-        k_tile(K_MR, vectors, 1, 1, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
-               step, dw);
+    if (rows == K_MR && x_follows)
+        k_tile(K_MR, vectors, 1, 1, 1, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (rows == K_MR && dy_lies)
-        k_tile(K_MR, vectors, 0, 0, 1, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
-               step, dw);
+        k_tile(K_MR, vectors, 0, 0, 0, 1, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
     else if (rows == K_MR)
-        k_tile(K_MR, vectors, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+        k_tile(K_MR, vectors, 0, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
                step, dw);
     else if (K_MR > 1 && rows == K_MR - 1)
-        k_tile(K_MR - 1, vectors, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR - 1, vectors, 0, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (K_MR > 2 && rows == K_MR - 2)
-        k_tile(K_MR - 2, vectors, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR - 2, vectors, 0, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (K_MR > 4 && rows == K_MR / 2)
-        k_tile(K_MR / 2, vectors, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR / 2, vectors, 0, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else
-        k_tile(1, vectors, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+        k_tile(1, vectors, 0, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
                dw);
 #else
-    (void)x_lies;
     (void)dy_lies;
-    if (rows == K_MR)
-        k_tile(K_MR, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
+    if (rows == K_MR && x_follows)
+        k_tile(K_MR, vectors, 1, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+               lines, step, dw);
+    else if (rows == K_MR)
+        k_tile(K_MR, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines,
                step, dw);
     else if (K_MR > 1 && rows == K_MR - 1)
-        k_tile(K_MR - 1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR - 1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (K_MR > 2 && rows == K_MR - 2)
-        k_tile(K_MR - 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR - 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else if (K_MR > 4 && rows == K_MR / 2)
-        k_tile(K_MR / 2, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+        k_tile(K_MR / 2, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
                lines, step, dw);
     else
-        k_tile(1, vectors, 1, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
+        k_tile(1, vectors, 1, 0, 0, 0, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at, lines, step,
                dw);
 #endif
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
  * they depend on the tile's size and the form alone. */
-static void k_rows_of(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+static void k_rows_of(int rows, int x_follows, int dy_lies, int count, int first, const real *const *restrict row,
                       const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
                       const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
                       const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
-    k_any(rows, K_NR / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+    k_any(rows, K_NR / VL, x_follows, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
           lines, step, dw);
 }
 
 #ifdef K_LAST
-static void k_rows_of_last(int rows, int x_lies, int dy_lies, int count, int first, const real *const *restrict row,
+static void k_rows_of_last(int rows, int x_follows, int dy_lies, int count, int first, const real *const *restrict row,
                            const ptrdiff_t *restrict at, real *restrict packed_x, const real *restrict dy,
                            const ptrdiff_t *restrict dy_at, real *restrict packed_dy, const real *restrict ahead,
                            const ptrdiff_t *restrict ahead_at, int lines, int step, real *restrict dw)
 {
-    k_any(rows, K_LAST / VL, x_lies, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
+    k_any(rows, K_LAST / VL, x_follows, dy_lies, count, first, row, at, packed_x, dy, dy_at, packed_dy, ahead, ahead_at,
           lines, step, dw);
 }
 #endif
@@ -280,7 +282,7 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
     const nt_rates rates = k_rates_of(pass, lr_scale, decay);
 #endif
     /* of this block's pixels and of those that come, and room for the places that the last tile to ask goes on to */
-    ptrdiff_t x_places[2][K_MB + K_MB / 8 + 1], dy_places[2][K_MB + K_MB / 8 + 1];
+    ptrdiff_t x_places[2][K_MB + K_MB / (VL > 8 ? 2 : 8) + 1], dy_places[2][K_MB + K_MB / (VL > 8 ? 2 : 8) + 1];
     int side = 0, placed = -1; /* which of them is this block's, and the item whose first block's places are there */
 #pragma omp for schedule(static)
     for (int item = 0; item < items; item++) {
@@ -323,8 +325,8 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
             const int x_lines = (next_end - tap * K_RUN - run + NT_LINE - 1) / NT_LINE, x_columns = (x_lines + 3) / 4;
             const int dy_lines = (next_panels * K_NR + NT_LINE - 1) / NT_LINE, columns = x_columns + (dy_lines + 3) / 4;
             const int tiles = (row_end - row_begin + K_MR - 1) / K_MR * (panel_end - panel_begin);
-            const int most =
-                (count + 7) / 8; /* every eighth pixel costs little; where tiles are few, so is what they read */
+            /* every eighth pixel costs little; where tiles are few, so is what they read, but wide vectors make few of much */
+            const int most = VL > 8 ? (count + 1) / 2 : (count + 7) / 8;
             int share = (coming * columns + tiles - 1) / tiles, column = 0, pixel = 0;
             share = share < 1 ? 1 : share < most ? share : most;
             const int step = (count + share - 1) / share;
@@ -346,19 +348,19 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 const real *panel_dy = dy + group * K_DY_G + panel * K_NR;
 #ifdef K_PACK
                 real *to_dy = packed, *to_x = packed_x + (k - row_begin) * K_MB;
-                int x_lies = panel == panel_begin, dy_lies = k == row_begin;
+                int x_follows = panel == panel_begin, dy_lies = k == row_begin;
                 if (dy_lies && (tile < K_MR || (K_BIAS && slice == 0))) {
                     k_pack_dy(width, count, begin, panel_dy, dy_at, to_dy,
                               K_BIAS && slice == 0 ? sum_b + group * K_CO + panel * K_NR : NULL);
                     dy_lies = 0;
                 }
-                if (x_lies && (tile < K_MR || dy_lies || k % K_RUN + whole > K_RUN)) {
+                if (x_follows && (tile < K_MR || dy_lies || k % K_RUN + whole > K_RUN)) {
                     k_pack_x(tile, count, row_x, at, to_x);
-                    x_lies = 0;
+                    x_follows = 0;
                 }
 #else
                 real *to_dy = packed + (panel - panel_begin) * K_MB * K_NR, *to_x = NULL;
-                const int x_lies = 1, dy_lies = 0;
+                const int x_follows = k % K_RUN + tile <= K_RUN, dy_lies = 0;
 #endif
                 const ptrdiff_t element = (ptrdiff_t)rows * (group * K_CO + panel * K_NR) + k * width;
 #ifdef K_AT_ONCE
@@ -386,13 +388,13 @@ static void k_main(int n, const real *restrict x, const real *restrict dy, real 
                 }
 #ifdef K_LAST
                 if (width != K_NR)
-                    k_rows_of_last(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                    k_rows_of_last(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
                                    ahead_at, lines, step, to);
                 else
-                    k_rows_of(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
+                    k_rows_of(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead,
                               ahead_at, lines, step, to);
 #else
-                k_rows_of(tile, x_lies, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead, ahead_at,
+                k_rows_of(tile, x_follows, dy_lies, count, begin, row_x, at, to_x, panel_dy, dy_at, to_dy, ahead, ahead_at,
                           lines, step, to);
 #endif
 #ifdef K_AT_ONCE

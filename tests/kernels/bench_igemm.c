@@ -105,6 +105,8 @@ typedef struct tuning_dw {
 /* igemm_dw: `nr` is given by the forward panels; `run` = K_RUN, `input_pixel` = elements that a pixel adds to the input of
  * a block, `pixels` = of the batch.
  *   PACK    from 64 channels, runs of 48 rows and 256 pixels on, or 16 pixels of 256 channels by 512 rows.
+ *   MR      with 32 registers, where x is not packed and has up to 256 channels, what divides all rows, of 12 down to 7 (of one panel of one
+ *           vector only where runs are shorter than a vector).
  *   MB      128, where x is not packed as many as have room in half of the second-level cache, 64..192; evened out.
  *   PB, KS  up to 16 panels by some 256 rows, or the whole taps in 384; where x is not packed 4 panels (their dy has room
  *           in the first-level cache) by as many rows as keep dw's part in the second-level cache.
@@ -126,6 +128,12 @@ static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int run, int in
             t.ks = (taps + slices - 1) / slices * run;
         }
     } else {
+        for (int mr = 12; VL == 16 && mr >= 7 && input_pixel <= 256 && (nr > VL || run < VL); mr--) {
+            if (rows % mr == 0) {
+                t.mr = mr;
+                break;
+            }
+        }
         t.mb = limit(L2 / 2 / input_pixel, 64, 192);
         t.pb = limit(4, 1, panels);
         t.ks = limit(L2 / (t.pb * nr) / t.mr * t.mr, t.mr, rows > t.mr ? rows : t.mr);
