@@ -14,7 +14,8 @@ static const Target targets[] = {
      .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
     /* its processors have 1 MB and more of second-level cache */
     {.name = "avx512", .vl = 16, .registers = 32, .define = "NT_TARGET_AVX512",
-     .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2, .winograd_rows = 8, .winograd_tiles = 3, .winograd_scratch = 3 << 16},
+     .cflags = "-march=x86-64-v4 -mprefer-vector-width=512", .part = L2 / 2,
+     .winograd_rows = 8, .winograd_tiles = 3, .winograd_scratch = 3 << 16},
 };
 
 const Target *target_find(const char *name)
