@@ -93,7 +93,8 @@ ProductTile target_product(const Target *t, const ProductShape *p, int64_t sampl
      * stay in the first-level one, and so is what a single tile reads and asks for. */
     int64_t most = t->part / p->nr;
     if (pixels <= (wide ? FEW_WIDE : FEW) * tile.mr / tile_rows(t, 2 * t->vl) && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
-        if (wide && tile.nr > t->vl) {
+        /* a single tile of 8 pixels waits for memory, two of 4 do not */
+        if (wide && tile.nr > t->vl && pixels > 8) {
             tile.mr = rows_that_fit(pixels);
         }
         tile.stream = pixels <= tile.mr ? 1 : 2;
