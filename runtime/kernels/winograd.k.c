@@ -305,7 +305,7 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
         int group = item % groups, block = item / groups;
         int first = k_limit(tiles, block, blocks), count = k_limit(tiles, block + 1, blocks) - first;
         int channel = group * K_PG * K_NR, width = K_CO - channel < K_PG * K_NR ? K_CO - channel : K_PG * K_NR;
-        /* lines asked for: what k_out will touch, and the next block's input where it does not come in parts, many times */
+        /* lines asked for, unless a single sample's are near: what k_out will touch, and the next block's input where it does not come in parts, many times */
         int out_lines = (width + line_of - 1) / line_of, in_lines = (K_CI + line_of - 1) / line_of, out_asked = 0, in_asked = 0;
         ptrdiff_t at = (ptrdiff_t)positions * K_CI * channel; /* of the part of u to be read next */
         for (int c = 0; c < K_CI; c += K_KB) {
@@ -322,13 +322,13 @@ static void k_main(int n, const real *restrict x, const real *restrict u K_ARGS)
                     at += depth * panel_width;
                     for (int i = 0, next; i < count; i = next) {
                         step++;
-                        for (; last && out_asked < count * out_lines * K_T * step / steps; out_asked++) {
+                        for (; n > 1 && last && out_asked < count * out_lines * K_T * step / steps; out_asked++) {
                             int tile = first + out_asked / K_T / out_lines, sample = tile / across / down;
                             int h = tile / across % down * K_T + out_asked % K_T, column = tile % across * K_T;
                             for (int w = column; w < column + K_T && w < K_OUT_W && h < K_OUT_H; w++)
                                 K_AHEAD(sample, h, w, channel + out_asked / K_T % out_lines * line_of);
                         }
-                        for (; K_CI <= K_KB && in_asked < count * in_lines * K_T * step / steps; in_asked++)
+                        for (; n > 1 && K_CI <= K_KB && in_asked < count * in_lines * K_T * step / steps; in_asked++)
                             k_ask_x(first + count + in_asked / K_T / in_lines, in_asked % K_T, in_asked / K_T % in_lines * line_of, x);
                         const real *tile_v = v + position * v_pitch + i * K_KB;
                         real *tile_sums = sums + position * sums_pitch + panel * K_TB + i * panel_width;
