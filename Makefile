@@ -101,12 +101,13 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/net.tab.h
 
 # The kernels' tests are built for each instruction set, and in double precision.
 # those of AVX-512 where the machine can run them
-KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2 avx2_double) \
+KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2 avx2_double) $(if $(filter aarch64,$(shell uname -m)),neon) \
 	$(if $(shell grep -m1 -o avx512dq /proc/cpuinfo 2>/dev/null),avx512 avx512_double)
 VARIANT_generic :=
 VARIANT_double := -DNT_DOUBLE
 VARIANT_avx2 := -mavx2 -mfma -DNT_TARGET_AVX2
 VARIANT_avx2_double := $(VARIANT_avx2) -DNT_DOUBLE
+VARIANT_neon := -DNT_TARGET_NEON
 VARIANT_avx512 := -march=x86-64-v4 -DNT_TARGET_AVX512
 VARIANT_avx512_double := $(VARIANT_avx512) -DNT_DOUBLE
 KERNEL_TESTS := $(foreach v,$(KERNEL_VARIANTS),$(patsubst %.c,$(BUILD)/%.$(v),$(wildcard tests/kernels/test_*.c)))

@@ -15,7 +15,7 @@ typedef struct Command {
 static int command_check(const Options *o);
 static int command_fmt(const Options *o);
 
-static const char train_help[] = "  --memory SIZE  what training may take: 2GiB, 500MB\n  --target T     native (the default: what this machine has), generic, avx2, avx512\n  -D name=value  set a let constant\n";
+static const char train_help[] = "  --memory SIZE  what training may take: 2GiB, 500MB\n  --target T     native (the default: what this machine has), generic, avx2, avx512, neon\n  -D name=value  set a let constant\n";
 
 static const Command commands[] = {
     {"check", "M.net", "check a model: silent, or diagnostics and status 1",
@@ -33,7 +33,7 @@ static const Command commands[] = {
     {"explain", "M.net", "algorithms, layouts, fusion and the memory plan, operator by operator",
      "  --batch N      as build --batch N would make it (the train section's batch)\n"
      "  --memory SIZE  what training may take: 2GiB, 500MB\n"
-     "  --target T     native (the default: what this machine has), generic, avx2, avx512\n"
+     "  --target T     native (the default: what this machine has), generic, avx2, avx512, neon\n"
      "  --roofline     instead: what each step takes at least on a machine, and where time is lost\n"
      "  --machine M    of --roofline: peak=GFLOP/s,bandwidth=GB/s and, for what stays in caches, SIZE=GB/s, as in\n"
      "                 peak=118,bandwidth=21,1M=99,16M=62 (measured if not given; a --measured file has its own)\n"
@@ -47,7 +47,7 @@ static const Command commands[] = {
      "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --weights F    with --kind library: a safetensors file, or a folder of train, to compile in\n"
-     "  --target T     native (the default: what this machine has), generic, avx2, avx512\n"
+     "  --target T     native (the default: what this machine has), generic, avx2, avx512, neon\n"
      "  -D name=value  set a let constant\n",
      command_emit},
     {"build", "M.net -o EXE", "emit, then compile with $CC or cc",
@@ -56,7 +56,7 @@ static const Command commands[] = {
      "  --batch N      train in batches of N samples, whatever the train section says\n"
      "  --memory SIZE  what training may take: 2GiB, 500MB\n"
      "  --weights F    with --kind library: a safetensors file, or a folder of train, to compile in\n"
-     "  --target T     native (the default: what this machine has), generic, avx2, avx512\n  -D name=value  set a let constant\n"
+     "  --target T     native (the default: what this machine has), generic, avx2, avx512, neon\n  -D name=value  set a let constant\n"
      "  the variable CC names the C compiler; flags in NETC_CFLAGS follow netc's own, as in NETC_CFLAGS='-O1 -g';\n"
      "  NETC_VERBOSE=1 shows all that the compiler prints, not only its first errors\n",
      command_build},
@@ -65,7 +65,7 @@ static const Command commands[] = {
      "  --batch N      batches of N samples (the train section's batch); 1 is what libraries are made for\n"
      "  --threads N    threads to measure with (1)\n"
      "  --seconds S    time to spend (60): a large network takes longer to compile, and fewer choices are tried\n"
-     "  --target T     native (the default: what this machine has), generic, avx2, avx512\n  -D name=value  set a let constant\n"
+     "  --target T     native (the default: what this machine has), generic, avx2, avx512, neon\n  -D name=value  set a let constant\n"
      "  the result is kept beside the model, in M.tune, and counts for that target and batch; delete it to be rid of it\n",
      command_tune},
     {"fmt", "M.net", "rewrite in canonical form, comments kept",
@@ -213,7 +213,7 @@ static int parse_options(const Command *c, Options *o, int argc, char **argv)
         } else if (strcmp(name, "--target") == 0) {
             o->target = value;
             if (!target_find(value)) {
-                fprintf(stderr, "netc: no target '%s': there are %s (neon is not available yet)\n", value, target_names());
+                fprintf(stderr, "netc: no target '%s': there are %s\n", value, target_names());
                 return 2;
             }
         } else if (strcmp(name, "--kind") == 0) {

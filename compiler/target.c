@@ -10,6 +10,9 @@ enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .registers = 16, .cflags = "", .part = L1 / 2,
      .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
+    /* a vector is two registers of its 32 */
+    {.name = "neon", .vl = 8, .registers = 16, .define = "NT_TARGET_NEON", .cflags = "-march=armv8-a", .part = L1 / 2,
+     .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
     {.name = "avx2", .vl = 8, .registers = 16, .define = "NT_TARGET_AVX2", .cflags = "-march=haswell", .part = L1 / 2,
      .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},
     /* its processors have 1 MB and more of second-level cache */
@@ -26,9 +29,11 @@ const Target *target_find(const char *name)
         const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-        return &targets[avx512 ? 2 : avx2 ? 1 : 0];
+        return target_find(avx512 ? "avx512" : avx2 ? "avx2" : "generic");
+#elif defined(__aarch64__)
+        return target_find("neon");
 #else
-        return &targets[0];
+        return target_find("generic");
 #endif
     }
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
@@ -46,7 +51,7 @@ const Target *target_narrower(const Target *t)
 
 const char *target_names(void)
 {
-    return "native, generic, avx2, avx512";
+    return "native, generic, avx2, avx512, neon";
 }
 
 int64_t round_up(int64_t x, int64_t to)

@@ -107,6 +107,8 @@ static inline uint32_t nt_uniform_bits(uint64_t key, uint64_t index)
 #include "simd_avx2_double.h"
 #elif defined(NT_TARGET_AVX2)
 #include "simd_avx2.h"
+#elif defined(NT_TARGET_NEON) && !defined(NT_DOUBLE)
+#include "simd_neon.h"
 #else
 #include "simd_generic.h"
 #endif
