@@ -920,7 +920,7 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
 #pragma omp for schedule(static)
     for (int i = 0; i < n; i++) {
         double loss = 0;
-        real e[CP];
+        vf e[CP / VL];
         for (int q = 0; q < H * W; q++) {
             const int h = q / W, w = q % W, label = targets ? 0 : labels[i * H * W + q];
             const real *pixel = x + (size_t)i * X_S + h * X_R + w * X_P;
@@ -932,7 +932,7 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
             for (int c = 0; c < CP; c += VL) {
                 const vf d = v_sub(v_load(pixel + c), top), v = cross_entropy_masked(v_exp(d), c, v_zero());
                 if (WITH_GRAD)
-                    v_store(e + c, v);
+                    e[c / VL] = v;
                 sum = v_add(sum, v);
                 if (0.0 > 0)
                     total = v_add(total, cross_entropy_masked(d, c, v_zero()));
@@ -952,7 +952,7 @@ static void out_cross_entropy(int n, const real *restrict x, const int32_t *rest
                 const vf factor = v_set1(mean_scale * (real)(1 - 0.0));
                 for (int c = 0; c < CP; c += VL) {
                     const vf t = v_fma(factor, cross_entropy_target(target, label, c), off);
-                    const vf v = cross_entropy_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
+                    const vf v = cross_entropy_masked(v_sub(v_mul(e[c / VL], scale), t), c, v_zero());
                     {
                         const vf v0 = v;
                         const size_t place = (size_t)(i) * 16 + (size_t)(c);

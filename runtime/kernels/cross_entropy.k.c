@@ -61,7 +61,7 @@ static void k_main(int n, const real *restrict x, const int32_t *restrict labels
 #pragma omp for schedule(static)
     for (int i = 0; i < n; i++) {
         double loss = 0;
-        real e[K_CP];
+        vf e[K_CP / VL];
         for (int q = 0; q < K_H * K_W; q++) {
             const int h = q / K_W, w = q % K_W, label = targets ? 0 : labels[i * K_H * K_W + q];
             const real *pixel = x + (size_t)i * K_X_S + h * K_X_R + w * K_X_P;
@@ -73,7 +73,7 @@ static void k_main(int n, const real *restrict x, const int32_t *restrict labels
             for (int c = 0; c < K_CP; c += VL) {
                 const vf d = v_sub(v_load(pixel + c), top), v = k_masked(v_exp(d), c, v_zero());
                 if (K_WITH_GRAD)
-                    v_store(e + c, v);
+                    e[c / VL] = v;
                 sum = v_add(sum, v);
                 if (K_SMOOTHING > 0)
                     total = v_add(total, k_masked(d, c, v_zero()));
@@ -93,7 +93,7 @@ static void k_main(int n, const real *restrict x, const int32_t *restrict labels
                 const vf factor = v_set1(mean_scale * (real)(1 - K_SMOOTHING));
                 for (int c = 0; c < K_CP; c += VL) {
                     const vf t = v_fma(factor, k_target(target, label, c), off);
-                    const vf v = k_masked(v_sub(v_mul(v_load(e + c), scale), t), c, v_zero());
+                    const vf v = k_masked(v_sub(v_mul(e[c / VL], scale), t), c, v_zero());
                     K_STORE(v, i, h, w, c);
                 }
             }
