@@ -9,6 +9,8 @@
  *   vf, vm                   VL reals; VL truth values
  *   v_load(p) v_store(p, v)  VL elements from or to any address (of a real)
  *   v_load_n(p, k)           the first k (0..VL) elements, the other lanes zero; touches no memory past them
+ *   v_load_at(p, at, k)      the k elements at p in the lanes from `at` on (at + k: 0..VL), the other lanes zero; touches
+ *                            no other memory
  *   v_store_n(p, v, k)       the first k lanes only
  *   v_stream(p, v)           v_store to a multiple of a vector's size, past the caches: for whole lines of large arrays
  *                            that are read much later. Before other threads may read, v_stream_end().
@@ -72,6 +74,12 @@ NT_INLINE void nt_prefetch_far(const real *base, ptrdiff_t i)
     (void)base;
     (void)i;
 #endif
+}
+
+/* Where lane 0 would lie if lane `at` lay at p: for loads whose masks leave out what lies before p. */
+static inline const real *nt_lane_0(const real *p, int at)
+{
+    return (const real *)((uintptr_t)p - (uintptr_t)at * sizeof(real));
 }
 
 /* Keys of the lanes' hash for one 32-bit block of a stream: 64-bit mixing of the stream's key and the counter's upper

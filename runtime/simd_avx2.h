@@ -30,6 +30,10 @@ static inline __m256i v_first_lanes(int k)
 }
 
 static inline vf v_load_n(const real *p, int k) { return _mm256_maskload_ps(p, v_first_lanes(k)); }
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    return _mm256_maskload_ps(nt_lane_0(p, at), _mm256_andnot_si256(v_first_lanes(at), v_first_lanes(at + k)));
+}
 static inline void v_store_n(real *p, vf v, int k) { _mm256_maskstore_ps(p, v_first_lanes(k), v); }
 
 static inline vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }

@@ -40,6 +40,12 @@ static inline vf v_load_n(const real *p, int k)
 {
     return (vf){_mm256_maskload_pd(p, v_lanes_below(k, 0)), _mm256_maskload_pd(p + 4, v_lanes_below(k, 4))};
 }
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    p = nt_lane_0(p, at);
+    return (vf){_mm256_maskload_pd(p, _mm256_andnot_si256(v_lanes_below(at, 0), v_lanes_below(at + k, 0))),
+                _mm256_maskload_pd(p + 4, _mm256_andnot_si256(v_lanes_below(at, 4), v_lanes_below(at + k, 4)))};
+}
 static inline void v_store_n(real *p, vf v, int k)
 {
     _mm256_maskstore_pd(p, v_lanes_below(k, 0), v.low);

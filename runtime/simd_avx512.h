@@ -27,6 +27,10 @@ static inline vf v_iota(void) { return _mm512_cvtepi32_ps(v_indices()); }
 
 static inline __mmask16 v_first_lanes(int k) { return (__mmask16)((1u << k) - 1); }
 static inline vf v_load_n(const real *p, int k) { return _mm512_maskz_loadu_ps(v_first_lanes(k), p); }
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)(v_first_lanes(k) << at), nt_lane_0(p, at));
+}
 static inline void v_store_n(real *p, vf v, int k) { _mm512_mask_storeu_ps(p, v_first_lanes(k), v); }
 
 static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }

@@ -43,6 +43,12 @@ static inline vf v_load_n(const real *p, int k)
     const __mmask16 m = v_first_lanes(k);
     return (vf){_mm512_maskz_loadu_pd(v_low(m), p), _mm512_maskz_loadu_pd(v_high(m), p + 8)};
 }
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    const __mmask16 m = (__mmask16)(v_first_lanes(k) << at);
+    p = nt_lane_0(p, at);
+    return (vf){_mm512_maskz_loadu_pd(v_low(m), p), _mm512_maskz_loadu_pd(v_high(m), p + 8)};
+}
 static inline void v_store_n(real *p, vf v, int k)
 {
     const __mmask16 m = v_first_lanes(k);

@@ -76,6 +76,14 @@ static inline vf v_load_n(const real *p, int k)
     return v;
 }
 
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    vf v = v_zero();
+    for (int i = 0; i < k; i++)
+        v.lane[at + i] = p[i];
+    return v;
+}
+
 static inline void v_store_n(real *p, vf v, int k)
 {
     for (int i = 0; i < k; i++)

@@ -44,6 +44,13 @@ static inline vf v_load_n(const real *p, int k)
     return v_load(lanes);
 }
 
+static inline vf v_load_at(const real *p, int at, int k)
+{
+    real lanes[VL] = {0};
+    memcpy(lanes + at, p, (size_t)k * sizeof(real));
+    return v_load(lanes);
+}
+
 static inline void v_store_n(real *p, vf v, int k)
 {
     real lanes[VL];

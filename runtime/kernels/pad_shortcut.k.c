@@ -33,14 +33,10 @@
 /* VL channels of a pixel from `c` on, which may be negative or past the last; zeros where there is none. */
 static inline vf k_channels(const real *pixel, int c)
 {
-    if (c >= K_IN_C || c + VL <= 0)
+    const int first = c > 0 ? c : 0, end = c + VL < K_IN_C ? c + VL : K_IN_C;
+    if (first >= end)
         return v_zero();
-    if (c >= 0)
-        return c + VL <= K_IN_C ? v_load(pixel + c) : v_load_n(pixel + c, K_IN_C - c);
-    real lanes[VL];
-    for (int l = 0; l < VL; l++)
-        lanes[l] = c + l >= 0 && c + l < K_IN_C ? pixel[c + l] : 0;
-    return v_load(lanes);
+    return end - first == VL ? v_load(pixel + first) : v_load_at(pixel + first, first - c, end - first);
 }
 
 static void k_main(int n, const real *restrict x K_ARGS)

@@ -186,6 +186,11 @@ static void test_lanes(void **state)
         v_store(out, v_load_n(a, k));
         for (int i = 0; i < VL; i++)
             assert_true(out[i] == (i < k ? a[i] : 0));
+        for (int at = 0; at + k <= VL; at++) {
+            v_store(out, v_load_at(a, at, k));
+            for (int i = 0; i < VL; i++)
+                assert_true(out[i] == (i >= at && i < at + k ? a[i - at] : 0));
+        }
         for (int i = 0; i <= VL; i++)
             out[i] = -7;
         v_store_n(out, v_load(a), k);
