@@ -169,7 +169,8 @@ static void k_in(int first, int count, int c_begin, int c_end, const real *restr
 
 /* Products at one position of `rows` tiles and a panel of `vectors` vectors, over `depth` channels: added to
  * sums[rows][vectors*VL], or set if these are the `first` channels; v has a stride of `tile`. Both sizes are constants where it is called.
- * On the way it asks memory for so many lines that lie `ahead` of u, evenly: many at once would wait for each other. */
+ * On the way it asks memory for so many lines that lie `ahead` of u, evenly: many at once would wait for each other. A channel asks for as
+ * many as it reads, which may be two: a single register tile has to ask for all. */
 NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real *restrict v, ptrdiff_t tile,
                          const real *restrict u, ptrdiff_t ahead, int lines, real *restrict sums)
 {
@@ -183,7 +184,8 @@ NT_INLINE void k_product(int rows, int vectors, int first, int depth, const real
         vf b[K_NR / VL];
         for (int j = 0; j < vectors; j++)
             b[j] = v_load(u + (c * vectors + j) * VL);
-        nt_prefetch(first_u, ahead);
+        for (int line = 0; line < vectors * VL; line += NT_LINE)
+            nt_prefetch(first_u, ahead + line);
         ahead += stride;
         for (int i = 0; i < rows; i++) {
             vf a = v_set1(v[i * tile + c]);
