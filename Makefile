@@ -99,8 +99,7 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/net.tab.h
 
 # ---- tests ----
 
-# The kernels' tests are built for each instruction set, and in double precision.
-# those of AVX-512 where the machine can run them
+# The kernels' tests are built for each instruction set that the machine can run, and in double precision.
 KERNEL_VARIANTS := generic double $(if $(filter x86_64,$(shell uname -m)),avx2 avx2_double) $(if $(filter aarch64,$(shell uname -m)),neon) \
 	$(if $(shell grep -m1 -o avx512dq /proc/cpuinfo 2>/dev/null),avx512 avx512_double)
 VARIANT_generic :=

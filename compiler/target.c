@@ -7,6 +7,7 @@
 /* Caches, in floats: the sizes that common processors have at least, and the most that copies of a gradient may take. */
 enum { L1 = 8192, L2 = 65536, COPIES = 1 << 20 };
 
+/* A target of wider vectors follows the one that its processors have as well: see target_narrower. */
 static const Target targets[] = {
     {.name = "generic", .vl = 8, .registers = 16, .cflags = "", .part = L1 / 2,
      .winograd_rows = 6, .winograd_tiles = 8, .winograd_scratch = 1 << 17},

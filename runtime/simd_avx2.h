@@ -126,16 +126,9 @@ static inline void v_store_u8(uint8_t *p, vf v)
 static inline __m256i v_xorshift(__m256i x, int bits) { return _mm256_xor_si256(x, _mm256_srli_epi32(x, bits)); }
 static inline __m256i v_multiply(__m256i x, uint32_t m) { return _mm256_mullo_epi32(x, _mm256_set1_epi32((int)m)); }
 
-static inline vf v_uniform(uint64_t key, uint64_t index)
+/* Numbers low..low+VL-1 of a block of the stream: see nt_uniform_bits. */
+static inline vf v_uniform_in_block(uint32_t low, uint64_t block)
 {
-    uint32_t low = (uint32_t)index;
-    if (low > UINT32_MAX - (VL - 1)) { /* the lanes lie in two blocks */
-        real lanes[VL];
-        for (int i = 0; i < VL; i++)
-            lanes[i] = (real)nt_uniform_bits(key, index + (uint64_t)i) * 0x1p-24f;
-        return v_load(lanes);
-    }
-    uint64_t block = nt_uniform_block(key, (uint32_t)(index >> 32));
     __m256i x = _mm256_add_epi32(_mm256_set1_epi32((int)low), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     x = _mm256_xor_si256(x, _mm256_set1_epi32((int)(uint32_t)block));
     x = v_multiply(v_xorshift(x, 16), UINT32_C(0x85EBCA6B));

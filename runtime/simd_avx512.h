@@ -122,16 +122,9 @@ static inline void v_store_u8(uint8_t *p, vf v)
 static inline __m512i v_xorshift(__m512i x, unsigned bits) { return _mm512_xor_si512(x, _mm512_srli_epi32(x, bits)); }
 static inline __m512i v_multiply(__m512i x, uint32_t m) { return _mm512_mullo_epi32(x, _mm512_set1_epi32((int)m)); }
 
-static inline vf v_uniform(uint64_t key, uint64_t index)
+/* Numbers low..low+VL-1 of a block of the stream: see nt_uniform_bits. */
+static inline vf v_uniform_in_block(uint32_t low, uint64_t block)
 {
-    uint32_t low = (uint32_t)index;
-    if (low > UINT32_MAX - (VL - 1)) { /* the lanes lie in two blocks */
-        real lanes[VL];
-        for (int i = 0; i < VL; i++)
-            lanes[i] = (real)nt_uniform_bits(key, index + (uint64_t)i) * 0x1p-24f;
-        return v_load(lanes);
-    }
-    uint64_t block = nt_uniform_block(key, (uint32_t)(index >> 32));
     __m512i x = _mm512_add_epi32(_mm512_set1_epi32((int)low), v_indices());
     x = _mm512_xor_si512(x, _mm512_set1_epi32((int)(uint32_t)block));
     x = v_multiply(v_xorshift(x, 16), UINT32_C(0x85EBCA6B));

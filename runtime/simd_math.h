@@ -1,8 +1,9 @@
-/* simd_math.h - exp, log and their relatives for float vectors, in terms of an ISA's arithmetic. Included by the ISA's
+/* simd_math.h - exp, log and their relatives, and the random stream, for float vectors, in terms of an ISA's arithmetic. Included by the ISA's
  * header, which gives, besides what simd.h lists,
  *   v_round(x)      nearest integer, |x| < 2^22
  *   v_pow2i(x)      2^x for integral x in -126..127
  *   v_split(x, &e)  for normal x > 0: returns m in [sqrt(1/2), sqrt(2)) with x = m * 2^e
+ *   v_uniform_in_block(low, block)  v_uniform of lanes that lie in one block of the stream
  *
  * Polynomials are minimax fits of the function named at each, made with the weight that bounds the result's relative
  * error. */
@@ -175,5 +176,17 @@ static inline vf v_pow(vf a, vf b)
 #undef NT_LN2_HIGH
 #undef NT_LN2_LOW
 #undef NT_LOG2_E
+
+static inline vf v_uniform(uint64_t key, uint64_t index)
+{
+    uint32_t low = (uint32_t)index;
+    if (low > UINT32_MAX - (VL - 1)) { /* the lanes lie in two blocks */
+        real lanes[VL];
+        for (int i = 0; i < VL; i++)
+            lanes[i] = (real)nt_uniform_bits(key, index + (uint64_t)i) * 0x1p-24f;
+        return v_load(lanes);
+    }
+    return v_uniform_in_block(low, nt_uniform_block(key, (uint32_t)(index >> 32)));
+}
 
 #endif

@@ -170,16 +170,9 @@ static inline float32x4_t v_uniform_4(uint32_t low, uint64_t block)
     return vmulq_f32(vcvtq_f32_u32(x), vdupq_n_f32(0x1p-24f));
 }
 
-static inline vf v_uniform(uint64_t key, uint64_t index)
+/* Numbers low..low+VL-1 of a block of the stream: see nt_uniform_bits. */
+static inline vf v_uniform_in_block(uint32_t low, uint64_t block)
 {
-    uint32_t low = (uint32_t)index;
-    if (low > UINT32_MAX - (VL - 1)) { /* the lanes lie in two blocks */
-        real lanes[VL];
-        for (int i = 0; i < VL; i++)
-            lanes[i] = (real)nt_uniform_bits(key, index + (uint64_t)i) * 0x1p-24f;
-        return v_load(lanes);
-    }
-    uint64_t block = nt_uniform_block(key, (uint32_t)(index >> 32));
     return (vf){v_uniform_4(low, block), v_uniform_4(low + 4, block)};
 }
 

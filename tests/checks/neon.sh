@@ -14,8 +14,8 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 
 # As many raw floats as 40 samples have at most, small and of both signs.
-awk 'BEGIN { s = 7; for (i = 0; i < 40000; i++) { s = (s * 16807) % 2147483647; v = s % 160
-    printf "%c%c%c%c", 0, 0, v, v % 2 ? 63 : 191 } }' | LC_ALL=C cat >"$work/input.f32"
+LC_ALL=C awk 'BEGIN { s = 7; for (i = 0; i < 40000; i++) { s = (s * 16807) % 2147483647; v = s % 160
+    printf "%c%c%c%c", 0, 0, v, v % 2 ? 63 : 191 } }' >"$work/input.f32"
 
 for net in mini_lenet5 mini_resnet20 mini_googlenet softmax activations_learnt; do
     for target in generic neon; do
