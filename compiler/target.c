@@ -104,6 +104,8 @@ ProductTile target_product(const Target *t, const ProductShape *p, int64_t sampl
             tile.mr = rows_that_fit(pixels);
         }
         tile.stream = pixels <= tile.mr ? 1 : 2;
+    } else if (wide && !p->turned) {
+        tile.stream = 2;
     }
     if (p->turned || tile.stream == 1) {
         most = L1 / 2 / p->nr;
