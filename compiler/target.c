@@ -156,7 +156,8 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
     if (tile.pack) {
         /* Two blocks of x, its packed rows and the item's part of dw share the second-level cache. */
         int64_t sets = (panels + PANELS - 1) / PANELS;
-        tile.mb = 128;
+        tile.mr = t->registers >= 32 ? 8 : tile.mr;
+        tile.mb = t->vl == 16 ? 192 : 128; /* in half of the instructions what begins and ends a tile weighs twice as much */
         tile.pb = (int)((panels + sets - 1) / sets);
         tile.ks = (int)packed_rows(p, tile.mr);
     } else {
