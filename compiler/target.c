@@ -104,7 +104,7 @@ ProductTile target_product(const Target *t, const ProductShape *p, int64_t sampl
             tile.mr = rows_that_fit(pixels);
         }
         tile.stream = pixels <= tile.mr ? 1 : 2;
-    } else if (wide && !p->turned) {
+    } else if (wide && !p->turned && p->k * p->out > L1) { /* lines that are asked for at once wait for each other */
         tile.stream = 2;
     }
     if (p->turned || tile.stream == 1) {
@@ -112,7 +112,6 @@ ProductTile target_product(const Target *t, const ProductShape *p, int64_t sampl
     }
     const int64_t unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
-    tile.far = tile.kb * tile.nr > L1;
     /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */
     tile.mb = 32 * tile.mr;
     return tile;

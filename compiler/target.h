@@ -41,7 +41,6 @@ typedef struct ProductShape {
 /* Constants of igemm.k.c (see there), for a likely batch of so many samples. */
 typedef struct ProductTile {
     int mr, nr, mb, kb;
-    bool far; /* a panel's part is larger than the first-level cache */
     int stream; /* K_STREAM, or 0 */
 } ProductTile;
 ProductTile target_product(const Target *t, const ProductShape *p, int64_t samples);

@@ -317,9 +317,6 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     if (tile.stream) {
         emit_int(e, "STREAM", tile.stream);
     }
-    if (tile.far) {
-        emit_int(e, "FAR", 1);
-    }
     emit_int(e, "MR", tile.mr);
     emit_int(e, "MB", tile.mb);
     emit_int(e, "KB", tile.kb);

@@ -25,13 +25,13 @@
  * K_TAPS*K_RUN rows of its width. K_CO (a group's output channels) and K_NR are multiples of VL.
  *
  * Work is split into items of about K_MB pixels and one panel. An item goes through k in parts of about K_KB rows,
- * whose share of the panel stays in the first-level cache, or in the second where it is large (K_FAR), while the item's pixels pass by;
+ * whose share of the panel stays in the first-level cache, or in the second where it is large, while the item's pixels pass by;
  * partial sums wait in `sums`.
  * Parts are whole taps if these are short; of long taps they are slices, and all taps are done for one slice before the
  * next. Items of the same pixels follow each other, so their input stays in the second-level cache. Memory is asked in
  * time for what comes: during a part for the panel's next part, during all items of some pixels, evenly, for the next
  * pixels' input, and before a tile's last part for what its hook will touch. With K_STREAM a panel's next part is asked
- * for row by row: where there are few tiles to fetch it, many lines at once would wait for each other. It is asked into
+ * for row by row: where it is large, or there are few tiles to fetch it, many lines at once would wait for each other. It is asked into
  * the first-level cache if a single tile reads it, else into the second, as the part in use would be pushed out while
  * other tiles read it again. With K_EARLY the hook's lines are asked for some tiles ahead. The register tile is K_MR pixels by K_NR
  * channels; the last pixels of a block are divided into tiles as equal as possible, as a tile of fewer pixels costs proportionally less.
@@ -58,8 +58,7 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_LAST 8     /* K_CO % K_NR, the width of the last panel; not defined if it is 0 */
 #define K_SHORT 1    /* defined where the rows of k are few */
 #define K_EARLY 1    /* defined where they are so few that a tile is over before memory answers */
-#define K_STREAM 1   /* defined where a block has few tiles: 1 if it is one tile, else 2 */
-#define K_FAR 1      /* defined where a panel's part is larger than the first-level cache: the next is asked for into the second */
+#define K_STREAM 1   /* defined where weights are asked for row by row: 1 if a block is one tile, else 2 */
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96      /* rows of k that pass at a time */
@@ -115,11 +114,7 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
     }
 #ifndef K_STREAM
     for (int line = 0; line < lines; line++)
-#ifdef K_FAR
-        nt_prefetch_far(first_w, ahead + line * NT_LINE);
-#else
         nt_prefetch(first_w, ahead + line * NT_LINE);
-#endif
 #endif
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)

@@ -85,7 +85,6 @@ typedef struct tuning {
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
  *   KB      rows whose part of a panel takes half of the first-level cache, of the second-level one with vectors of 16 unless weights
  *           are turned, evened out over the parts, in whole taps if they are short.
- *   FAR     where such a part is larger than the first-level cache.
  *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
 static tuning choose_igemm(int channels, int rows, int run, int turned)
 {
@@ -105,9 +104,9 @@ typedef struct tuning_dw {
 /* igemm_dw: `nr` is given by the forward panels; `run` = K_RUN, `input_pixel` = elements that a pixel adds to the input of
  * a block, `pixels` = of the batch.
  *   PACK    from 64 channels, runs of 48 rows and 256 pixels on, or 16 pixels of 256 channels by 512 rows.
- *   MR      with 32 registers, where x is not packed and has up to 256 channels, what divides all rows, of 12 down to 7 (of one panel of one
- *           vector only where runs are shorter than a vector).
- *   MB      128, where x is not packed as many as have room in half of the second-level cache, 64..192; evened out.
+ *   MR      with 32 registers 8 where x is packed; where it is not and has up to 256 channels, what divides all rows, of 12 down to 7 (of
+ *           one panel of one vector only where runs are shorter than a vector).
+ *   MB      128, with vectors of 16 192, where x is not packed as many as have room in half of the second-level cache, 64..192; evened out.
  *   PB, KS  up to 16 panels by some 256 rows, or the whole taps in 384; where x is not packed 4 panels (their dy has room
  *           in the first-level cache) by as many rows as keep dw's part in the second-level cache.
  *   CHUNKS  1, 2, 4 or 8, so that there are 8 items, or more of even number, as long as the copies of dw stay below
@@ -119,7 +118,8 @@ static tuning_dw choose_igemm_dw(int nr, int channels, int rows, int run, int in
     t.pack = channels >= 64 && run >= 48 && pixels >= (channels >= 256 && rows >= 512 ? 16 : 256);
     if (t.pack) {
         int sets = (panels + 15) / 16, slices = (rows + 255) / 256;
-        t.mb = 128;
+        t.mr = VL == 16 ? 8 : t.mr;
+        t.mb = VL == 16 ? 192 : 128;
         t.pb = (panels + sets - 1) / sets;
         t.ks = round_up((rows + slices - 1) / slices, t.mr);
         if (run < rows && run <= 384) {
@@ -249,15 +249,16 @@ static void panels(FILE *f, int channels, int width)
         fprintf(f, "#define K_LAST %d\n", channels % width);
 }
 
-/* The rest of a product of `rows` rows of k for so many pixels. Weights that are many and pass by few tiles are asked for row by row. */
+/* The rest of a product of `rows` rows of k for so many pixels. Weights that are many and pass by few tiles are asked for row by row, with
+ * vectors of 16 all that the first-level cache does not hold. */
 static void write_tuning(FILE *f, int channels, const tuning *t, int rows, int pixels)
 {
     panels(f, channels, t->nr);
-    fprintf(f, "#undef K_STREAM\n#undef K_FAR\n");
-    if (t->kb * t->nr > L1)
-        define(f, "FAR", 1);
+    fprintf(f, "#undef K_STREAM\n");
     if (pixels <= 9 * t->mr && rows * channels >= 1 << 16)
         define(f, "STREAM", pixels <= t->mr ? 1 : 2);
+    else if (VL == 16 && rows * channels > L1)
+        define(f, "STREAM", 2);
     define(f, "MR", t->mr);
     define(f, "MB", t->mb);
     define(f, "KB", t->kb);
