@@ -59,7 +59,7 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
 typedef struct DenseGradientTile {
     int mb, vb, pb, far;
 } DenseGradientTile;
-bool target_dense_gradient(int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile);
+bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile);
 
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */

@@ -607,7 +607,7 @@ static ProductShape dense_dx_shape(const Geometry *g, const Target *t)
 static bool dense_dx_as_they_lie(const Geometry *g, const Target *t, DenseGradientTile *tile)
 {
     const int64_t pixels = g->in_h * g->in_w;
-    return target_dense_gradient(pixels * g->in_c, g->out_c, pixels * round_up(g->in_c, t->vl) / t->vl, g->samples, tile);
+    return target_dense_gradient(t, pixels * g->in_c, g->out_c, pixels * round_up(g->in_c, t->vl) / t->vl, g->samples, tile);
 }
 
 /* Of the phase of rows a, a + stride.. and columns b, b + stride.., which `taps` windows reach. */
