@@ -200,10 +200,11 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
 bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile)
 {
     /* Samples up to which turned weights are not used often enough: fewer for weights that caches hold, where turning costs
-     * arithmetic alone, and with vectors of 16, which turn as many in fewer instructions. Outputs from which on it is little of the work to add up lanes. */
-    enum { FEW = 32, FEW_WIDE = 24, FEW_IN_CACHE = 16, MANY_WEIGHTS = 1 << 16, OUTPUTS = 64, TILE = 4, ITEMS = 16 };
-    const int64_t few = t->vl == 16 ? FEW_WIDE : FEW;
-    if (samples > (rows * out < MANY_WEIGHTS ? FEW_IN_CACHE : few) || out < OUTPUTS) {
+     * arithmetic alone, and with vectors of 16, which turn as many in fewer instructions. Outputs from which on it is little of the work
+     * to add up lanes. */
+    enum { FEW = 32, FEW_IN_CACHE = 16, FEW_WIDE = 12, MANY_WEIGHTS = 1 << 16, OUTPUTS = 64, TILE = 4, ITEMS = 16 };
+    const int64_t few = t->vl == 16 ? FEW_WIDE : rows * out < MANY_WEIGHTS ? FEW_IN_CACHE : FEW;
+    if (samples > few || out < OUTPUTS) {
         return false;
     }
     tile->mb = (int)round_up(samples, TILE);
