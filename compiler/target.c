@@ -210,7 +210,7 @@ bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t v
     tile->mb = (int)round_up(samples, TILE);
     /* Sums that take half of a second-level cache of 256 KB, in items enough for some threads. Four panels: rows of more lie a multiple
      * of some KB apart and push each other out of the first-level cache. */
-    tile->vb = (int)limit(L2 / 2 / (tile->mb * 64), 1, (vectors + ITEMS - 1) / ITEMS);
+    tile->vb = (int)limit(L2 / 2 / (tile->mb * t->vl * t->vl), 1, (vectors + ITEMS - 1) / ITEMS);
     tile->pb = 4;
     tile->far = 32;
     return true;
