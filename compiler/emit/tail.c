@@ -342,6 +342,53 @@ Ct *emit_tail_ahead(Emit *e, const char *n, const char *h, const char *w, const 
     return in_block(t);
 }
 
+static bool is_flat(const Value *v, int64_t height, int64_t width)
+{
+    const Layout *l = &v->layout;
+    return !needs_store(v) || (l->sample == height * l->row && l->row == width * l->pixel);
+}
+
+bool emit_tail_is_flat(const Emit *e, int64_t height, int64_t width)
+{
+    const Group *g = e->group;
+    bool flat = (e->step_h == 0 || (e->step_h == 1 && e->step_w == 1)) && !e->flat_channels;
+    if (g->anchor && g->anchor->n_out > 0) {
+        flat = flat && is_flat(g->anchor->out[0], height, width);
+    }
+    for (int i = 0; i < g->n_tail; i++) {
+        for (int k = 0; k < g->tail[i]->n_in; k++) {
+            flat = flat && is_flat(g->tail[i]->in[k], height, width);
+        }
+        flat = flat && is_flat(g->tail[i]->out[0], height, width);
+    }
+    return flat || height * width == 1;
+}
+
+/* Whether node number `n` of the tail reads v from memory, and none before it. */
+static bool reads_first(const Group *g, int n, const Value *v)
+{
+    bool first = v->kind == VALUE_TENSOR && !(g->anchor && g->anchor->n_out > 0 && g->anchor->out[0] == v);
+    for (int i = 0; i < n; i++) {
+        first = first && g->tail[i]->out[0] != v;
+        for (int k = 0; k < g->tail[i]->n_in; k++) {
+            first = first && g->tail[i]->in[k] != v;
+        }
+    }
+    return first;
+}
+
+int emit_tail_reads(const Emit *e)
+{
+    const Group *g = e->group;
+    int reads = 0;
+    for (int i = 0; i < g->n_tail; i++) {
+        for (int k = 0; k < g->tail[i]->n_in; k++) {
+            reads += reads_first(g, i, g->tail[i]->in[k]);
+        }
+    }
+    return reads;
+}
+
 static bool uses_pass(const Emit *e)
 {
     for (int i = 0; e->has_tail && i < e->group->n_tail; i++) {

@@ -254,7 +254,11 @@ static void panels(FILE *f, int channels, int width)
 static void write_tuning(FILE *f, int channels, const tuning *t, int rows, int pixels)
 {
     panels(f, channels, t->nr);
-    fprintf(f, "#undef K_STREAM\n");
+    fprintf(f, "#undef K_STREAM\n#undef K_SHORT\n#undef K_EARLY\n");
+    if (rows <= 32)
+        define(f, "SHORT", 1);
+    if (rows <= 64)
+        define(f, "EARLY", 1);
     if (pixels <= 9 * t->mr && rows * channels >= 1 << 16)
         define(f, "STREAM", pixels <= t->mr ? 1 : 2);
     else if (VL == 16 && rows * channels > L1)
@@ -286,8 +290,11 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "RUN", p->run);
     fprintf(f, "#undef K_TURN\n");
     write_tuning(f, p->co_padded, &p->forward, p->taps * p->run, l->n * p->oh * p->ow);
+    if (p->y_s == p->oh * p->y_r && p->y_r == p->ow * p->y_p)
+        define(f, "FLAT", 1);
     table(f, "TAP", "forward", p->tap, p->taps);
     include(f, folder, "igemm", "forward");
+    fprintf(f, "#undef K_FLAT\n"); /* gradients to the input may have steps */
     fprintf(f, "void forward(int n, const real *x, const real *w, real *y)\n{\n    forward_main(n, x, w, y);\n}\n\n");
 
     define(f, "DY_S", p->y_s);
