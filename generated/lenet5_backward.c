@@ -451,7 +451,7 @@ static void out_conv_dx(int n, const real *restrict x, const real *restrict w, r
     const int apart = MR * run_lines >= 32 * turns;
     const int some = apart && run_lines > 8 ? 8 : 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */
@@ -832,7 +832,7 @@ static void f6_conv_dx(int n, const real *restrict x, const real *restrict w, re
     const int apart = MR * run_lines >= 32 * turns;
     const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */
@@ -1107,7 +1107,7 @@ static void c5_conv_dx(int n, const real *restrict x, const real *restrict w, re
     const int apart = MR * run_lines >= 32 * turns;
     const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */
@@ -1931,7 +1931,7 @@ static void c1_conv_dx_2(int n, const real *restrict x, const real *restrict w, 
     const int apart = MR * run_lines >= 32 * turns;
     const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */

@@ -167,7 +167,7 @@ static void hidden_forward(int n, const real *restrict x, const real *restrict w
     const int apart = MR * run_lines >= 32 * turns;
     const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */
@@ -383,7 +383,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     const int apart = MR * run_lines >= 32 * turns;
     const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */

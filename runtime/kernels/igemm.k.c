@@ -292,7 +292,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
     const int some = apart && run_lines > 8 ? 8 : 1;
 #endif
     const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128], *asks_end = asks, *const asks_last = asks + 128;
+    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][K_MB + K_MR];
     int block_at = -2;        /* the block whose windows are known */
     int fetched = 0;          /* how often the next one was asked for ... */
