@@ -212,7 +212,7 @@ bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t v
      * of some KB apart and push each other out of the first-level cache. */
     tile->vb = (int)limit(L2 / 2 / (tile->mb * t->vl * t->vl), 1, (vectors + ITEMS - 1) / ITEMS);
     tile->pb = 4;
-    tile->far = 32;
+    tile->far = t->vl == 16 ? 16 : 32; /* with vectors of 16 rows are asked for into the first-level cache, where 16 of each panel are 8 KB */
     return true;
 }
 

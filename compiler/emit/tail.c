@@ -351,7 +351,8 @@ static bool is_flat(const Value *v, int64_t height, int64_t width)
 bool emit_tail_is_flat(const Emit *e, int64_t height, int64_t width)
 {
     const Group *g = e->group;
-    bool flat = (e->step_h == 0 || (e->step_h == 1 && e->step_w == 1)) && !e->flat_channels;
+    bool flat = width > 1 && /* else places have no term for columns, see place_in */
+                (e->step_h == 0 || (e->step_h == 1 && e->step_w == 1)) && !e->flat_channels;
     if (g->anchor && g->anchor->n_out > 0) {
         flat = flat && is_flat(g->anchor->out[0], height, width);
     }

@@ -14,7 +14,7 @@
  *
  * An item of work is K_VB vectors of dx for up to K_MB samples. Its rows of about K_PB panels pass at a time, up
  * to three rows by four samples in registers; from one set of panels to the next the sums rest in the second-level
- * cache. Memory is asked, into that cache, for what lies K_FAR rows ahead in each panel of the set, and at the end
+ * cache. Memory is asked, into that cache, with wide vectors into the first, for what lies K_FAR rows ahead in each panel of the set, and at the end
  * of an item's rows for the next set's. Every output is summed in the order of the panels, whatever n, the
  * sample's place and the number of threads.
  *
@@ -62,8 +62,12 @@ NT_INLINE void k_tile(int samples, int rows, int width, int panels, int first, c
             }
         }
         if (ahead)
-            for (int line = 0; line < rows * width; line += NT_LINE)
-                nt_prefetch_far(w, ahead + line);
+            for (int line = 0; line < rows * width; line += NT_LINE) {
+                if (VL > 8) /* measured to be faster by a tenth; with others the second-level cache was */
+                    nt_prefetch(w, ahead + line);
+                else
+                    nt_prefetch_far(w, ahead + line);
+            }
         dy += width;
         w += panel_size;
     }
