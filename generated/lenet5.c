@@ -25,44 +25,32 @@ static void load_input(int n, const real *restrict input, real *restrict x)
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w and, some rows apart, for those of x from
- * `asks` to `asks_end`. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
     enum { NR = 8, MR = 8 };
-    const int n_asks = (int)(asks_end - asks), apart = n_asks > 0 ? (n_taps * (r_end - r_begin) + n_asks - 1) / n_asks : 0;
     const real *first_w = w, *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i]; /* inlined, among more than there are registers for */
+        window[i] = x + at[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
     for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin, end = taps[tap] + r_end; r < end;) {
-            ptrdiff_t stop = end;
-            if (asks < asks_end) {
-                nt_prefetch_far(x, *asks++);
-                stop = end - r > apart ? r + apart : end;
-            }
-            for (; r < stop; r++) {
-                vf b[NR / VL];
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
                 for (int j = 0; j < vectors; j++)
-                    b[j] = v_load(w + j * VL);
-                w += vectors * VL;
-                for (int i = 0; i < rows; i++) {
-                    vf a = v_set1(window[i][r]);
-                    for (int j = 0; j < vectors; j++)
-                        acc[i][j] = v_fma(a, b[j], acc[i][j]);
-                }
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
         }
     }
-    while (asks < asks_end)
-        nt_prefetch_far(x, *asks++);
     for (int line = 0; line < lines; line++)
         nt_prefetch(first_w, ahead + line * NT_LINE);
     for (int i = 0; i < rows; i++)
@@ -74,28 +62,27 @@ NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                     const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                    real *restrict sums)
+                    int lines, real *restrict sums)
 {
     enum { MR = 8 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR / 2;
     }
-    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -105,10 +92,10 @@ NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict 
 NT_INLINE
 int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end, real *restrict sums)
+           real *restrict sums)
 {
     enum { NR = 8 };
-    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
@@ -117,6 +104,19 @@ static inline int igemm_limit(int pixels, int block, int blocks)
     enum { MR = 8 };
     int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
     return first < pixels ? first : pixels;
+}
+
+/* Output pixel number `pixel`, as the hooks take it, and the one after that. */
+static inline void igemm_place(int pixel, int *n, int *h, int *w)
+{
+    *n = *h = 0;
+    *w = pixel;
+}
+
+static inline void igemm_step(int *n, int *h, int *w)
+{
+    *n = *h = 0;
+    ++*w;
 }
 
 /* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
@@ -149,28 +149,25 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
-    const int stays = (ptrdiff_t)TAPS * RUN * GROUPS * CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    const int apart = MR * run_lines >= 32 * turns;
-    const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
         int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
+        int sample, row, column;
+        igemm_place(first, &sample, &row, &column);
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -182,7 +179,7 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < RUN; r += rows) {
             for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
@@ -200,34 +197,29 @@ static void c1_forward(int n, const real *restrict x, const real *restrict w, co
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, asks, asks_end, tile_sums);
+                                      asked, tile_sums);
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = TAP[TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-                        const int m = first + i;
                         for (int j = 0; j < NR && j < width; j += VL) {
                             const vf v0 = v_load(sums + i * width + j);
                             const vf v1 = v_load(bias + group * CO + channel + j);
                             const vf v2 = v_add(v0, v1);
                             const vf v3 = v_tanh(v2);
-                            const size_t place = (size_t)(single ? m : 0) * 6272 + (size_t)(0) * 224 + (size_t)(single ? 0 : m) * 8 + (size_t)(group * CO + channel + j);
+                            const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column) * 8 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
-                        for (int j = 0; j < NR && j < width; j += NT_LINE) /* memory takes as long as some tiles */
-                            {
-                                const size_t place = (size_t)(single ? m : 0) * 6272 + (size_t)(0) * 224 + (size_t)(m + (1 + 64 / (TAPS * RUN)) * MR) * 8 + (size_t)(group * CO + channel + j);
-                                nt_prefetch_far(result, (ptrdiff_t)place);
-                            }
+                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
+                        for (int j = 0; j < NR && j < width; j += NT_LINE) {
+                            const size_t place = (size_t)(sample) * 6272 + (size_t)(row) * 224 + (size_t)(column + (1 + 64 / (TAPS * RUN)) * MR) * 8 + (size_t)(group * CO + channel + j);
+                            nt_prefetch_far(result, (ptrdiff_t)place);
+                        }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -294,44 +286,32 @@ static void s2_forward(int n, const real *restrict x, real *restrict result)
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w and, some rows apart, for those of x from
- * `asks` to `asks_end`. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
     enum { NR = 16, MR = 6 };
-    const int n_asks = (int)(asks_end - asks), apart = n_asks > 0 ? (n_taps * (r_end - r_begin) + n_asks - 1) / n_asks : 0;
     const real *first_w = w, *window[MR];
     vf acc[MR][NR / VL];
     for (int i = 0; i < rows; i++) {
-        window[i] = nt_address(x + at[i]);
+        window[i] = x + at[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
     for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin, end = taps[tap] + r_end; r < end;) {
-            ptrdiff_t stop = end;
-            if (asks < asks_end) {
-                nt_prefetch_far(x, *asks++);
-                stop = end - r > apart ? r + apart : end;
-            }
-            for (; r < stop; r++) {
-                vf b[NR / VL];
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
                 for (int j = 0; j < vectors; j++)
-                    b[j] = v_load(w + j * VL);
-                w += vectors * VL;
-                for (int i = 0; i < rows; i++) {
-                    vf a = v_set1(window[i][r]);
-                    for (int j = 0; j < vectors; j++)
-                        acc[i][j] = v_fma(a, b[j], acc[i][j]);
-                }
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
         }
     }
-    while (asks < asks_end)
-        nt_prefetch_far(x, *asks++);
     for (int line = 0; line < lines; line++)
         nt_prefetch(first_w, ahead + line * NT_LINE);
     for (int i = 0; i < rows; i++)
@@ -343,28 +323,27 @@ NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restri
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                     const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                    real *restrict sums)
+                    int lines, real *restrict sums)
 {
     enum { MR = 6 };
     int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
     if (rows == MR) {
-        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR;
     }
     if (MR > 2 && rows == MR - 1) {
-        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 1;
     }
     if (MR > 3 && rows > MR / 2) {
-        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR - 2;
     }
     if (MR > 3 && rows > 1) {
-        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return MR / 2;
     }
-    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -374,10 +353,10 @@ NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restric
 NT_APART
 int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end, real *restrict sums)
+           real *restrict sums)
 {
     enum { NR = 16 };
-    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
@@ -419,28 +398,25 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
-    const int stays = (ptrdiff_t)TAPS * RUN * GROUPS * CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    const int apart = MR * run_lines >= 32 * turns;
-    const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
         int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+        int sample, row, column;
+        igemm_place(first, &sample, &row, &column);
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -452,7 +428,7 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < RUN; r += rows) {
             for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
@@ -468,38 +444,36 @@ static void c3_forward(int n, const real *restrict x, const real *restrict w, co
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
                     if (last) { /* a tile takes long enough for memory to answer */
-                        for (int m = first + i; m < first + i + MR && m < first + count; m++)
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(single ? m : 0) * 1600 + (size_t)(0) * 160 + (size_t)(single ? 0 : m) * 16 + (size_t)(group * CO + channel + j);
+                                const size_t place = (size_t)(n_ahead) * 1600 + (size_t)(h_ahead) * 160 + (size_t)(w_ahead) * 16 + (size_t)(group * CO + channel + j);
                                 nt_prefetch_far(result, (ptrdiff_t)place);
                             }
+                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
+                        }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, asks, asks_end, tile_sums);
+                                      asked, tile_sums);
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = TAP[TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-                        const int m = first + i;
                         for (int j = 0; j < NR && j < width; j += VL) {
                             const vf v0 = v_load(sums + i * width + j);
                             const vf v1 = v_load(bias + group * CO + channel + j);
                             const vf v2 = v_add(v0, v1);
                             const vf v3 = v_tanh(v2);
-                            const size_t place = (size_t)(single ? m : 0) * 1600 + (size_t)(0) * 160 + (size_t)(single ? 0 : m) * 16 + (size_t)(group * CO + channel + j);
+                            const size_t place = (size_t)(sample) * 1600 + (size_t)(row) * 160 + (size_t)(column) * 16 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
+                        igemm_step(&sample, &row, &column);
                     }
                 }
             }
@@ -567,10 +541,31 @@ static void s4_forward(int n, const real *restrict x, real *restrict result)
 NT_APART
 int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                 const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end, real *restrict sums)
+                int lines, real *restrict sums)
 {
     enum { LAST = 8 };
-    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    return igemm_any_2(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
+}
+
+/* Output pixel number `pixel`, as the hooks take it, and the one after that. */
+static inline void igemm_place_2(int pixel, int *n, int *h, int *w)
+{
+    enum { OUT_H = 1, OUT_W = 1 };
+    *n = pixel / (OUT_H * OUT_W);
+    *h = pixel / OUT_W % OUT_H;
+    *w = pixel % OUT_W;
+}
+
+static inline void igemm_step_2(int *n, int *h, int *w)
+{
+    enum { OUT_H = 1, OUT_W = 1 };
+    if (++*w == OUT_W) {
+        *w = 0;
+        if (++*h == OUT_H) {
+            *h = 0;
+            ++*n;
+        }
+    }
 }
 
 /* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
@@ -595,28 +590,25 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
-    const int stays = (ptrdiff_t)TAPS * RUN * GROUPS * CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    const int apart = MR * run_lines >= 32 * turns;
-    const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
         int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+        int sample, row, column;
+        igemm_place_2(first, &sample, &row, &column);
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -628,7 +620,7 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < RUN; r += rows) {
             for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
@@ -644,42 +636,40 @@ static void c5_forward(int n, const real *restrict x, const real *restrict w, co
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
                     if (last) { /* a tile takes long enough for memory to answer */
-                        for (int m = first + i; m < first + i + MR && m < first + count; m++)
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(single ? m : 0) * 128 + (size_t)(group * CO + channel + j);
+                                const size_t place = (size_t)(n_ahead) * 128 + (size_t)(group * CO + channel + j);
                                 nt_prefetch_far(result, (ptrdiff_t)place);
                             }
+                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
+                        }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     if (width != NR)
                         next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                               ahead, asked, asks, asks_end, tile_sums);
+                                               ahead, asked, tile_sums);
                     else
                         next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                          ahead, asked, asks, asks_end, tile_sums);
+                                          ahead, asked, tile_sums);
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = TAP[TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-                        const int m = first + i;
                         for (int j = 0; j < NR && j < width; j += VL) {
                             const vf v0 = v_load(sums + i * width + j);
                             const vf v1 = v_load(bias + group * CO + channel + j);
                             const vf v2 = v_add(v0, v1);
                             const vf v3 = v_tanh(v2);
-                            const size_t place = (size_t)(single ? m : 0) * 128 + (size_t)(group * CO + channel + j);
+                            const size_t place = (size_t)(sample) * 128 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
+                        igemm_step_2(&sample, &row, &column);
                     }
                 }
             }
@@ -709,28 +699,25 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
-    const int stays = (ptrdiff_t)TAPS * RUN * GROUPS * CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    const int apart = MR * run_lines >= 32 * turns;
-    const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
         int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+        int sample, row, column;
+        igemm_place_2(first, &sample, &row, &column);
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -742,7 +729,7 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < RUN; r += rows) {
             for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
@@ -758,42 +745,40 @@ static void f6_forward(int n, const real *restrict x, const real *restrict w, co
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
                     if (last) { /* a tile takes long enough for memory to answer */
-                        for (int m = first + i; m < first + i + MR && m < first + count; m++)
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(single ? m : 0) * 96 + (size_t)(group * CO + channel + j);
+                                const size_t place = (size_t)(n_ahead) * 96 + (size_t)(group * CO + channel + j);
                                 nt_prefetch_far(result, (ptrdiff_t)place);
                             }
+                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
+                        }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     if (width != NR)
                         next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                               ahead, asked, asks, asks_end, tile_sums);
+                                               ahead, asked, tile_sums);
                     else
                         next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                          ahead, asked, asks, asks_end, tile_sums);
+                                          ahead, asked, tile_sums);
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = TAP[TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-                        const int m = first + i;
                         for (int j = 0; j < NR && j < width; j += VL) {
                             const vf v0 = v_load(sums + i * width + j);
                             const vf v1 = v_load(bias + group * CO + channel + j);
                             const vf v2 = v_add(v0, v1);
                             const vf v3 = v_tanh(v2);
-                            const size_t place = (size_t)(single ? m : 0) * 96 + (size_t)(group * CO + channel + j);
+                            const size_t place = (size_t)(sample) * 96 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v3);
                         }
+                        igemm_step_2(&sample, &row, &column);
                     }
                 }
             }
@@ -823,28 +808,25 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
     const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
     const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
     const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
-    const int stays = (ptrdiff_t)TAPS * RUN * GROUPS * CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(MB + MR) * NR];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    const int apart = MR * run_lines >= 32 * turns;
-    const int some = run_lines < 8 ? run_lines : 8, single = OUT_H * OUT_W == 1;
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][MB + MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
         int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
+        int sample, row, column;
+        igemm_place_2(first, &sample, &row, &column);
         int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
         const real *group_x = x + group * IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -856,7 +838,7 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < RUN; r += rows) {
             for (int tap = 0; tap < TAPS; tap += taps) {
                 int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
@@ -872,37 +854,35 @@ static void out_forward(int n, const real *restrict x, const real *restrict w, c
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
                     if (last) { /* a tile takes long enough for memory to answer */
-                        for (int m = first + i; m < first + i + MR && m < first + count; m++)
+                        int n_ahead = sample, h_ahead = row, w_ahead = column;
+                        for (int p = i; p < i + MR && p < count; p++) {
                             for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(single ? m : 0) * 16 + (size_t)(group * CO + channel + j);
+                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
                                 nt_prefetch_far(result, (ptrdiff_t)place);
                             }
+                            igemm_step_2(&n_ahead, &h_ahead, &w_ahead);
+                        }
                     }
                     const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
                     next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, asks, asks_end, tile_sums);
+                                      asked, tile_sums);
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = TAP[TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + TAP[TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-                        const int m = first + i;
                         for (int j = 0; j < NR && j < width; j += VL) {
                             const vf v0 = v_load(sums + i * width + j);
                             const vf v1 = v_load(bias + group * CO + channel + j);
                             const vf v2 = v_add(v0, v1);
-                            const size_t place = (size_t)(single ? m : 0) * 16 + (size_t)(group * CO + channel + j);
+                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
                             v_store(result + place, v2);
                         }
+                        igemm_step_2(&sample, &row, &column);
                     }
                 }
             }

@@ -76,16 +76,6 @@ NT_INLINE void nt_prefetch_far(const real *base, ptrdiff_t i)
 #endif
 }
 
-/* p, which the compiler then has in a general register: several sums of addresses it would make in a vector register, where they queue up
- * behind the multiply-adds of what came before. */
-NT_INLINE const real *nt_address(const real *p)
-{
-#ifdef __GNUC__
-    __asm__("" : "+r"(p));
-#endif
-    return p;
-}
-
 /* Where lane 0 would lie if lane `at` lay at p: for loads whose masks leave out what lies before p. */
 static inline const real *nt_lane_0(const real *p, int at)
 {

@@ -151,11 +151,6 @@ const char *emit_function(Emit *e, const char *text);
 
 /* The block that stands for one K_STORE(vector, n, h, w, c): the group's tail and its stores. */
 Ct *emit_tail(Emit *e, const char *vector, const char *n, const char *h, const char *w, const char *c);
-/* Whether the hooks of a kernel whose output has so many rows and columns need no more than the pixel's number: rows and samples of all
- * their tensors follow each other without gaps, or a sample is one pixel. */
-bool emit_tail_is_flat(const Emit *e, int64_t height, int64_t width);
-/* How many tensors the group's tail reads from memory. */
-int emit_tail_reads(const Emit *e);
 /* The block that stands for one K_AHEAD(n, h, w, c): asks for the lines that K_STORE will touch there. */
 Ct *emit_tail_ahead(Emit *e, const char *n, const char *h, const char *w, const char *c);
 /* The function and call of a group without a kernel: a loop over the elements. */

@@ -32,6 +32,10 @@ void emit_pixels(Emit *e, int64_t step_h, int64_t from_h, int64_t step_w, int64_
 void emit_ragged(Emit *e, int64_t padded, int64_t real);
 /* K_STORE's channel counts through a volume's pixels: ((h*width + w)*channels + c). */
 void emit_flat_channels(Emit *e, int64_t height, int64_t width, int64_t channels);
+/* Whether the hooks of a kernel with so many rows and columns of results need no more than the pixel's number, as rows and samples of all
+ * their tensors follow each other without gaps; and how many tensors they read. */
+bool emit_tail_is_flat(const Emit *e, int64_t height, int64_t width);
+int emit_tail_reads(const Emit *e);
 /* The tensor that the kernel's K_LOAD reads. */
 void emit_load(Emit *e, Value *v);
 void emit_end(Emit *e);

@@ -691,12 +691,6 @@ static const Splice *splice(Emit *e)
 
 void emit_end(Emit *e)
 {
-    const Constant *height = find_constant(e, "OUT_H", 5), *width = find_constant(e, "OUT_W", 5);
-    /* loads of several tensors that follow each other at once were measured to be slower than some time apart, in short products of one */
-    const int most = find_constant(e, "SHORT", 5) ? 0 : 1;
-    if (height && width && has_hook(e, "K_FLAT") && emit_tail_is_flat(e, height->integer, width->integer) && emit_tail_reads(e) <= most) {
-        emit_int(e, "FLAT", 1);
-    }
     const Splice *s = splice(e);
     const char *args = s->samples ? "(int)n" : "";
     for (int i = 0; i < e->n_args; i++) {

@@ -362,7 +362,7 @@ bool emit_tail_is_flat(const Emit *e, int64_t height, int64_t width)
         }
         flat = flat && is_flat(g->tail[i]->out[0], height, width);
     }
-    return flat || height * width == 1;
+    return flat;
 }
 
 /* Whether node number `n` of the tail reads v from memory, and none before it. */

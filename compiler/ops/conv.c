@@ -322,6 +322,17 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     emit_int(e, "KB", tile.kb);
 }
 
+/* Ends the call of a product with so many rows and columns of results. Loads of several tensors that follow each other at once were
+ * measured to be slower than some time apart, as the places of pixels took it, in short products loads of one. */
+static void end_product(Emit *e, const ProductShape *p, int64_t height, int64_t width)
+{
+    const int most_reads = p->k <= SHORT_PRODUCT ? 0 : 1;
+    if (emit_tail_is_flat(e, height, width) && emit_tail_reads(e) <= most_reads) {
+        emit_int(e, "FLAT", 1);
+    }
+    emit_end(e);
+}
+
 static int64_t first_window(const Geometry *g, const Layout *x)
 {
     return -(g->pad_top * x->row + g->pad_left * x->pixel);
@@ -353,7 +364,7 @@ static void conv_emit(Emit *e, Node *n)
     if (ragged(emit_target(e), g->out_c, g->groups)) {
         emit_ragged(e, w->out_padded, g->out_c / g->groups);
     }
-    emit_end(e);
+    end_product(e, &p, g->out_h, g->out_w);
 }
 
 static int64_t conv_work(const Node *n, const Target *t)
@@ -664,14 +675,13 @@ static void dense_dx_emit(Emit *e, Node *n)
 }
 
 /* The kernel's results are the input's rows a, a + stride.. and columns b, b + stride... */
-static void end_phase(Emit *e, const Node *n, int64_t a, int64_t b)
+static void emit_phase(Emit *e, const Node *n, int64_t a, int64_t b)
 {
     const Geometry *g = n->attrs;
     emit_pixels(e, g->stride_h, a, g->stride_w, b);
     if (ragged(emit_target(e), g->in_c, g->groups)) {
         emit_ragged(e, dx_channels(g, emit_target(e)), g->in_c / g->groups);
     }
-    emit_end(e);
 }
 
 /* Pixels of dy in a register tile of scatter_dx.k.c: with the rest of their windows up to 14 sums, in tiles as equal as possible. */
@@ -753,7 +763,8 @@ static void conv_dx_emit(Emit *e, Node *n)
             emit_int(e, "OUT_H", out_h);
             emit_int(e, "OUT_W", out_w);
             emit_int(e, "CHANNELS", g->groups * channels);
-            end_phase(e, n, a, b);
+            emit_phase(e, n, a, b);
+            emit_end(e);
             continue;
         }
         int64_t *taps = arena_array(emit_arena(e), (size_t)n_taps, sizeof *taps);
@@ -777,7 +788,8 @@ static void conv_dx_emit(Emit *e, Node *n)
         emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
         emit_arg(e, dy, 0);
         emit_arg(e, n->work, phases.begin[f] * g->groups * co * channels);
-        end_phase(e, n, a, b);
+        emit_phase(e, n, a, b);
+        end_product(e, &p, out_h, out_w);
     }
 }
 

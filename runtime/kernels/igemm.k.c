@@ -43,7 +43,7 @@
  *
  * Hooks: K_STORE(v, n, h, w, c), once for each output vector; c counts over the groups' padded channels:
  * group*K_CO + first channel. K_AHEAD(n, h, w, c) before, for each line of the caches that K_STORE will touch. With K_FLAT n and h are 0
- * and w is the pixel's number, or n is if samples are single pixels.
+ * and w is the pixel's number.
  *
  * Choosing constants: tests/kernels/bench_igemm.c has the rules as C (choose_igemm). */
 #include "../simd.h"
@@ -81,22 +81,15 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 
 /* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
  * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w and, some rows apart, for those of x from
- * `asks` to `asks_end`. */
+ * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
 NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                       const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                      real *restrict sums)
+                      ptrdiff_t ahead, int lines, real *restrict sums)
 {
-    const int n_asks = (int)(asks_end - asks), apart = n_asks > 0 ? (n_taps * (r_end - r_begin) + n_asks - 1) / n_asks : 0;
     const real *first_w = w, *window[K_MR];
     vf acc[K_MR][K_NR / VL];
     for (int i = 0; i < rows; i++) {
-#ifdef K_SHORT
-        window[i] = x + at[i]; /* inlined, among more than there are registers for */
-#else
-        window[i] = nt_address(x + at[i]);
-#endif
+        window[i] = x + at[i];
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
     }
@@ -105,35 +98,26 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
     const ptrdiff_t stride = (lines * NT_LINE + steps - 1) / steps;
 #endif
     for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin, end = taps[tap] + r_end; r < end;) {
-            ptrdiff_t stop = end;
-            if (asks < asks_end) {
-                nt_prefetch_far(x, *asks++);
-                stop = end - r > apart ? r + apart : end;
-            }
-            for (; r < stop; r++) {
-                vf b[K_NR / VL];
-                for (int j = 0; j < vectors; j++)
-                    b[j] = v_load(w + j * VL);
-                w += vectors * VL;
+        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
+            vf b[K_NR / VL];
+            for (int j = 0; j < vectors; j++)
+                b[j] = v_load(w + j * VL);
+            w += vectors * VL;
 #ifdef K_STREAM
-                if (K_STREAM > 1)
-                    nt_prefetch_far(first_w, ahead);
-                else
-                    for (int line = 0; line < vectors * VL; line += NT_LINE) /* a single tile asks for all lines of a row */
-                        nt_prefetch(first_w, ahead + line);
-                ahead += stride;
+            if (K_STREAM > 1)
+                nt_prefetch_far(first_w, ahead);
+            else
+                for (int line = 0; line < vectors * VL; line += NT_LINE) /* a single tile asks for all lines of a row */
+                    nt_prefetch(first_w, ahead + line);
+            ahead += stride;
 #endif
-                for (int i = 0; i < rows; i++) {
-                    vf a = v_set1(window[i][r]);
-                    for (int j = 0; j < vectors; j++)
-                        acc[i][j] = v_fma(a, b[j], acc[i][j]);
-                }
+            for (int i = 0; i < rows; i++) {
+                vf a = v_set1(window[i][r]);
+                for (int j = 0; j < vectors; j++)
+                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
         }
     }
-    while (asks < asks_end)
-        nt_prefetch_far(x, *asks++);
 #ifndef K_STREAM
     for (int line = 0; line < lines; line++)
         nt_prefetch(first_w, ahead + line * NT_LINE);
@@ -147,27 +131,26 @@ NT_INLINE void k_tile(int rows, int vectors, int first, const real *restrict x, 
  * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
 NT_INLINE int k_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
                     const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end,
-                    real *restrict sums)
+                    int lines, real *restrict sums)
 {
     int tiles = (count + K_MR - 1) / K_MR, rows = count < 2 * K_MR ? (count + tiles - 1) / tiles : K_MR;
     if (rows == K_MR) {
-        k_tile(K_MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        k_tile(K_MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR;
     }
     if (K_MR > 2 && rows == K_MR - 1) {
-        k_tile(K_MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        k_tile(K_MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR - 1;
     }
     if (K_MR > 3 && rows > K_MR / 2) {
-        k_tile(K_MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        k_tile(K_MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR - 2;
     }
     if (K_MR > 3 && rows > 1) {
-        k_tile(K_MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+        k_tile(K_MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
         return K_MR / 2;
     }
-    k_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    k_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
     return 1;
 }
 
@@ -181,9 +164,9 @@ NT_APART
 #endif
 int k_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
            const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end, real *restrict sums)
+           real *restrict sums)
 {
-    return k_any(count, K_NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    return k_any(count, K_NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 
 #ifdef K_LAST
@@ -194,9 +177,9 @@ NT_APART
 #endif
 int k_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
                 const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                int lines, const ptrdiff_t *restrict asks, const ptrdiff_t *restrict asks_end, real *restrict sums)
+                int lines, real *restrict sums)
 {
-    return k_any(count, K_LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, asks, asks_end, sums);
+    return k_any(count, K_LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
 }
 #endif
 
@@ -239,10 +222,25 @@ static inline int k_limit(int pixels, int block, int blocks)
     return first < pixels ? first : pixels;
 }
 
-#ifndef K_FLAT
-/* The output pixel after this one. */
+/* Output pixel number `pixel`, as the hooks take it, and the one after that. */
+static inline void k_place(int pixel, int *n, int *h, int *w)
+{
+#ifdef K_FLAT
+    *n = *h = 0;
+    *w = pixel;
+#else
+    *n = pixel / (K_OUT_H * K_OUT_W);
+    *h = pixel / K_OUT_W % K_OUT_H;
+    *w = pixel % K_OUT_W;
+#endif
+}
+
 static inline void k_step(int *n, int *h, int *w)
 {
+#ifdef K_FLAT
+    *n = *h = 0;
+    ++*w;
+#else
     if (++*w == K_OUT_W) {
         *w = 0;
         if (++*h == K_OUT_H) {
@@ -250,8 +248,8 @@ static inline void k_step(int *n, int *h, int *w)
             ++*n;
         }
     }
-}
 #endif
+}
 
 /* Where the windows of a block's pixels begin. K_MR past the end, which a last tile may read, are the last pixel again. */
 NT_APART void k_windows(int pixels, int block, int blocks, ptrdiff_t *restrict at)
@@ -276,38 +274,28 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
     const int panels = (K_CO + K_NR - 1) / K_NR, width_last = K_CO - (panels - 1) * K_NR;
     const int taps = K_KB > K_RUN ? K_KB / K_RUN : 1, rows = K_KB < K_RUN ? K_KB : K_RUN;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = k_blocks(pixels, K_GROUPS * panels);
-    const int stays = (ptrdiff_t)K_TAPS * K_RUN * K_GROUPS * K_CO * (ptrdiff_t)sizeof(real) <= 24 << 10; /* all w, in the first-level cache */
     _Alignas(64) real sums[(K_MB + K_MR) * K_NR];
 #ifdef K_TURN
     _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];
 #endif
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: some lines of a pixel at a time, in as many
-     * turns as the block's tiles are passed. Where a tile is to ask for many lines it does so some rows apart. */
+    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
+     * block's tiles are passed. */
     const int run_lines = (K_RUN + NT_LINE - 1) / NT_LINE;
     const int turns = panels * ((K_TAPS + taps - 1) / taps) * ((K_RUN + rows - 1) / rows);
-    const int apart = K_MR * run_lines >= 32 * turns;
-#ifdef K_FLAT
-    const int some = run_lines < 8 ? run_lines : 8, single = K_OUT_H * K_OUT_W == 1;
-#else
-    const int some = apart && run_lines > 8 ? 8 : 1;
-#endif
-    const int of_run = (run_lines + some - 1) / some;
-    ptrdiff_t asks[128] = {0}, *asks_end = asks, *const asks_last = asks + 128;
     ptrdiff_t places[2][K_MB + K_MR];
     int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* how often the next one was asked for ... */
-    int64_t due = 0;          /* and should have been by now, in 65536ths */
+    int fetched = 0;          /* lines of the next one that were asked for, ... */
+    int64_t due = 0;          /* and that should have been by now, in 65536ths */
 #pragma omp for schedule(static)
     for (int item = 0; item < blocks * K_GROUPS * panels; item++) {
         int panel = item % panels, group = item / panels % K_GROUPS, block = item / panels / K_GROUPS;
         int first = k_limit(pixels, block, blocks), count = k_limit(pixels, block + 1, blocks) - first;
-#ifndef K_FLAT
-        int sample = first / (K_OUT_H * K_OUT_W), row = first / K_OUT_W % K_OUT_H, column = first % K_OUT_W;
-#endif
+        int sample, row, column;
+        k_place(first, &sample, &row, &column);
         int channel = panel * K_NR, width = panel < panels - 1 ? K_NR : width_last;
         const real *group_x = x + group * K_IN_G;
         ptrdiff_t panel_at = (ptrdiff_t)K_TAPS * K_RUN * (group * K_CO + channel);
-        int tiles = (count + K_MR - 1) / K_MR, lines = stays ? 0 : (taps * rows * width / NT_LINE + tiles - 1) / tiles;
+        int tiles = (count + K_MR - 1) / K_MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
         const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
         if (block != block_at) {
             if (block != block_at + 1)
@@ -319,7 +307,7 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
         if (panel == 0)
             fetched = due = 0;
         int coming_pixels = block + 1 < blocks ? k_limit(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * of_run << 16) / (tiles * turns); /* a tile's */
+        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
         for (int r = 0; r < K_RUN; r += rows) {
             for (int tap = 0; tap < K_TAPS; tap += taps) {
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
@@ -343,18 +331,12 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     real *tile_sums = sums + i * width;
 #ifndef K_EARLY
                     if (last) { /* a tile takes long enough for memory to answer */
-#ifdef K_FLAT
-                        for (int m = first + i; m < first + i + K_MR && m < first + count; m++)
-                            for (int j = 0; j < K_NR && j < width; j += NT_LINE)
-                                K_AHEAD(single ? m : 0, 0, single ? 0 : m, group * K_CO + channel + j);
-#else
                         int n_ahead = sample, h_ahead = row, w_ahead = column;
                         for (int p = i; p < i + K_MR && p < count; p++) {
-                            for (int j = 0; j < width; j += NT_LINE)
+                            for (int j = 0; j < K_NR && j < width; j += NT_LINE)
                                 K_AHEAD(n_ahead, h_ahead, w_ahead, group * K_CO + channel + j);
                             k_step(&n_ahead, &h_ahead, &w_ahead);
                         }
-#endif
                     }
 #endif
 #ifdef K_TURN
@@ -367,13 +349,13 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #ifdef K_LAST
                     if (width != K_NR)
                         next = i + k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
-                                               ahead, asked, asks, asks_end, tile_sums);
+                                               ahead, asked, tile_sums);
                     else
                         next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
-                                          ahead, asked, asks, asks_end, tile_sums);
+                                          ahead, asked, tile_sums);
 #else
                     next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, asks, asks_end, tile_sums);
+                                      asked, tile_sums);
 #endif
 #ifdef K_TURN
                     for (int k = line; K_TURN && k < line + lines; k++)
@@ -381,35 +363,20 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
 #endif
                     line += lines;
                     due += share;
-                    for (asks_end = asks; fetched < due >> 16; fetched++) {
-                        const ptrdiff_t from = K_TAP[K_TAPS - 1] + next_at[fetched / of_run] + fetched % of_run * some * NT_LINE;
-                        for (int k = 0; k < some; k++)
-                            if (apart && asks_end < asks_last)
-                                *asks_end++ = from + k * NT_LINE;
-                            else
-                                nt_prefetch_far(group_x, from + k * NT_LINE);
-                    }
+                    for (; fetched < due >> 16; fetched++)
+                        nt_prefetch_far(group_x + K_TAP[K_TAPS - 1],
+                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
                     if (!last)
                         continue;
                     for (const int end = next < count ? next : count; i < end; i++) {
-#ifdef K_FLAT
-                        const int m = first + i;
                         for (int j = 0; j < K_NR && j < width; j += VL)
-                            K_STORE(v_load(sums + i * width + j), single ? m : 0, 0, single ? 0 : m, group * K_CO + channel + j);
-#ifdef K_EARLY
-                        for (int j = 0; j < K_NR && j < width; j += NT_LINE) /* memory takes as long as some tiles */
-                            K_AHEAD(single ? m : 0, 0, m + (1 + 64 / (K_TAPS * K_RUN)) * K_MR, group * K_CO + channel + j);
-#endif
-#else
-                        for (int j = 0; j < width; j += VL)
                             K_STORE(v_load(sums + i * width + j), sample, row, column, group * K_CO + channel + j);
 #ifdef K_EARLY
                         /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
-                        for (int j = 0; j < width; j += NT_LINE)
+                        for (int j = 0; j < K_NR && j < width; j += NT_LINE)
                             K_AHEAD(sample, row, column + (1 + 64 / (K_TAPS * K_RUN)) * K_MR, group * K_CO + channel + j);
 #endif
                         k_step(&sample, &row, &column);
-#endif
                     }
                 }
             }

@@ -290,7 +290,7 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "RUN", p->run);
     fprintf(f, "#undef K_TURN\n");
     write_tuning(f, p->co_padded, &p->forward, p->taps * p->run, l->n * p->oh * p->ow);
-    if (p->y_s == p->oh * p->y_r && p->y_r == p->ow * p->y_p)
+    if (p->ow > 1 && p->y_s == p->oh * p->y_r && p->y_r == p->ow * p->y_p)
         define(f, "FLAT", 1);
     table(f, "TAP", "forward", p->tap, p->taps);
     include(f, folder, "igemm", "forward");
