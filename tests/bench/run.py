@@ -17,6 +17,7 @@ multiply-adds are counted the same way for all, those with a padding's zeros inc
 show more than 100%.
 """
 import argparse
+import concurrent.futures
 import json
 import math
 import os
@@ -36,7 +37,7 @@ MODELS = {"lenet5": (64, 10), "mlp_mnist": (64,), "mlp_ciresan": (128,), "resnet
           "alexnet": (32,), "googlenet": (16,), "resnet18": (16,), "resnet50": (8,), "vgg_d": (8,)}
 EXTRA = {"mlp_mnist"}  # measured, but no part of the marks
 INFERENCE_BATCHES = (1, 32)
-PARTS = ("training", "inference", "layers", "memory", "cold", "gemm")
+PARTS = ("training", "inference", "layers", "memory", "cold", "gemm", "scaling")
 # Networks with large dense layers, and the batches at which these are held against OpenBLAS's products.
 GEMM = {"mlp_ciresan": (64, 128), "alexnet": (32,), "vgg_d": (8,)}
 LARGE = 1 << 20  # parameters of a dense layer, at least
@@ -344,6 +345,33 @@ def print_scaling(cells):
         print(f"    {model:15} {what:9} batch {batch:3}  {gain:.2f}x  {verdict(gain >= TWO_THREADS)}")
 
 
+def scaling_of(exe, model, what, batch, args):
+    """Milliseconds of a step with one thread, with two, and with one thread while a second process does the same: what
+    two threads can reach where cores share memory, caches and clock, whatever the program does."""
+    one, two = Trainer(exe, what, batch, 1), Trainer(exe, what, batch, 2)
+    seconds = max(args.burst, 4e-3 * one.burst(args.burst)["ms"])
+    ms = {"one": [], "two": [], "beside": []}
+    for _ in range(args.rounds):
+        ms["one"].append(one.burst(seconds)["ms"])
+        ms["two"].append(two.burst(seconds)["ms"])
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            both = [pool.submit(one.burst, seconds) for _ in range(2)]
+            ms["beside"].append(statistics.harmonic_mean(b.result()["ms"] for b in both))
+    return {"model": model, "what": what, "batch": batch} | {key: min(rounds) for key, rounds in ms.items()}
+
+
+def print_processes(rows):
+    print("\ntwo threads beside two processes of one thread each, which share nothing but the machine")
+    print(f"{'':15} {'':9} {'b':>3} {'one, ms':>9} {'threads':>8} {'processes':>9} {'of these':>8}")
+    gains = []
+    for row in rows:
+        threads, processes = row["one"] / row["two"], 2 * row["one"] / row["beside"]
+        gains.append((threads, processes))
+        print(f"{row['model']:15} {row['what']:9} {row['batch']:3} {row['one']:9.2f} {threads:7.2f}x {processes:8.2f}x "
+              f"{100 * threads / processes:7.0f}%")
+    print(f"    geometric means: threads {geometric([g[0] for g in gains]):.2f}x, processes {geometric([g[1] for g in gains]):.2f}x")
+
+
 # ---- layers ----
 
 def channels(shape):
@@ -544,6 +572,8 @@ def print_summary(results):
     print()
     print_ratios(results["cells"])
     print_scaling(results["cells"])
+    if results.get("scaling"):
+        print_processes(results["scaling"])
     if results["layers"]:
         print_layers(results["layers"])
     if results["gemm"]:
@@ -581,8 +611,8 @@ def merge(paths):
             continue
         if more["machine"]["processor"] != results["machine"]["processor"]:
             print(f"{path}: measured on another processor ({more['machine']['processor']})", file=sys.stderr)
-        for key in ("cells", "layers", "gemm", "memory", "cold"):
-            rows = {row_key(r): r for r in results[key]} | {row_key(r): r for r in more[key]}
+        for key in ("cells", "layers", "gemm", "memory", "cold", "scaling"):
+            rows = {row_key(r): r for r in results.get(key, [])} | {row_key(r): r for r in more.get(key, [])}
             results[key] = list(rows.values())
         results["versions"] |= more["versions"]
         results["targets"] = results.get("targets", {}) | more.get("targets", {})
@@ -636,6 +666,8 @@ def measure_rest(results, args, folder):
         for threads in args.threads if blas and model in GEMM else ():
             for batch in args.batch or GEMM[model]:
                 results["gemm"] += gemm_of(trainer_of(model, args, batch), model, batch, threads, blas, args.rounds)
+        for batch in (args.batch or MODELS[model]) if "scaling" in args.parts and args.netc else ():
+            results["scaling"].append(scaling_of(trainer_of(model, args, batch), model, "training", batch, args))
         batch = MODELS[model][0]
         if "memory" in args.parts and args.netc:
             results["memory"].append(memory_of(model, batch, trainer_of(model, args, batch), args, folder))
@@ -707,7 +739,8 @@ def main():
         print(f"the load is {os.getloadavg()[0]:.1f}: what else runs costs long steps more than short ones, so no ratio is to be "
               "trusted", file=sys.stderr)
     args.targets = {}
-    results = {"machine": machine(), "peaks": {}, "versions": {}, "targets": args.targets, "cells": [], "layers": [], "gemm": [], "memory": [], "cold": []}
+    results = {"machine": machine(), "peaks": {}, "versions": {}, "targets": args.targets, "cells": [], "layers": [], "gemm": [], "memory": [], "cold": [],
+               "scaling": []}
     folder = tempfile.mkdtemp()
     try:
         if "training" in args.parts or "inference" in args.parts:

@@ -45,3 +45,7 @@ says "geometric mean 2.52x of 3 cells (mark 2.0x: reached), least 1.00x at resne
 says "below: resnet18 batch 8, 1 threads: 1.00x of compile"
 says "two threads over one (mark 1.9x): geometric mean 2.00x"
 python3 run.py --merge "$work/all" | cmp - "$work/table"
+sed 's/"gemm": \[\]/"gemm": [], "scaling": [{"model": "lenet5", "what": "training", "batch": 64, "one": 10, "two": 6.25, "beside": 12.5}]/' \
+    "$work/new" >"$work/scaling"
+python3 run.py --merge "$work/old" "$work/scaling" >"$work/table"
+says "1.60x     1.60x     100%"
