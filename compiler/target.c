@@ -95,22 +95,22 @@ ProductTile target_product(const Target *t, const ProductShape *p, int64_t sampl
     const bool wide = t->vl == 16;
     const int64_t pixels = samples * p->pixels;
     ProductTile tile = {.nr = p->nr, .mr = tile_rows(t, p->nr)};
-    /* Rows of k whose part of a panel takes half of a cache, evened out, in whole taps where those are short. What is turned is meant to
-     * stay in the first-level one, and so is what a single tile reads and asks for. */
+    /* Rows of k whose part of a panel takes half of a cache, evened out, in whole taps where those are short. What a single tile reads
+     * and asks for is meant to stay in the first-level one. */
     int64_t most = t->part / p->nr;
-    if (pixels <= (wide ? FEW_WIDE : FEW) * tile.mr / tile_rows(t, 2 * t->vl) && p->k * p->out >= MANY_WEIGHTS && !p->turned) {
+    if (pixels <= (wide ? FEW_WIDE : FEW) * tile.mr / tile_rows(t, 2 * t->vl) && p->k * p->out >= MANY_WEIGHTS) {
         /* a single tile of 8 pixels waits for memory, two of 4 do not */
         if (wide && tile.nr > t->vl && pixels > 8) {
             tile.mr = rows_that_fit(pixels);
         }
         tile.stream = pixels <= tile.mr ? 1 : 2;
-    } else if (wide && !p->turned && p->k * p->out > L1) { /* lines that are asked for at once wait for each other */
+    } else if (wide && p->k * p->out > L1) { /* lines that are asked for at once wait for each other */
         tile.stream = 2;
     }
-    if (p->turned || tile.stream == 1) {
+    if (tile.stream == 1) {
         most = L1 / 2 / p->nr;
     }
-    const int64_t unit = p->run < most && !p->turned ? p->run : t->vl, parts = (p->k + most - 1) / most;
+    const int64_t unit = p->run < most ? p->run : t->vl, parts = (p->k + most - 1) / most;
     tile.kb = (int)(p->k > 0 ? round_up((p->k + parts - 1) / parts, unit > 0 ? unit : 1) : t->vl);
     /* 32 tiles: their slice of the input, kb rows deep, has room in the second-level cache. */
     tile.mb = 32 * tile.mr;
@@ -197,23 +197,25 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
     return tile;
 }
 
-bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile)
+DenseGradientTile target_dense_gradient(const Target *t, int64_t nr, int64_t rows, int64_t out, int64_t vectors, int64_t samples)
 {
-    /* Samples up to which turned weights are not used often enough: fewer for weights that caches hold, where turning costs
-     * arithmetic alone, and with vectors of 16, which turn as many in fewer instructions. Outputs from which on it is little of the work
-     * to add up lanes. */
-    enum { FEW = 32, FEW_IN_CACHE = 16, FEW_WIDE = 12, MANY_WEIGHTS = 1 << 16, OUTPUTS = 64, TILE = 4, ITEMS = 16 };
+    /* Samples up to which lanes of samples would be too few: fewer for weights that caches hold, where arithmetic alone counts, and with
+     * vectors of 16. Outputs from which on it is little of the work to add up lanes of outputs. */
+    enum { FEW = 32, FEW_IN_CACHE = 16, FEW_WIDE = 12, MANY_WEIGHTS = 1 << 16, OUTPUTS = 64, TILE = 4, ITEMS = 16, MOST = 128, ROWS = 96 };
     const int64_t few = t->vl == 16 ? FEW_WIDE : rows * out < MANY_WEIGHTS ? FEW_IN_CACHE : FEW;
     if (samples > few || out < OUTPUTS) {
-        return false;
+        /* Items of 96 rows, an even number for two threads. Panels whose part of `turned` takes half of the first-level cache. */
+        const int64_t items = round_up((vectors * t->vl + ROWS - 1) / ROWS, 2), blocks = (samples + MOST - 1) / MOST;
+        return (DenseGradientTile){.many = true, .mb = (int)((samples + blocks - 1) / blocks), .vb = (int)((vectors + items - 1) / items),
+                                   .pb = (int)limit(L1 / 2 / (2 * t->vl * nr), 1, (out + nr - 1) / nr)};
     }
-    tile->mb = (int)round_up(samples, TILE);
+    DenseGradientTile tile = {.mb = (int)round_up(samples, TILE)};
     /* Sums that take half of a second-level cache of 256 KB, in items enough for some threads. Four panels: rows of more lie a multiple
      * of some KB apart and push each other out of the first-level cache. */
-    tile->vb = (int)limit(L2 / 2 / (tile->mb * t->vl * t->vl), 1, (vectors + ITEMS - 1) / ITEMS);
-    tile->pb = 4;
-    tile->far = t->vl == 16 ? 16 : 32; /* with vectors of 16 rows are asked for into the first-level cache, where 16 of each panel are 8 KB */
-    return true;
+    tile.vb = (int)limit(L2 / 2 / (tile.mb * t->vl * t->vl), 1, (vectors + ITEMS - 1) / ITEMS);
+    tile.pb = 4;
+    tile.far = t->vl == 16 ? 16 : 32; /* with vectors of 16 rows are asked for into the first-level cache, where 16 of each panel are 8 KB */
+    return tile;
 }
 
 /* As tile_rows, but 8x2 vectors where there are 32 registers: they divide most numbers of channels and tiles. */

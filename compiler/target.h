@@ -33,7 +33,6 @@ typedef struct ProductShape {
     int64_t pixels; /* of a sample */
     int64_t k;      /* products an output */
     int64_t groups;
-    bool turned;    /* dense gradient: weights are turned on the fly */
     int64_t run;    /* contiguous elements of a tap */
     int64_t input_pixel; /* elements of the input that a further output pixel adds to a block's, about */
 } ProductShape;
@@ -54,12 +53,14 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
 /* The same where the optimizer's step is taken tile by tile (K_AT_ONCE), from what target_gradient chose. */
 GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, int64_t samples);
 
-/* Constants of dense_dx.k.c (see there) for a dense layer of `weights` = rows * `out` weights, of which a pixel's rows make so many
- * `vectors` in all pixels together. False: turning the weights, as igemm.k.c does, is faster. */
+/* Constants of dense_dx_many.k.c if `many`, else of dense_dx.k.c (see there), for the gradient to the input of a dense layer with panels of
+ * `nr` outputs and rows * `out` weights, of which a pixel's rows make so many `vectors` in all pixels together. */
 typedef struct DenseGradientTile {
-    int mb, vb, pb, far;
+    bool many;
+    int mb, vb, pb;
+    int far; /* if not many */
 } DenseGradientTile;
-bool target_dense_gradient(const Target *t, int64_t rows, int64_t out, int64_t vectors, int64_t samples, DenseGradientTile *tile);
+DenseGradientTile target_dense_gradient(const Target *t, int64_t nr, int64_t rows, int64_t out, int64_t vectors, int64_t samples);
 
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */

@@ -598,27 +598,24 @@ static int64_t dx_channels(const Geometry *g, const Target *t)
     return round_up(g->in_c / g->groups, t->vl);
 }
 
+static DenseGradientTile dense_dx_tile(const Geometry *g, const Target *t)
+{
+    const int64_t pixels = g->in_h * g->in_w;
+    return target_dense_gradient(t, target_panel(t, round_up(g->out_c, t->vl)), pixels * g->in_c, g->out_c,
+                                 pixels * round_up(g->in_c, t->vl) / t->vl, g->samples);
+}
+
 static int64_t conv_dx_work(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
     if (g->choices[TO_INPUT].tile) {
         return winograd_work(g, t, true);
     }
-    return is_dense(g) ? 0 : g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
-}
-
-static ProductShape dense_dx_shape(const Geometry *g, const Target *t)
-{
-    int64_t channels = round_up(g->in_c, t->vl);
-    return (ProductShape){.out = channels, .nr = target_panel(t, channels), .pixels = 1, .k = g->out_c, .groups = 1, .run = g->out_c,
-                          .input_pixel = g->out_c, .turned = true};
-}
-
-/* Whether weights are read as they lie, and the constants for it. */
-static bool dense_dx_as_they_lie(const Geometry *g, const Target *t, DenseGradientTile *tile)
-{
-    const int64_t pixels = g->in_h * g->in_w;
-    return target_dense_gradient(t, pixels * g->in_c, g->out_c, pixels * round_up(g->in_c, t->vl) / t->vl, g->samples, tile);
+    if (is_dense(g)) {
+        const DenseGradientTile tile = dense_dx_tile(g, t);
+        return tile.many ? round_up(tile.mb, 2 * t->vl) * round_up(g->out_c, t->vl) : 0;
+    }
+    return g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
 }
 
 /* Of the phase of rows a, a + stride.. and columns b, b + stride.., which `taps` windows reach. */
@@ -635,41 +632,25 @@ static void dense_dx_emit(Emit *e, Node *n)
     const Geometry *g = n->attrs;
     const NetParam *w = n->in[1]->param;
     const Target *t = emit_target(e);
-    int64_t channels = round_up(g->in_c, t->vl), none[1] = {0};
-    DenseGradientTile tile;
-    if (dense_dx_as_they_lie(g, t, &tile)) {
-        emit_kernel(e, "dense_dx");
-        emit_int(e, "IN_S", n->in[0]->layout.sample);
-        emit_int(e, "PIXELS", g->in_h * g->in_w);
-        emit_int(e, "CI", g->in_c);
-        emit_panels(e, w->out_padded, w->panel);
-        emit_int(e, "MB", tile.mb);
-        emit_int(e, "VB", tile.vb);
-        emit_int(e, "PB", tile.pb);
+    const DenseGradientTile tile = dense_dx_tile(g, t);
+    emit_kernel(e, tile.many ? "dense_dx_many" : "dense_dx");
+    emit_int(e, "IN_S", n->in[0]->layout.sample);
+    emit_int(e, "PIXELS", g->in_h * g->in_w);
+    emit_int(e, "CI", g->in_c);
+    emit_panels(e, w->out_padded, w->panel);
+    emit_int(e, "MB", tile.mb);
+    emit_int(e, "VB", tile.vb);
+    emit_int(e, "PB", tile.pb);
+    if (!tile.many) {
         emit_int(e, "FAR", tile.far);
-    } else {
-        emit_kernel(e, "igemm");
-        emit_int(e, "OUT_H", 1);
-        emit_int(e, "OUT_W", 1);
-        emit_int(e, "IN_S", n->in[0]->layout.sample);
-        emit_int(e, "IN_R", 0);
-        emit_int(e, "IN_P", 0);
-        emit_int(e, "IN_G", 0);
-        emit_int(e, "GROUPS", g->in_h * g->in_w);
-        emit_int(e, "TAPS", 1);
-        emit_int(e, "RUN", g->out_c);
-        emit_table(e, "TAP", none, 1);
-        ProductShape p = dense_dx_shape(g, t);
-        emit_product_tile(e, &p, &g->choices[TO_INPUT], g->samples);
-        emit_int(e, "TURN", 1);
-        emit_int(e, "TURN_NR", w->panel);
-        emit_int(e, "TURN_CO", w->out_padded);
-        emit_int(e, "TURN_CI", g->in_c);
     }
     emit_arg(e, n->in[0], 0);
     emit_arg(e, n->in[1], 0);
+    if (tile.many) {
+        emit_arg(e, n->work, 0);
+    }
     if (g->in_h * g->in_w > 1) {
-        emit_flat_channels(e, g->in_h, g->in_w, channels);
+        emit_flat_channels(e, g->in_h, g->in_w, round_up(g->in_c, t->vl));
     }
     emit_end(e);
 }
@@ -796,15 +777,15 @@ static void conv_dx_emit(Emit *e, Node *n)
 static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    if (is_dense(g)) {
-        const ProductShape p = dense_dx_shape(g, t);
-        return (Arithmetic){.algorithm = direct, .products = (double)(g->in_h * g->in_w) * (double)(p.k * p.out)};
-    }
     if (g->choices[TO_INPUT].tile) {
         return winograd_arithmetic(g, t, true);
     }
-    const double turned = (double)conv_dx_work(n, t); /* weights, element by element */
+    const double turned = (double)conv_dx_work(n, t); /* weights, or a dense layer's dy, element by element */
     Arithmetic sum = {.algorithm = direct, .fixed = turned, .work = turned};
+    if (is_dense(g)) {
+        sum.products = (double)(g->in_h * g->in_w * g->in_c) * (double)g->out_c;
+        return sum;
+    }
     if (is_scattered(g)) {
         sum.products = (double)(g->out_h * g->out_w * g->out_c) * (double)(g->kh * g->kw * dx_channels(g, t));
         return sum;
@@ -826,14 +807,10 @@ static Arithmetic conv_dx_arithmetic(const Node *n, const Target *t)
 static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
 {
     const Geometry *g = n->attrs;
-    DenseGradientTile tile;
-    if (is_dense(g) && dense_dx_as_they_lie(g, t, &tile)) {
-        return arena_printf(a, "sums over weights as they lie, tile 3x4, %d panels at a time, blocks of %d samples and %d x %d inputs",
-                            tile.pb, tile.mb, tile.vb, t->vl);
-    }
     if (is_dense(g)) {
-        ProductShape p = dense_dx_shape(g, t);
-        return arena_printf(a, "weights turned on the way, %s", describe_product(a, &p, t, &g->choices[TO_INPUT], g->samples));
+        const DenseGradientTile tile = dense_dx_tile(g, t);
+        return arena_printf(a, "sums over weights as they lie, %s, %d panels at a time, blocks of %d samples and %d x %d inputs",
+                            tile.many ? arena_printf(a, "dy turned, tile 6x%d", 2 * t->vl) : "tile 3x4", tile.pb, tile.mb, tile.vb, t->vl);
     }
     if (g->choices[TO_INPUT].tile) {
         return winograd_describe(a, g, t, true);

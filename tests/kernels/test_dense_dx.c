@@ -1,4 +1,4 @@
-/* test_dense_dx.c - runtime/kernels/dense_dx.k.c against naive loops: volumes of 1 to 40 channels and more, panels
+/* test_dense_dx.c - runtime/kernels/dense_dx.k.c, or with MANY dense_dx_many.k.c, against naive loops: volumes of 1 to 40 channels and more, panels
  * of any width, any number of samples. The kernel's constants are variables here. */
 #include "igemm_shapes.h"
 
@@ -24,7 +24,11 @@ static void asked(int n, int h, int w, int c)
     assert_true(n >= 0 && n < samples && h == 0 && w == 0 && c >= 0 && c % NT_LINE == 0);
 }
 
+#ifdef MANY
+#include "../../runtime/kernels/dense_dx_many.k.c"
+#else
 #include "../../runtime/kernels/dense_dx.k.c"
+#endif
 
 static layer random_dense(void)
 {
@@ -44,7 +48,7 @@ static void random_constants(const layer *l)
     K_CI = l->ci;
     K_CO = l->co_padded;
     K_NR = random_int(1, 4) * VL;
-    K_MB = random_int(1, 12);
+    K_MB = random_int(1, 40);
     K_VB = random_int(1, 9);
     K_PB = random_int(1, 5);
     K_FAR = random_int(1, 80);
@@ -56,8 +60,16 @@ static tensor run(const layer *l, const tensor *dy, const real *w, int first, in
     K_IN_S = dy->s;
     samples = n;
     (void)threads;
+#ifdef MANY
+    real *turned = malloc((size_t)((K_MB + 2 * VL - 1) / (2 * VL) * 2 * VL * l->co_padded) * sizeof *turned);
+    assert_non_null(turned);
+#pragma omp parallel num_threads(threads)
+    k_main(n, dy->base + (ptrdiff_t)first * dy->s, w, turned, &dx);
+    free(turned);
+#else
 #pragma omp parallel num_threads(threads)
     k_main(n, dy->base + (ptrdiff_t)first * dy->s, w, &dx);
+#endif
     return dx;
 }
 
