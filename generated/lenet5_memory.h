@@ -45,10 +45,13 @@ enum {
 
 /* Vectors and workspaces of training that do not grow with the batch: offsets behind the samples. */
 enum {
-    T49_D_C3_WEIGHT_WORK = 0, /* 4832 values, steps 15..15 */
-    T50_D_S2_WORK = 0, /* 3200 values, steps 16..16 */
-    T51_D_C1_WEIGHT_WORK = 0, /* 1664 values, steps 18..18 */
-    T52_D_INPUT_WORK = 0, /* 1200 values, steps 19..19 */
+    T49_D_F6_TANH_WORK = 0, /* 512 values, steps 9..9 */
+    T50_D_C5_TANH_WORK = 0, /* 2816 values, steps 11..11 */
+    T51_D_S4_WORK = 0, /* 3840 values, steps 13..13 */
+    T52_D_C3_WEIGHT_WORK = 0, /* 4832 values, steps 15..15 */
+    T53_D_S2_WORK = 0, /* 3200 values, steps 16..16 */
+    T54_D_C1_WEIGHT_WORK = 0, /* 1664 values, steps 18..18 */
+    T55_D_INPUT_WORK = 0, /* 1200 values, steps 19..19 */
     T_FIXED = 4832
 };
 

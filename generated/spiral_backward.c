@@ -262,254 +262,135 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
     }
 }
 
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
- * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
-NT_INLINE void igemm_tile(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, real *restrict sums)
+/* One register tile: adds the products of `rows` rows of `panels` panels from w on and `vectors` vectors of samples to
+ * sums[rows][2*VL], or sets these if the panels are the `first`. Of each `every`th panel from number `turn` on it asks for
+ * the rows that lie `ahead` elements ahead. */
+NT_INLINE void dense_dx_many_tile(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+                      const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
-    enum { NR = 16, MR = 6 };
-    const real *first_w = w, *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
+    vf acc[12][2];
+    for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
-            vf b[NR / VL];
+            acc[i][j] = first ? v_zero() : v_load(sums + (i * 2 + j) * VL);
+    for (int panel = 0; panel < panels; panel++) {
+        for (int o = 0; o < width; o++) {
+            vf b[2];
             for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
+                b[j] = v_load(turned + j * VL);
+            turned += vectors * VL;
             for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
+                vf a = v_set1(w[i * width + o]);
                 for (int j = 0; j < vectors; j++)
                     acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
         }
+        if (panel == turn) {
+            for (int line = 0; line < rows * width; line += NT_LINE)
+                nt_prefetch_far(w, ahead + line);
+            turn += every;
+        }
+        w += panel_size;
     }
-    for (int line = 0; line < lines; line++)
-        nt_prefetch(first_w, ahead + line * NT_LINE);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+            v_store(sums + (i * 2 + j) * VL, acc[i][j]);
 }
 
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int igemm_any(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, real *restrict sums)
+/* The rows of an item. */
+NT_INLINE void dense_dx_many_rows(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+                      const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
-    enum { MR = 6 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        igemm_tile(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR;
+    const int most = vectors == 2 ? 6 : 12;
+    for (; rows >= most; rows -= most, w += most * width, sums += most * 2 * VL)
+        dense_dx_many_tile(most, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+    for (; rows >= 3; rows -= 3, w += 3 * width, sums += 3 * 2 * VL)
+        dense_dx_many_tile(3, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+    for (; rows > 0; rows--, w += width, sums += 2 * VL)
+        dense_dx_many_tile(1, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+}
+
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to
+ * compile. */
+NT_APART void dense_dx_many_set(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+                    const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
+{
+    enum { NR = 8 };
+    if (vectors == 2)
+        dense_dx_many_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+    else
+        dense_dx_many_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+}
+
+/* VL outputs, from dy on, of `count` samples, to turned[o][vectors*VL]. */
+NT_INLINE void dense_dx_many_turn(int count, int vectors, const real *restrict dy, real *restrict turned)
+{
+    enum { IN_S = 16 };
+    for (int j = 0; j < vectors; j++) {
+        vf square[VL];
+        for (int i = 0; i < VL; i++)
+            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
+        v_transpose(square);
+        for (int i = 0; i < VL; i++)
+            v_store(turned + (i * vectors + j) * VL, square[i]);
     }
-    if (MR > 2 && rows == MR - 1) {
-        igemm_tile(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        igemm_tile(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        igemm_tile(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR / 2;
-    }
-    igemm_tile(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-    return 1;
-}
-
-/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
- * knowing how many gains more. */
-NT_INLINE
-int igemm_next(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           real *restrict sums)
-{
-    enum { NR = 16 };
-    return igemm_any(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-}
-
-NT_INLINE
-int igemm_next_last(int count, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                int lines, real *restrict sums)
-{
-    enum { LAST = 8 };
-    return igemm_any(count, LAST / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-}
-
-/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void igemm_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that igemm_turn will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t igemm_turn_line(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 3, NR = 16, TURN_NR = 8, TURN_CO = 8, TURN_CI = 100 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int igemm_limit(int pixels, int block, int blocks)
-{
-    enum { MR = 6 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
-/* Output pixel number `pixel`, as the hooks take it, and the one after that. */
-static inline void igemm_place(int pixel, int *n, int *h, int *w)
-{
-    enum { OUT_H = 1, OUT_W = 1 };
-    *n = pixel / (OUT_H * OUT_W);
-    *h = pixel / OUT_W % OUT_H;
-    *w = pixel % OUT_W;
-}
-
-static inline void igemm_step(int *n, int *h, int *w)
-{
-    enum { OUT_H = 1, OUT_W = 1 };
-    if (++*w == OUT_W) {
-        *w = 0;
-        if (++*h == OUT_H) {
-            *h = 0;
-            ++*n;
-        }
-    }
-}
-
-/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
-NT_APART void igemm_windows(int pixels, int block, int blocks, ptrdiff_t *restrict at)
-{
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 16, IN_R = 0, IN_P = 0, MR = 6 };
-    const int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
-    for (int i = 0; i < count + MR; i++) {
-        const unsigned pixel = (unsigned)(first + (i < count ? i : count - 1));
-        at[i] = (ptrdiff_t)(pixel / (OUT_H * OUT_W)) * IN_S + (ptrdiff_t)(pixel / OUT_W % OUT_H) * IN_R
-                + (ptrdiff_t)(pixel % OUT_W) * IN_P;
-    }
-}
-
-/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
-static inline int igemm_blocks(int pixels, int panels)
-{
-    enum { MR = 6, MB = 192 };
-    const int blocks = (pixels + MB - 1) / MB, few = 16;
-    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
 }
 
 /* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
-static void out_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict other)
+static void out_conv_dx(int n, const real *restrict dy, const real *restrict w, real *restrict turned, real *restrict other)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 3, CO = 104, NR = 16, MR = 6, MB = 192,
-           KB = 8, TURN = 1 };
-    static const int TAP[] = {0};
-    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
-    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks(pixels, GROUPS * panels);
-    _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
-     * block's tiles are passed. */
-    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
-    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    ptrdiff_t places[2][MB + MR];
-    int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* lines of the next one that were asked for, ... */
-    int64_t due = 0;          /* and that should have been by now, in 65536ths */
+    enum { IN_S = 16, PIXELS = 1, CI = 100, CO = 8, NR = 8, MB = 32, VB = 7, PB = 4 };
+    const int of_pixel = (CI + VL - 1) / VL, vectors = PIXELS * of_pixel, slices = (vectors + VB - 1) / VB;
+    const int panels = CO / NR, sets = (panels + PB - 1) / PB, blocks = (n + MB - 1) / MB;
+    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * 2 * VL;
+    _Alignas(64) real sums[(MB + 2 * VL - 1) / (2 * VL) * VB * VL * 2 * VL];
+    for (int block = 0; block < blocks; block++) {
+        const int first = (int)((int64_t)n * block / blocks), count = (int)((int64_t)n * (block + 1) / blocks) - first;
+        const int parts = (count + 2 * VL - 1) / (2 * VL), last_part = (count - (parts - 1) * 2 * VL + VL - 1) / VL;
 #pragma omp for schedule(static)
-    for (int item = 0; item < blocks * GROUPS * panels; item++) {
-        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = igemm_limit(pixels, block, blocks), count = igemm_limit(pixels, block + 1, blocks) - first;
-        int sample, row, column;
-        igemm_place(first, &sample, &row, &column);
-        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
-        const real *group_x = x + group * IN_G;
-        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
-        if (block != block_at) {
-            if (block != block_at + 1)
-                igemm_windows(pixels, block, blocks, places[block % 2]);
-            if (block + 1 < blocks)
-                igemm_windows(pixels, block + 1, blocks, places[(block + 1) % 2]);
-            block_at = block;
+        for (int i = 0; i < CO / VL * parts; i++) {
+            const int part = i % parts, o = i / parts * VL, of_part = part < parts - 1 ? 2 : last_part;
+            dense_dx_many_turn(count - part * 2 * VL, of_part, dy + (ptrdiff_t)(first + part * 2 * VL) * IN_S + o,
+                   turned + part * turned_size + o * of_part * VL);
         }
-        if (panel == 0)
-            fetched = due = 0;
-        int coming_pixels = block + 1 < blocks ? igemm_limit(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
-        for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap < TAPS; tap += taps) {
-                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
-                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = w + panel_at + (tap * RUN + r) * width;
-                if (TURN) {
-                    igemm_turn(w, group, channel, width, r, r_end, turned);
-                    part = turned;
+#pragma omp for schedule(static)
+        for (int slice = 0; slice < slices; slice++) {
+            const int begin = slice * VB, end = begin + VB < vectors ? begin + VB : vectors;
+            const int row_begin = begin / of_pixel * CI + begin % of_pixel * VL;
+            const int row_end = end / of_pixel * CI + end % of_pixel * VL, rows = row_end - row_begin;
+            const real *slice_w = w + (ptrdiff_t)row_begin * NR;
+            for (int s = 0; s < sets; s++) {
+                const int panel = (int)((int64_t)panels * s / sets), set = (int)((int64_t)panels * (s + 1) / sets) - panel;
+                for (int i = 0; i < count && s + 1 == sets; i++) {
+                    const size_t place = (size_t)(first + i) * 112 + (size_t)(begin * VL / NT_LINE * NT_LINE);
+                    nt_prefetch_far(other, (ptrdiff_t)place);
                 }
-                for (int i = 0, next; i < count; i = next) {
-                    real *tile_sums = sums + i * width;
-                    const int asked = 0; /* what comes lies elsewhere: see below */
-                    const ptrdiff_t ahead = 0;
-                    if (width != NR)
-                        next = i + igemm_next_last(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                               ahead, asked, tile_sums);
-                    else
-                        next = i + igemm_next(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end,
-                                          ahead, asked, tile_sums);
-                    for (int k = line; TURN && k < line + lines; k++)
-                        nt_prefetch(w, igemm_turn_line(group, channel, r_end, k));
-                    line += lines;
-                    due += share;
-                    for (; fetched < due >> 16; fetched++)
-                        nt_prefetch_far(group_x + TAP[TAPS - 1],
-                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
-                    if (!last)
-                        continue;
-                    for (const int end = next < count ? next : count; i < end; i++) {
-                        for (int j = 0; j < NR && j < width; j += VL) {
-                            const vf v0 = v_load(sums + i * width + j);
-                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                            const vf v1 = v_load(other + place);
-                            const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
-                            v_store(other + place, v2);
-                        }
-                        /* memory takes as long as some tiles; past a row's end these are lines a border's width before the next row's */
-                        for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                            const size_t place = (size_t)(sample) * 112 + (size_t)(group * CO + channel + j);
-                            nt_prefetch_far(other, (ptrdiff_t)place);
-                        }
-                        igemm_step(&sample, &row, &column);
+                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
+                for (int part = 0; part < parts; part++) {
+                    const int of_part = part < parts - 1 ? 2 : last_part;
+                    dense_dx_many_set(rows, of_part, set, s == 0, slice_w + panel * panel_size, panel_size,
+                          turned + part * turned_size + panel * NR * of_part * VL, part, parts, ahead,
+                          sums + (ptrdiff_t)part * VB * VL * 2 * VL);
+                }
+            }
+            for (int v = begin; v < end; v++) {
+                const int c = v % of_pixel * VL, row = v / of_pixel * CI + c - row_begin;
+                const int is_line = v + 1 < end && (v + 1) * VL % NT_LINE == 0; /* that the next vector begins */
+                for (int i = 0; i < count; i += VL) {
+                    for (int j = i; j < i + VL && j < count && is_line; j++) {
+                        const size_t place = (size_t)(first + j) * 112 + (size_t)((v + 1) * VL);
+                        nt_prefetch_far(other, (ptrdiff_t)place);
+                    }
+                    const real *from = sums + ((ptrdiff_t)(i / (2 * VL)) * VB * VL + row) * 2 * VL + i % (2 * VL);
+                    vf square[VL];
+                    for (int j = 0; j < VL; j++)
+                        square[j] = c + j < CI ? v_load(from + j * 2 * VL) : v_zero();
+                    v_transpose(square);
+                    for (int j = 0; j < VL && i + j < count; j++) {
+                        const vf v0 = square[j];
+                        const size_t place = (size_t)(first + i + j) * 112 + (size_t)(v * VL);
+                        const vf v1 = v_load(other + place);
+                        const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
+                        v_store(other + place, v2);
                     }
                 }
             }
@@ -777,223 +658,100 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
     }
 }
 
-/* One register tile: `rows` pixels, whose windows begin at x + at[i], by `vectors` vectors of channels, over some taps
- * and r_begin..r_end-1 of each. Adds to sums[rows][vectors*VL], or sets them if it is the `first` block. Both
- * sizes are constants where it is called. It asks memory for so many lines that lie `ahead` of w. */
-NT_INLINE void igemm_tile_2(int rows, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                      const real *restrict w, const int *restrict taps, int n_taps, int r_begin, int r_end,
-                      ptrdiff_t ahead, int lines, real *restrict sums)
+/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to
+ * compile. */
+NT_APART void dense_dx_many_set_2(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+                    const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
-    enum { NR = 8, MR = 8 };
-    const real *first_w = w, *window[MR];
-    vf acc[MR][NR / VL];
-    for (int i = 0; i < rows; i++) {
-        window[i] = x + at[i];
-        for (int j = 0; j < vectors; j++)
-            acc[i][j] = first ? v_zero() : v_load(sums + (i * vectors + j) * VL);
-    }
-    for (int tap = 0; tap < n_taps; tap++) {
-        for (ptrdiff_t r = taps[tap] + r_begin; r < taps[tap] + r_end; r++) {
-            vf b[NR / VL];
-            for (int j = 0; j < vectors; j++)
-                b[j] = v_load(w + j * VL);
-            w += vectors * VL;
-            for (int i = 0; i < rows; i++) {
-                vf a = v_set1(window[i][r]);
-                for (int j = 0; j < vectors; j++)
-                    acc[i][j] = v_fma(a, b[j], acc[i][j]);
-            }
-        }
-    }
-    for (int line = 0; line < lines; line++)
-        nt_prefetch(first_w, ahead + line * NT_LINE);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            v_store(sums + (i * vectors + j) * VL, acc[i][j]);
+    enum { NR = 16 };
+    if (vectors == 2)
+        dense_dx_many_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+    else
+        dense_dx_many_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
 }
 
-/* The next tile of the `count` pixels still to do; returns how many it did, which may be more by less than MR: `at`
- * and `sums` have room for that. The pixels are divided into tiles as equal as possible. */
-NT_INLINE int igemm_any_2(int count, int vectors, int first, const real *restrict x, const ptrdiff_t *restrict at,
-                    const real *restrict w, const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead,
-                    int lines, real *restrict sums)
+NT_APART void dense_dx_many_set_last(int rows, int vectors, int first, const real *restrict w, const real *restrict turned, real *restrict sums)
 {
-    enum { MR = 8 };
-    int tiles = (count + MR - 1) / MR, rows = count < 2 * MR ? (count + tiles - 1) / tiles : MR;
-    if (rows == MR) {
-        igemm_tile_2(MR, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR;
-    }
-    if (MR > 2 && rows == MR - 1) {
-        igemm_tile_2(MR - 1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 1;
-    }
-    if (MR > 3 && rows > MR / 2) {
-        igemm_tile_2(MR - 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR - 2;
-    }
-    if (MR > 3 && rows > 1) {
-        igemm_tile_2(MR / 2, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-        return MR / 2;
-    }
-    igemm_tile_2(1, vectors, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-    return 1;
+    enum { LAST = 8 };
+    if (vectors == 2)
+        dense_dx_many_rows(rows, 2, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
+    else
+        dense_dx_many_rows(rows, 1, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
 }
 
-/* The same for the two widths that a panel may have. Layers share these functions, most of what there is to compile:
- * they depend on the tile's size alone. Apart, their loops have registers for all pointers. But where there are few rows of k,
- * knowing how many gains more. */
-NT_APART
-int igemm_next_2(int count, int first, const real *restrict x, const ptrdiff_t *restrict at, const real *restrict w,
-           const int *restrict taps, int n_taps, int r, int r_end, ptrdiff_t ahead, int lines,
-           real *restrict sums)
+/* VL outputs, from dy on, of `count` samples, to turned[o][vectors*VL]. */
+NT_INLINE void dense_dx_many_turn_2(int count, int vectors, const real *restrict dy, real *restrict turned)
 {
-    enum { NR = 8 };
-    return igemm_any_2(count, NR / VL, first, x, at, w, taps, n_taps, r, r_end, ahead, lines, sums);
-}
-
-/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void igemm_turn_2(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    enum { GROUPS = 1, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / TURN_NR * TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
+    enum { IN_S = 112 };
+    for (int j = 0; j < vectors; j++) {
+        vf square[VL];
+        for (int i = 0; i < VL; i++)
+            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
+        v_transpose(square);
+        for (int i = 0; i < VL; i++)
+            v_store(turned + (i * vectors + j) * VL, square[i]);
     }
-}
-
-/* Where in w line number `line` lies of those that igemm_turn_2 will read from row r on; at r = RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t igemm_turn_line_2(int group, int c, int r, int line)
-{
-    enum { GROUPS = 1, RUN = 100, NR = 8, TURN_NR = 16, TURN_CO = 104, TURN_CI = 2 };
-    const int lines = NR * TURN_NR / NT_LINE; /* that a panel of NR channels has in a forward panel */
-    int is_next = r == RUN, first = ((is_next ? 0 : r / TURN_NR) + line / lines) * TURN_NR;
-    int forward = TURN_CO - first < TURN_NR ? TURN_CO - first : TURN_NR;
-    return ((ptrdiff_t)first * GROUPS + (ptrdiff_t)group * forward) * TURN_CI
-           + (ptrdiff_t)(c + is_next * NR) * forward + line % lines * NT_LINE;
-}
-
-/* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
-static inline int igemm_limit_2(int pixels, int block, int blocks)
-{
-    enum { MR = 8 };
-    int tiles = (pixels + MR - 1) / MR, first = (int)((int64_t)tiles * block / blocks) * MR;
-    return first < pixels ? first : pixels;
-}
-
-/* Where the windows of a block's pixels begin. MR past the end, which a last tile may read, are the last pixel again. */
-NT_APART void igemm_windows_2(int pixels, int block, int blocks, ptrdiff_t *restrict at)
-{
-    enum { OUT_H = 1, OUT_W = 1, IN_S = 112, IN_R = 0, IN_P = 0, MR = 8 };
-    const int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
-    for (int i = 0; i < count + MR; i++) {
-        const unsigned pixel = (unsigned)(first + (i < count ? i : count - 1));
-        at[i] = (ptrdiff_t)(pixel / (OUT_H * OUT_W)) * IN_S + (ptrdiff_t)(pixel / OUT_W % OUT_H) * IN_R
-                + (ptrdiff_t)(pixel % OUT_W) * IN_P;
-    }
-}
-
-/* So many blocks of pixels as there have to be. Where items are few one more, if that makes them even: two threads have as much to do. */
-static inline int igemm_blocks_2(int pixels, int panels)
-{
-    enum { MR = 8, MB = 256 };
-    const int blocks = (pixels + MB - 1) / MB, few = 16;
-    return blocks * panels < few && blocks * panels % 2 == 1 && blocks * MR < pixels ? blocks + 1 : blocks;
 }
 
 /* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
-static void hidden_conv_dx(int n, const real *restrict x, const real *restrict w, real *restrict result)
+static void hidden_conv_dx(int n, const real *restrict dy, const real *restrict w, real *restrict turned, real *restrict result)
 {
-    enum { OUT_H = 1, OUT_W = 1, IN_G = 0, GROUPS = 1, TAPS = 1, RUN = 100, CO = 8, NR = 8, MR = 8, MB = 256,
-           KB = 104, TURN = 1 };
-    static const int TAP[] = {0};
-    const int panels = (CO + NR - 1) / NR, width_last = CO - (panels - 1) * NR;
-    const int taps = KB > RUN ? KB / RUN : 1, rows = KB < RUN ? KB : RUN;
-    const int pixels = n * OUT_H * OUT_W, blocks = igemm_blocks_2(pixels, GROUPS * panels);
-    _Alignas(64) real sums[(MB + MR) * NR];
-    _Alignas(64) real turned[TURN ? (KB + VL) * NR : 1];
-    /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
-     * block's tiles are passed. */
-    const int run_lines = (RUN + NT_LINE - 1) / NT_LINE;
-    const int turns = panels * ((TAPS + taps - 1) / taps) * ((RUN + rows - 1) / rows);
-    ptrdiff_t places[2][MB + MR];
-    int block_at = -2;        /* the block whose windows are known */
-    int fetched = 0;          /* lines of the next one that were asked for, ... */
-    int64_t due = 0;          /* and that should have been by now, in 65536ths */
+    enum { IN_S = 112, PIXELS = 1, CI = 2, CO = 104, NR = 16, LAST = 8, MB = 32, VB = 1, PB = 4 };
+    const int of_pixel = (CI + VL - 1) / VL, vectors = PIXELS * of_pixel, slices = (vectors + VB - 1) / VB;
+    const int panels = CO / NR, sets = (panels + PB - 1) / PB, blocks = (n + MB - 1) / MB;
+    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * 2 * VL;
+    _Alignas(64) real sums[(MB + 2 * VL - 1) / (2 * VL) * VB * VL * 2 * VL];
+    for (int block = 0; block < blocks; block++) {
+        const int first = (int)((int64_t)n * block / blocks), count = (int)((int64_t)n * (block + 1) / blocks) - first;
+        const int parts = (count + 2 * VL - 1) / (2 * VL), last_part = (count - (parts - 1) * 2 * VL + VL - 1) / VL;
 #pragma omp for schedule(static)
-    for (int item = 0; item < blocks * GROUPS * panels; item++) {
-        int panel = item % panels, group = item / panels % GROUPS, block = item / panels / GROUPS;
-        int first = igemm_limit_2(pixels, block, blocks), count = igemm_limit_2(pixels, block + 1, blocks) - first;
-        int sample, row, column;
-        igemm_place(first, &sample, &row, &column);
-        int channel = panel * NR, width = panel < panels - 1 ? NR : width_last;
-        const real *group_x = x + group * IN_G;
-        ptrdiff_t panel_at = (ptrdiff_t)TAPS * RUN * (group * CO + channel);
-        int tiles = (count + MR - 1) / MR, lines = (taps * rows * width / NT_LINE + tiles - 1) / tiles;
-        const ptrdiff_t *at = places[block % 2], *next_at = places[(block + 1) % 2];
-        if (block != block_at) {
-            if (block != block_at + 1)
-                igemm_windows_2(pixels, block, blocks, places[block % 2]);
-            if (block + 1 < blocks)
-                igemm_windows_2(pixels, block + 1, blocks, places[(block + 1) % 2]);
-            block_at = block;
+        for (int i = 0; i < CO / VL * parts; i++) {
+            const int part = i % parts, o = i / parts * VL, of_part = part < parts - 1 ? 2 : last_part;
+            dense_dx_many_turn_2(count - part * 2 * VL, of_part, dy + (ptrdiff_t)(first + part * 2 * VL) * IN_S + o,
+                   turned + part * turned_size + o * of_part * VL);
         }
-        if (panel == 0)
-            fetched = due = 0;
-        int coming_pixels = block + 1 < blocks ? igemm_limit_2(pixels, block + 2, blocks) - first - count : 0;
-        int64_t share = ((int64_t)coming_pixels * run_lines << 16) / (tiles * turns); /* a tile's */
-        for (int r = 0; r < RUN; r += rows) {
-            for (int tap = 0; tap < TAPS; tap += taps) {
-                int tap_end = tap + taps < TAPS ? tap + taps : TAPS, r_end = r + rows < RUN ? r + rows : RUN;
-                int line = 0, begin = tap == 0 && r == 0, last = tap_end == TAPS && r_end == RUN;
-                const real *part = w + panel_at + (tap * RUN + r) * width;
-                if (TURN) {
-                    igemm_turn_2(w, group, channel, width, r, r_end, turned);
-                    part = turned;
+#pragma omp for schedule(static)
+        for (int slice = 0; slice < slices; slice++) {
+            const int begin = slice * VB, end = begin + VB < vectors ? begin + VB : vectors;
+            const int row_begin = begin / of_pixel * CI + begin % of_pixel * VL;
+            const int row_end = end / of_pixel * CI + end % of_pixel * VL, rows = row_end - row_begin;
+            const real *slice_w = w + (ptrdiff_t)row_begin * NR;
+            for (int s = 0; s < sets; s++) {
+                const int panel = (int)((int64_t)panels * s / sets), set = (int)((int64_t)panels * (s + 1) / sets) - panel;
+                for (int i = 0; i < count && s + 1 == sets; i++) {
+                    const size_t place = (size_t)(first + i) * 16 + (size_t)(begin * VL / NT_LINE * NT_LINE);
+                    nt_prefetch_far(result, (ptrdiff_t)place);
                 }
-                for (int i = 0, next; i < count; i = next) {
-                    real *tile_sums = sums + i * width;
-                    if (last) { /* a tile takes long enough for memory to answer */
-                        int n_ahead = sample, h_ahead = row, w_ahead = column;
-                        for (int p = i; p < i + MR && p < count; p++) {
-                            for (int j = 0; j < NR && j < width; j += NT_LINE) {
-                                const size_t place = (size_t)(n_ahead) * 16 + (size_t)(group * CO + channel + j);
-                                nt_prefetch_far(result, (ptrdiff_t)place);
-                            }
-                            igemm_step(&n_ahead, &h_ahead, &w_ahead);
-                        }
+                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
+                for (int part = 0; part < parts; part++) {
+                    const int of_part = part < parts - 1 ? 2 : last_part;
+                    dense_dx_many_set_2(rows, of_part, set, s == 0, slice_w + panel * panel_size, panel_size,
+                          turned + part * turned_size + panel * NR * of_part * VL, part, parts, ahead,
+                          sums + (ptrdiff_t)part * VB * VL * 2 * VL);
+                }
+            }
+            for (int part = 0; part < parts; part++) {
+                const int of_part = part < parts - 1 ? 2 : last_part;
+                dense_dx_many_set_last(rows, of_part, panels == 0, w + panels * panel_size + (ptrdiff_t)row_begin * LAST,
+                           turned + part * turned_size + panels * NR * of_part * VL, sums + (ptrdiff_t)part * VB * VL * 2 * VL);
+            }
+            for (int v = begin; v < end; v++) {
+                const int c = v % of_pixel * VL, row = v / of_pixel * CI + c - row_begin;
+                const int is_line = v + 1 < end && (v + 1) * VL % NT_LINE == 0; /* that the next vector begins */
+                for (int i = 0; i < count; i += VL) {
+                    for (int j = i; j < i + VL && j < count && is_line; j++) {
+                        const size_t place = (size_t)(first + j) * 16 + (size_t)((v + 1) * VL);
+                        nt_prefetch_far(result, (ptrdiff_t)place);
                     }
-                    const int asked = 0; /* what comes lies elsewhere: see below */
-                    const ptrdiff_t ahead = 0;
-                    next = i + igemm_next_2(count - i, begin, group_x, at + i, part, TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, tile_sums);
-                    for (int k = line; TURN && k < line + lines; k++)
-                        nt_prefetch(w, igemm_turn_line_2(group, channel, r_end, k));
-                    line += lines;
-                    due += share;
-                    for (; fetched < due >> 16; fetched++)
-                        nt_prefetch_far(group_x + TAP[TAPS - 1],
-                                        next_at[fetched / run_lines] + fetched % run_lines * NT_LINE);
-                    if (!last)
-                        continue;
-                    for (const int end = next < count ? next : count; i < end; i++) {
-                        for (int j = 0; j < NR && j < width; j += VL) {
-                            const vf v0 = v_load(sums + i * width + j);
-                            const size_t place = (size_t)(sample) * 16 + (size_t)(group * CO + channel + j);
-                            v_store(result + place, v0);
-                        }
-                        igemm_step(&sample, &row, &column);
+                    const real *from = sums + ((ptrdiff_t)(i / (2 * VL)) * VB * VL + row) * 2 * VL + i % (2 * VL);
+                    vf square[VL];
+                    for (int j = 0; j < VL; j++)
+                        square[j] = c + j < CI ? v_load(from + j * 2 * VL) : v_zero();
+                    v_transpose(square);
+                    for (int j = 0; j < VL && i + j < count; j++) {
+                        const vf v0 = square[j];
+                        const size_t place = (size_t)(first + i + j) * 16 + (size_t)(v * VL);
+                        v_store(result + place, v0);
                     }
                 }
             }
@@ -1014,7 +772,7 @@ void run_backward(const nt_pass *p)
 
     out_conv_dw((int)n, a + n * T7_HIDDEN_RELU, a + n * T10_D_OUT, d + P_OUT_WEIGHT, d + P_OUT_BIAS, NULL);
     nt_lap(p, 4);
-    out_conv_dx((int)n, a + n * T10_D_OUT, w + P_OUT_WEIGHT, a + n * T7_HIDDEN_RELU);
+    out_conv_dx((int)n, a + n * T10_D_OUT, w + P_OUT_WEIGHT, f + T18_D_HIDDEN_RELU_WORK, a + n * T7_HIDDEN_RELU);
     nt_lap(p, 5);
     hidden_conv_dw((int)n, a + n * T4_INPUT, a + n * T14_D_HIDDEN, d + P_HIDDEN_WEIGHT, d + P_HIDDEN_BIAS, NULL);
     nt_lap(p, 6);
@@ -1031,7 +789,7 @@ void run_input_gradient(const nt_pass *p)
     (void)f;
     (void)w;
 
-    hidden_conv_dx((int)n, a + n * T14_D_HIDDEN, w + P_HIDDEN_WEIGHT, a + n * T17_D_INPUT);
+    hidden_conv_dx((int)n, a + n * T14_D_HIDDEN, w + P_HIDDEN_WEIGHT, f + T19_D_INPUT_WORK, a + n * T17_D_INPUT);
     nt_lap(p, 7);
 }
 

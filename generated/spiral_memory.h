@@ -29,7 +29,9 @@ enum {
 
 /* Vectors and workspaces of training that do not grow with the batch: offsets behind the samples. */
 enum {
-    T_FIXED = 0
+    T18_D_HIDDEN_RELU_WORK = 0, /* 256 values, steps 4..4 */
+    T19_D_INPUT_WORK = 0, /* 3328 values, steps 6..6 */
+    T_FIXED = 3328
 };
 
 /* Memory map of inference: offsets in elements, times the batch. What shares a place is never alive at the same

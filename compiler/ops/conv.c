@@ -212,7 +212,7 @@ static void dx_reach(int64_t in, int64_t out, int64_t k, int64_t stride, int64_t
     }
 }
 
-/* A window that is the whole volume: the gradient to the input is a plain product with the turned weights. */
+/* A window that is the whole volume: the gradient to the input is a plain product with the weights as they lie. */
 static bool is_dense(const Geometry *g)
 {
     return g->out_h == 1 && g->out_w == 1 && g->kh == g->in_h && g->kw == g->in_w && g->pad_top == 0 && g->pad_left == 0 &&
@@ -600,9 +600,9 @@ static int64_t dx_channels(const Geometry *g, const Target *t)
 
 static DenseGradientTile dense_dx_tile(const Geometry *g, const Target *t)
 {
-    const int64_t pixels = g->in_h * g->in_w;
-    return target_dense_gradient(t, target_panel(t, round_up(g->out_c, t->vl)), pixels * g->in_c, g->out_c,
-                                 pixels * round_up(g->in_c, t->vl) / t->vl, g->samples);
+    DenseGradientTile tile = target_dense_gradient(t, g->out_c, g->in_h * g->in_w * round_up(g->in_c, t->vl) / t->vl, g->samples);
+    tile.vb = (int)choice_size(&g->choices[TO_INPUT], tile.vb, 1);
+    return tile;
 }
 
 static int64_t conv_dx_work(const Node *n, const Target *t)

@@ -8,15 +8,14 @@
  * dy) and K_NR are multiples of VL.
  *
  * The lanes of a vector of weights are outputs, over which the sum goes. So a sum is a vector while panels pass
- * by, and its lanes are added at the end, VL sums at a time. That costs less than to turn the weights, and they
- * pass in runs of some KB; many samples use turned weights often enough to be faster with them (K_TURN in
- * igemm.k.c).
+ * by, and its lanes are added at the end, VL sums at a time. With samples enough to fill a vector's lanes these are
+ * faster: dense_dx_many.k.c.
  *
  * An item of work is K_VB vectors of dx for up to K_MB samples. Its rows of about K_PB panels pass at a time, up
  * to three rows by four samples in registers; from one set of panels to the next the sums rest in the second-level
- * cache. Memory is asked, into that cache, with wide vectors into the first, for what lies K_FAR rows ahead in each panel of the set, and at the end
- * of an item's rows for the next set's. Every output is summed in the order of the panels, whatever n, the
- * sample's place and the number of threads.
+ * cache. Memory is asked, into that cache, with wide vectors into the first, for what lies K_FAR rows ahead in each
+ * panel of the set, and at the end of an item's rows for the next set's. Every output is summed in the order of the
+ * panels, whatever n, the sample's place and the number of threads.
  *
  * Hooks: K_STORE(v, n, h, w, c), once for each vector of dx, and K_AHEAD(n, h, w, c) before, for each line of the
  * caches that K_STORE will touch; h and w are 0, c is p*(K_CI padded to VL) + channel. Lanes that pad K_CI are

@@ -16,10 +16,6 @@
  *   dense              K_OUT_H = K_OUT_W = 1, K_IN_S the sample stride, taps the contiguous runs of the input volume.
  *                      (A stride that is a multiple of 1024 elements puts all samples on the same few places of the
  *                      first-level cache; 16 elements more cure that.)
- *   dense, gradient    K_TURN = 1: w is the layer's forward panels, turned part by part on the fly (they are used
- *                      once, so a turned copy would only cost memory traffic). x = dy, K_RUN = out channels,
- *                      K_TAPS = 1, K_GROUPS = pixels of the input volume, K_IN_G = 0, K_CO = channels of a volume's
- *                      pixel padded to VL: the hook's c is pixel*K_CO + channel. K_KB is a multiple of VL.
  *
  * w: for each group, panels of K_NR output channels, the last K_CO % K_NR wide if that is not 0; a panel is
  * K_TAPS*K_RUN rows of its width. K_CO (a group's output channels) and K_NR are multiples of VL.
@@ -68,10 +64,6 @@ static const int K_TAP[] = {0, 16, 32, 160, 176, 192, 320, 336, 352};
 #define K_MR 6       /* pixels of a register tile */
 #define K_MB 48      /* pixels of a block of work, a multiple of K_MR */
 #define K_KB 96      /* rows of k that pass at a time */
-#define K_TURN 0     /* 1 (not defined: 0): w is the forward panels of a dense layer, to be turned ... */
-#define K_TURN_NR VL /* ... and this is their width, ... */
-#define K_TURN_CO VL /* ... their padded output channels ... */
-#define K_TURN_CI 1  /* ... and the channels of a pixel of the input volume: their rows, K_GROUPS times */
 #define K_ARGS , real *restrict y
 #define K_PASS , y
 #define K_STORE(v, n, h, w, c) v_store(y + (((n)*K_OUT_H + (h)) * K_OUT_W + (w)) * K_GROUPS * K_CO + (c), v)
@@ -183,38 +175,6 @@ int k_next_last(int count, int first, const real *restrict x, const ptrdiff_t *r
 }
 #endif
 
-#ifdef K_TURN
-/* Rows r..r_end-1 of the panel that begins at channel c of the `width` of volume pixel `group`, from the
- * forward panels. */
-NT_INLINE void k_turn(const real *restrict w, int group, int c, int width, int r, int r_end, real *restrict turned)
-{
-    for (; r < r_end; r += VL, turned += VL * width) {
-        int first = r / K_TURN_NR * K_TURN_NR; /* channel with which r's forward panel begins, and that panel's width */
-        int forward = K_TURN_CO - first < K_TURN_NR ? K_TURN_CO - first : K_TURN_NR;
-        const real *from = w + ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI + (r - first);
-        for (int j = 0; j < width; j += VL) {
-            vf square[VL];
-            for (int i = 0; i < VL; i++)
-                square[i] = c + j + i < K_TURN_CI ? v_load(from + (ptrdiff_t)(c + j + i) * forward) : v_zero();
-            v_transpose(square);
-            for (int i = 0; i < VL; i++)
-                v_store(turned + i * width + j, square[i]);
-        }
-    }
-}
-
-/* Where in w line number `line` lies of those that k_turn will read from row r on; at r = K_RUN, from the start of the
- * next panel. */
-static inline ptrdiff_t k_turn_line(int group, int c, int r, int line)
-{
-    const int lines = K_NR * K_TURN_NR / NT_LINE; /* that a panel of K_NR channels has in a forward panel */
-    int is_next = r == K_RUN, first = ((is_next ? 0 : r / K_TURN_NR) + line / lines) * K_TURN_NR;
-    int forward = K_TURN_CO - first < K_TURN_NR ? K_TURN_CO - first : K_TURN_NR;
-    return ((ptrdiff_t)first * K_GROUPS + (ptrdiff_t)group * forward) * K_TURN_CI
-           + (ptrdiff_t)(c + is_next * K_NR) * forward + line % lines * NT_LINE;
-}
-#endif
-
 /* Where a block of pixels begins: blocks are as equal as whole tiles allow. */
 static inline int k_limit(int pixels, int block, int blocks)
 {
@@ -275,9 +235,6 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
     const int taps = K_KB > K_RUN ? K_KB / K_RUN : 1, rows = K_KB < K_RUN ? K_KB : K_RUN;
     const int pixels = n * K_OUT_H * K_OUT_W, blocks = k_blocks(pixels, K_GROUPS * panels);
     _Alignas(64) real sums[(K_MB + K_MR) * K_NR];
-#ifdef K_TURN
-    _Alignas(64) real turned[K_TURN ? (K_KB + VL) * K_NR : 1];
-#endif
     /* Of the next block, the last tap of its windows is fetched, which meets most pixels first: in as many turns as the
      * block's tiles are passed. */
     const int run_lines = (K_RUN + NT_LINE - 1) / NT_LINE;
@@ -313,12 +270,6 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                 int tap_end = tap + taps < K_TAPS ? tap + taps : K_TAPS, r_end = r + rows < K_RUN ? r + rows : K_RUN;
                 int line = 0, begin = tap == 0 && r == 0, last = tap_end == K_TAPS && r_end == K_RUN;
                 const real *part = w + panel_at + (tap * K_RUN + r) * width;
-#ifdef K_TURN
-                if (K_TURN) {
-                    k_turn(w, group, channel, width, r, r_end, turned);
-                    part = turned;
-                }
-#else
                 ptrdiff_t coming = panel_at + (ptrdiff_t)K_TAPS * K_RUN * width; /* the part after this one */
                 if (tap_end < K_TAPS)
                     coming = panel_at + (tap_end * K_RUN + r) * width;
@@ -326,7 +277,6 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                     coming = panel_at + r_end * width;
                 else if (group == K_GROUPS - 1 && panel == panels - 1)
                     coming = 0;
-#endif
                 for (int i = 0, next; i < count; i = next) {
                     real *tile_sums = sums + i * width;
 #ifndef K_EARLY
@@ -339,27 +289,17 @@ static void k_main(int n, const real *restrict x, const real *restrict w K_ARGS)
                         }
                     }
 #endif
-#ifdef K_TURN
-                    const int asked = 0; /* what comes lies elsewhere: see below */
-                    const ptrdiff_t ahead = 0;
-#else
-                    const int asked = lines;
                     const ptrdiff_t ahead = coming + line * NT_LINE - (part - w);
-#endif
 #ifdef K_LAST
                     if (width != K_NR)
                         next = i + k_next_last(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
-                                               ahead, asked, tile_sums);
+                                               ahead, lines, tile_sums);
                     else
                         next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end,
-                                          ahead, asked, tile_sums);
+                                          ahead, lines, tile_sums);
 #else
                     next = i + k_next(count - i, begin, group_x, at + i, part, K_TAP + tap, tap_end - tap, r, r_end, ahead,
-                                      asked, tile_sums);
-#endif
-#ifdef K_TURN
-                    for (int k = line; K_TURN && k < line + lines; k++)
-                        nt_prefetch(w, k_turn_line(group, channel, r_end, k));
+                                      lines, tile_sums);
 #endif
                     line += lines;
                     due += share;

@@ -14,7 +14,7 @@
  * K_TAP has offsets of both signs: dy needs a zero halo wherever these rows and columns leave it, which are the rows
  * from (a + p - i*d)/s to K_OUT_H - 1 + (a + p - i*d)/s, over all phases and taps.
  * Phases are numbered a*s_w + b; taps in a phase are ordered by i, then j. A phase without taps (s > window) has
- * gradient zero. Stride 1 is one phase of all taps. (A dense layer needs no packing: see K_TURN in igemm.k.c.)
+ * gradient zero. Stride 1 is one phase of all taps. (A dense layer needs no packing: see dense_dx.k.c.)
  *
  * Tables: K_ORDER[q] is the window tap i*kw + j at position q of all phases' lists laid end to end, and
  * K_BEGIN[f]..K_BEGIN[f+1]-1 are the positions of phase f. tests/kernels/test_igemm_dx.c computes them in C (plan_dx).

@@ -83,15 +83,15 @@ typedef struct tuning {
 
 /* igemm: `channels` = K_CO (padded), `rows` = K_TAPS*K_RUN (of the longest phase), `run` = K_RUN.
  *   NR, MR  6x2 vectors; 8x1 where there is one vector of channels only.
- *   KB      rows whose part of a panel takes half of the first-level cache, of the second-level one with vectors of 16 unless weights
- *           are turned, evened out over the parts, in whole taps if they are short.
+ *   KB      rows whose part of a panel takes half of the first-level cache, of the second-level one with vectors of 16, evened out
+ *           over the parts, in whole taps if they are short.
  *   MB      32 tiles: their slice of x, KB rows deep, has room in the second-level cache. */
-static tuning choose_igemm(int channels, int rows, int run, int turned)
+static tuning choose_igemm(int channels, int rows, int run)
 {
     tuning t;
     t.nr = channels == NARROW_NR ? NARROW_NR : WIDE_NR;
     t.mr = t.nr == NARROW_NR ? NARROW_MR : WIDE_MR;
-    int most = (turned ? L1 / 2 : PART) / t.nr, unit = run < most && !turned ? run : VL, parts = (rows + most - 1) / most;
+    int most = PART / t.nr, unit = run < most ? run : VL, parts = (rows + most - 1) / most;
     t.kb = round_up((rows + parts - 1) / parts, unit);
     t.mb = 32 * t.mr;
     return t;
@@ -156,7 +156,7 @@ typedef struct kernels {
     void *library;
     void (*forward)(int n, const real *x, const real *w, real *y);
     void (*pack)(const real *w, real *turned);
-    void (*backward)(int n, const real *dy, const real *w, real *dx);
+    void (*backward)(int n, const real *dy, const real *w, real *turned, real *dx); /* turned: what pack made, or room for more than that */
     void (*gradient)(int n, const real *x, const real *dy, real *dw, real *db, real *work);
 } kernels;
 
@@ -206,8 +206,8 @@ static plan make_plan(const layer *l)
     }
     int rows = p.taps * p.run, input_pixel = p.dense ? rows : p.x_p * l->stride * l->stride;
     int phase_side = (l->k + l->stride - 1) / l->stride, phase_taps = p.dense ? 1 : phase_side * phase_side;
-    p.forward = choose_igemm(p.co_padded, rows, p.run, 0);
-    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co, p.dense);
+    p.forward = choose_igemm(p.co_padded, rows, p.run);
+    p.backward = choose_igemm(p.ci_padded, phase_taps * l->co, l->co);
     p.gradient = choose_igemm_dw(p.forward.nr, p.co_padded, rows, p.run, input_pixel, l->n * p.oh * p.ow);
     return p;
 }
@@ -229,8 +229,8 @@ static void table(FILE *f, const char *name, const char *function, const int *va
 static void include(FILE *f, const char *folder, const char *kernel, const char *function)
 {
     static const char *const names[] = {"main", "tile",    "any",          "next",      "next_last", "limit",   "rows",
-                                        "turn", "rows_of", "rows_of_last", "turn_line", "step",      "windows", "pixels",
-                                        "places", "pack_x", "pack_dy", "first_block", "blocks"};
+                                        "turn", "rows_of", "rows_of_last", "set", "set_last", "step", "windows", "pixels",
+                                        "places", "place", "pack_x", "pack_dy", "first_block", "blocks"};
     const size_t n = sizeof names / sizeof *names;
     for (size_t i = 0; i < n; i++)
         fprintf(f, "#define k_%s %s_%s\n", names[i], function, names[i]);
@@ -288,7 +288,6 @@ static void write_source(FILE *f, plan *p, const char *folder)
     define(f, "GROUPS", 1);
     define(f, "TAPS", p->taps);
     define(f, "RUN", p->run);
-    fprintf(f, "#undef K_TURN\n");
     write_tuning(f, p->co_padded, &p->forward, p->taps * p->run, l->n * p->oh * p->ow);
     if (p->ow > 1 && p->y_s == p->oh * p->y_r && p->y_r == p->ow * p->y_p)
         define(f, "FLAT", 1);
@@ -322,20 +321,17 @@ static void write_source(FILE *f, plan *p, const char *folder)
         fprintf(f, "#undef K_AHEAD\n#define K_AHEAD(n, h, w, c) nt_prefetch_far(y, (ptrdiff_t)(n) * %d + (c))\n", p->dx_s);
         fprintf(f, "#undef K_STORE\n#define K_STORE(v, n, h, w, c) v_store(y + (ptrdiff_t)(n) * %d + (c), v)\n",
                 p->dx_s);
-        define(f, "GROUPS", l->k * l->k);
-        define(f, "TAPS", 1);
-        define(f, "TURN", 1);
-        define(f, "TURN_NR", p->forward.nr);
-        define(f, "TURN_CO", p->co_padded);
-        define(f, "TURN_CI", l->ci);
-        write_tuning(f, p->ci_padded, &p->backward, 0, 0); /* turned: it asks in its own way */
-        int zero = 0;
-        table(f, "TAP", "backward", &zero, 1);
-        include(f, folder, "igemm", "backward");
-        fprintf(
-            f,
-            "void pack(const real *w, real *turned)\n{\n    (void)w;\n    (void)turned;\n}\n\n"
-            "void backward(int n, const real *dy, const real *w, real *dx)\n{\n    backward_main(n, dy, w, dx);\n}\n");
+        const int rows = l->k * l->k * p->ci_padded, items = round_up((rows + 95) / 96, 2), blocks = (l->n + 127) / 128;
+        define(f, "PIXELS", l->k * l->k);
+        define(f, "CI", l->ci);
+        panels(f, p->co_padded, p->forward.nr);
+        define(f, "MB", (l->n + blocks - 1) / blocks);
+        define(f, "VB", (rows / VL + items - 1) / items);
+        define(f, "PB", 4);
+        include(f, folder, "dense_dx_many", "backward");
+        fprintf(f, "void pack(const real *w, real *turned)\n{\n    (void)w;\n    (void)turned;\n}\n\n"
+                   "void backward(int n, const real *dy, const real *w, real *turned, real *dx)\n{\n"
+                   "    backward_main(n, dy, w, turned, dx);\n}\n");
         return;
     }
     int begin[65], order[512], position = 0, count = 0;
@@ -390,12 +386,12 @@ static void write_source(FILE *f, plan *p, const char *folder)
         table(f, "TAP", name, offset[i], begin[i + 1] - begin[i]);
         include(f, folder, "igemm", name);
     }
-    fprintf(f, "void backward(int n, const real *dy, const real *w, real *dx)\n{\n");
+    fprintf(f, "void backward(int n, const real *dy, const real *w, real *turned, real *dx)\n{\n    (void)w;\n");
     for (int i = 0; i < count; i++) {
         if (begin[i + 1] == begin[i])
             fprintf(f, "    backward%d_main(n, dx);\n", i);
         else
-            fprintf(f, "    backward%d_main(n, dy, w + %zu, dx);\n", i, (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
+            fprintf(f, "    backward%d_main(n, dy, turned + %zu, dx);\n", i, (size_t)begin[i] * (size_t)l->co * (size_t)p->ci_padded);
     }
     fprintf(f, "}\n");
 }
@@ -510,7 +506,7 @@ static void call(const plan *p, const kernels *k, const tensors *t, int what)
         k->forward(n, t->x, t->w, t->y + p->y_first);
     if (what == 1) {
         k->pack(t->w, t->turned);
-        k->backward(n, t->dy + p->y_first, p->dense ? t->w : t->turned, t->dx);
+        k->backward(n, t->dy + p->y_first, t->w, t->turned, t->dx);
     }
     if (what == 2)
         k->gradient(n, t->x, t->dy + p->y_first, t->dw, t->db, t->work);
@@ -622,7 +618,7 @@ static void bench_layer(const layer *l, double peak, const char *compiler, const
                  .dx = fresh(n * (size_t)p.dx_s, &state),
                  .dw = fresh(weights, &state),
                  .db = fresh((size_t)p.co_padded, &state),
-                 .turned = fresh((size_t)(l->k * l->k) * (size_t)l->co * (size_t)p.ci_padded, &state),
+                 .turned = fresh((size_t)(l->k * l->k) * (size_t)p.co_padded * (size_t)(p.ci_padded > 128 || !p.dense ? p.ci_padded : 128), &state),
                  .work = fresh((size_t)p.gradient.chunks * (weights + (size_t)p.co_padded), &state)};
     clear_padding(&p, t.dy);
     double macs = (double)rows * (double)(p.oh * p.ow) * (double)l->co * (double)l->n, rate[3];

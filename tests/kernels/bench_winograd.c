@@ -222,10 +222,6 @@ static void write_direct(FILE *f, const layer *l, const direction *d, const char
     define(f, "MR", mr);
     define(f, "MB", 32 * mr);
     define(f, "KB", round_up((9 * d->ci + parts - 1) / parts, unit));
-    define(f, "TURN", 0);
-    define(f, "TURN_NR", VL);
-    define(f, "TURN_CO", VL);
-    define(f, "TURN_CI", 1);
     include(f, folder, "igemm", name);
     write_product(f, name);
     if (!d->backward)

@@ -1,6 +1,5 @@
-/* test_igemm_dx.c - the gradient to the input: runtime/kernels/pack_dx.k.c with igemm.k.c for convolutions, and
- * igemm.k.c's K_TURN for dense layers, against naive loops. The kernels' constants are variables here; plan_dx() is the
- * reference of how to compute them. */
+/* test_igemm_dx.c - the gradient of convolutions to the input: runtime/kernels/pack_dx.k.c with igemm.k.c, against naive loops.
+ * The kernels' constants are variables here; plan_dx() is the reference of how to compute them. */
 #include "igemm_shapes.h"
 
 enum { MAX_TAPS = 256, MAX_PHASES = 64 };
@@ -14,11 +13,9 @@ static int K_BEGIN[MAX_PHASES + 1], K_ORDER[MAX_TAPS];
 #undef k_main
 #define K_NR K_DX_NR /* the product's tile */
 
-static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_RUN, K_MR, K_MB, K_KB, K_TURN, K_TURN_NR, K_TURN_CO,
-    K_TURN_CI;
+static int K_OUT_H, K_OUT_W, K_IN_S, K_IN_R, K_IN_P, K_IN_G, K_RUN, K_MR, K_MB, K_KB;
 static int K_TAP[MAX_TAPS];
-#define K_OUT_H K_OUT_H           /* tells the kernel that its constants are given ... */
-#define K_TURN K_TURN             /* ... this one, too */
+#define K_OUT_H K_OUT_H           /* tells the kernel that its constants are given */
 static int hook_row, hook_column; /* dx row and column of the phase's first pixel */
 static const layer *hook_layer;
 #define K_LAST (K_CO % K_NR)
@@ -30,15 +27,7 @@ static const layer *hook_layer;
 static void store(const tensor *dx, vf v, int n, int h, int w, int c)
 {
     const layer *l = hook_layer;
-    if (K_TURN) { /* groups are the pixels of the volume */
-        h = c / l->ci_padded / l->w;
-        w = c / l->ci_padded % l->w;
-        c = c % l->ci_padded;
-    } else {
-        h = h * l->sh + hook_row;
-        w = w * l->sw + hook_column;
-    }
-    real *p = dx->base + (ptrdiff_t)n * dx->s + h * dx->r + w * dx->p + c;
+    real *p = dx->base + (ptrdiff_t)n * dx->s + (h * l->sh + hook_row) * dx->r + (w * l->sw + hook_column) * dx->p + c;
     v_store(p, v_add(v, v_load(p))); /* dx is zero: a second call would show */
 }
 
@@ -119,9 +108,6 @@ static tensor run_convolution(const layer *l, const tensor *dy, const real *w, p
     K_IN_G = l->co_padded;
     K_RUN = l->co;
     K_CO = l->ci_padded;
-    K_TURN = 0;
-    K_TURN_NR = K_TURN_CO = VL;
-    K_TURN_CI = 1;
     for (int f = 0; f < count; f++) {
         K_OUT_H = phases[f].out_h;
         K_OUT_W = phases[f].out_w;
@@ -136,29 +122,6 @@ static tensor run_convolution(const layer *l, const tensor *dy, const real *w, p
         k_main(l->n, dy->base, panels, &dx);
     }
     free(turned);
-    return dx;
-}
-
-static tensor run_dense(const layer *l, const tensor *dy, const real *w, int threads)
-{
-    tensor dx = new_tensor(l->n, l->h, l->w, l->ci_padded, 0, 0);
-    hook_layer = l;
-    K_OUT_H = K_OUT_W = 1;
-    K_IN_S = dy->s;
-    K_IN_R = K_IN_P = K_IN_G = 0;
-    K_GROUPS = l->h * l->w;
-    K_TAPS = 1;
-    K_TAP[0] = 0;
-    K_RUN = l->co;
-    K_CO = l->ci_padded;
-    K_KB = round_up(K_KB, VL);
-    K_TURN = 1;
-    K_TURN_NR = K_NR;
-    K_TURN_CO = l->co_padded;
-    K_TURN_CI = l->ci;
-    (void)threads;
-#pragma omp parallel num_threads(threads)
-    k_main(l->n, dy->base, w, &dx);
     return dx;
 }
 
@@ -235,45 +198,10 @@ static void test_random_convolutions(void **state)
     }
 }
 
-static void test_dense(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        layer l = {.n = random_int(1, 40),
-                   .h = random_int(1, 5),
-                   .w = random_int(1, 5),
-                   .ci = random_int(1, 90),
-                   .co = random_int(1, 150),
-                   .groups = 1,
-                   .sh = 1,
-                   .sw = 1,
-                   .dh = 1,
-                   .dw = 1};
-        l.kh = l.h;
-        l.kw = l.w;
-        finish_layer(&l);
-        tensor dy = new_dy(&l, 0, 0, i % 8 == 0);
-        random_tile();
-        real *w = new_panels(&l, K_NR, i % 8 == 0);
-        tensor dx = run_dense(&l, &dy, w, 1);
-        if (i % 8 != 0) {
-            check(&l, &dx, &dy, w);
-        } else {
-            tensor other = run_dense(&l, &dy, w, 2);
-            assert_memory_equal(dx.memory, other.memory, dx.elements * sizeof(real));
-            free(other.memory);
-        }
-        free(dx.memory);
-        free(dy.memory);
-        free(w);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_convolutions),
-        cmocka_unit_test(test_dense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
