@@ -197,21 +197,14 @@ GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, i
     return tile;
 }
 
-DenseGradientTile target_dense_gradient(const Target *t, int64_t out, int64_t vectors, int64_t samples)
+DenseGradientTile target_dense_gradient(const Target *t, int64_t vectors, int64_t samples)
 {
-    /* Samples that fill too few lanes, up to 12 or less than three quarters, and outputs from which on it is little of the work to add up lanes
-     * of outputs instead. Four panels at a time: rows of more lie a multiple of some KB apart and push each other out of the caches. */
-    enum { FEW = 12, OUTPUTS = 64, PANELS = 4, TILE = 4, ITEMS = 16, MOST = 128, ROWS = 96 };
-    if ((samples > FEW && 4 * samples >= 3 * round_up(samples, t->vl)) || out < OUTPUTS) {
-        const int64_t items = round_up((vectors * t->vl + ROWS - 1) / ROWS, 2), blocks = (samples + MOST - 1) / MOST; /* even, for two threads */
-        return (DenseGradientTile){.many = true, .mb = (int)((samples + blocks - 1) / blocks), .vb = (int)((vectors + items - 1) / items),
-                                   .pb = PANELS};
-    }
-    /* sums that take half of a second-level cache of 256 KB, in items enough for some threads */
-    const int64_t mb = round_up(samples, TILE);
-    return (DenseGradientTile){.mb = (int)mb, .pb = PANELS,
-                               .vb = (int)limit(L2 / 2 / (mb * t->vl * t->vl), 1, (vectors + ITEMS - 1) / ITEMS),
-                               .far = t->vl == 16 ? 16 : 32}; /* those 16 into the first-level cache, where they take 8 KB */
+    /* Items of 96 rows, an even number for two threads. Four panels at a time: rows of more lie a multiple of some KB apart and
+     * push each other out of the caches. */
+    enum { MOST = 128, ROWS = 96, PANELS = 4 };
+    const int64_t items = round_up((vectors * t->vl + ROWS - 1) / ROWS, 2), blocks = (samples + MOST - 1) / MOST;
+    return (DenseGradientTile){.abreast = 4 * samples <= t->vl ? 4 : 2 * samples <= t->vl ? 2 : 1,
+                               .mb = (int)((samples + blocks - 1) / blocks), .vb = (int)((vectors + items - 1) / items), .pb = PANELS};
 }
 
 /* As tile_rows, but 8x2 vectors where there are 32 registers: they divide most numbers of channels and tiles. */

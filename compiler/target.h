@@ -53,14 +53,12 @@ GradientTile target_gradient(const Target *t, const ProductShape *p, int64_t sam
 /* The same where the optimizer's step is taken tile by tile (K_AT_ONCE), from what target_gradient chose. */
 GradientTile target_gradient_at_once(GradientTile tile, const ProductShape *p, int64_t samples);
 
-/* Constants of dense_dx_many.k.c if `many`, else of dense_dx.k.c (see there), for the gradient to the input of a dense layer of `out`
- * outputs, whose weights' rows make so many `vectors` in all pixels of the input volume together. */
+/* Constants of dense_dx.k.c (see there) for a dense layer whose weights' rows make so many `vectors` in all pixels of the input volume
+ * together. */
 typedef struct DenseGradientTile {
-    bool many;
-    int mb, vb, pb;
-    int far; /* if not many */
+    int abreast, mb, vb, pb;
 } DenseGradientTile;
-DenseGradientTile target_dense_gradient(const Target *t, int64_t out, int64_t vectors, int64_t samples);
+DenseGradientTile target_dense_gradient(const Target *t, int64_t vectors, int64_t samples);
 
 /* Constants of winograd.k.c (see there) for transforms of so many positions, `channels` padded output channels, `rows` input channels and
  * `tiles` of a likely batch. */

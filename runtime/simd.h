@@ -17,6 +17,7 @@
  *   v_held(v)                v, which the compiler then keeps in a register: it would read an operand of many products from
  *                            memory for each, which takes more loads than there is time for
  *   v_zero() v_set1(a)
+ *   v_repeat(p, k)           the k elements at p (1, 2 or 4) again and again
  *   v_iota()                 0, 1, 2, ... VL-1
  *   v_add v_sub v_mul v_div v_neg v_abs v_sqrt
  *   v_fma(a, b, c)           a*b + c        v_fnma(a, b, c)  c - a*b        (one rounding where the processor can)

@@ -22,6 +22,16 @@ static inline vf v_held(vf v)
 }
 static inline vf v_zero(void) { return _mm256_setzero_ps(); }
 static inline vf v_set1(real a) { return _mm256_set1_ps(a); }
+static inline vf v_repeat(const real *p, int k)
+{
+    double pair;
+    if (k == 1)
+        return v_set1(*p);
+    if (k == 4)
+        return _mm256_broadcast_ps((const __m128 *)p);
+    memcpy(&pair, p, sizeof pair);
+    return _mm256_castpd_ps(_mm256_set1_pd(pair));
+}
 static inline vf v_iota(void) { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
 
 static inline __m256i v_first_lanes(int k)

@@ -28,6 +28,11 @@ static inline void v_stream_end(void) { _mm_sfence(); }
 static inline vf v_held(vf v) { return v; } /* speed is not what doubles are for */
 static inline vf v_zero(void) { return (vf){_mm256_setzero_pd(), _mm256_setzero_pd()}; }
 static inline vf v_set1(real a) { return (vf){_mm256_set1_pd(a), _mm256_set1_pd(a)}; }
+static inline vf v_repeat(const real *p, int k)
+{
+    const __m256d half = k == 4 ? _mm256_loadu_pd(p) : k == 2 ? _mm256_broadcast_pd((const __m128d *)p) : _mm256_set1_pd(*p);
+    return (vf){half, half};
+}
 static inline vf v_iota(void) { return (vf){_mm256_setr_pd(0, 1, 2, 3), _mm256_setr_pd(4, 5, 6, 7)}; }
 
 /* Of lanes first..first+3, those below k. */

@@ -22,6 +22,16 @@ static inline vf v_held(vf v)
 }
 static inline vf v_zero(void) { return _mm512_setzero_ps(); }
 static inline vf v_set1(real a) { return _mm512_set1_ps(a); }
+static inline vf v_repeat(const real *p, int k)
+{
+    double pair;
+    if (k == 1)
+        return v_set1(*p);
+    if (k == 4)
+        return _mm512_broadcast_f32x4(_mm_loadu_ps(p));
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_castpd_ps(_mm512_set1_pd(pair));
+}
 static inline __m512i v_indices(void) { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 static inline vf v_iota(void) { return _mm512_cvtepi32_ps(v_indices()); }
 

@@ -28,6 +28,13 @@ static inline void v_stream_end(void) { _mm_sfence(); }
 static inline vf v_held(vf v) { return v; } /* speed is not what doubles are for */
 static inline vf v_zero(void) { return (vf){_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 static inline vf v_set1(real a) { return (vf){_mm512_set1_pd(a), _mm512_set1_pd(a)}; }
+static inline vf v_repeat(const real *p, int k)
+{
+    const __m512d half = k == 4   ? _mm512_broadcast_f64x4(_mm256_loadu_pd(p))
+                         : k == 2 ? _mm512_broadcast_f64x2(_mm_loadu_pd(p))
+                                  : _mm512_set1_pd(*p);
+    return (vf){half, half};
+}
 static inline vf v_iota(void)
 {
     return (vf){_mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7), _mm512_setr_pd(8, 9, 10, 11, 12, 13, 14, 15)};

@@ -55,6 +55,14 @@ static inline vf v_set1(real a)
     return v;
 }
 
+static inline vf v_repeat(const real *p, int k)
+{
+    vf v;
+    for (int i = 0; i < VL; i++)
+        v.lane[i] = p[i % k];
+    return v;
+}
+
 static inline vf v_zero(void)
 {
     return v_set1(0);

@@ -30,6 +30,13 @@ static inline vf v_held(vf v)
     return v;
 }
 static inline vf v_set1(real a) { return (vf){vdupq_n_f32(a), vdupq_n_f32(a)}; }
+static inline vf v_repeat(const real *p, int k)
+{
+    if (k == 1)
+        return v_set1(*p);
+    const float32x4_t half = k == 4 ? vld1q_f32(p) : vcombine_f32(vld1_f32(p), vld1_f32(p));
+    return (vf){half, half};
+}
 static inline vf v_zero(void) { return v_set1(0); }
 static inline vf v_iota(void)
 {

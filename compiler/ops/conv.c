@@ -600,7 +600,7 @@ static int64_t dx_channels(const Geometry *g, const Target *t)
 
 static DenseGradientTile dense_dx_tile(const Geometry *g, const Target *t)
 {
-    DenseGradientTile tile = target_dense_gradient(t, g->out_c, g->in_h * g->in_w * round_up(g->in_c, t->vl) / t->vl, g->samples);
+    DenseGradientTile tile = target_dense_gradient(t, g->in_h * g->in_w * round_up(g->in_c, t->vl) / t->vl, g->samples);
     tile.vb = (int)choice_size(&g->choices[TO_INPUT], tile.vb, 1);
     return tile;
 }
@@ -613,7 +613,7 @@ static int64_t conv_dx_work(const Node *n, const Target *t)
     }
     if (is_dense(g)) {
         const DenseGradientTile tile = dense_dx_tile(g, t);
-        return tile.many ? round_up(tile.mb, 2 * t->vl) * round_up(g->out_c, t->vl) : 0;
+        return round_up(tile.mb, 2 * t->vl / tile.abreast) * round_up(g->out_c, t->vl);
     }
     return g->kh * g->kw * g->groups * (g->out_c / g->groups) * dx_channels(g, t);
 }
@@ -633,7 +633,7 @@ static void dense_dx_emit(Emit *e, Node *n)
     const NetParam *w = n->in[1]->param;
     const Target *t = emit_target(e);
     const DenseGradientTile tile = dense_dx_tile(g, t);
-    emit_kernel(e, tile.many ? "dense_dx_many" : "dense_dx");
+    emit_kernel(e, "dense_dx");
     emit_int(e, "IN_S", n->in[0]->layout.sample);
     emit_int(e, "PIXELS", g->in_h * g->in_w);
     emit_int(e, "CI", g->in_c);
@@ -641,14 +641,10 @@ static void dense_dx_emit(Emit *e, Node *n)
     emit_int(e, "MB", tile.mb);
     emit_int(e, "VB", tile.vb);
     emit_int(e, "PB", tile.pb);
-    if (!tile.many) {
-        emit_int(e, "FAR", tile.far);
-    }
+    emit_int(e, "ABREAST", tile.abreast);
     emit_arg(e, n->in[0], 0);
     emit_arg(e, n->in[1], 0);
-    if (tile.many) {
-        emit_arg(e, n->work, 0);
-    }
+    emit_arg(e, n->work, 0);
     if (g->in_h * g->in_w > 1) {
         emit_flat_channels(e, g->in_h, g->in_w, round_up(g->in_c, t->vl));
     }
@@ -809,8 +805,9 @@ static const char *conv_dx_describe(Arena *a, const Node *n, const Target *t)
     const Geometry *g = n->attrs;
     if (is_dense(g)) {
         const DenseGradientTile tile = dense_dx_tile(g, t);
-        return arena_printf(a, "sums over weights as they lie, %s, %d panels at a time, blocks of %d samples and %d x %d inputs",
-                            tile.many ? arena_printf(a, "dy turned, tile 6x%d", 2 * t->vl) : "tile 3x4", tile.pb, tile.mb, tile.vb, t->vl);
+        const char *abreast = tile.abreast > 1 ? arena_printf(a, ", %d outputs abreast", tile.abreast) : "";
+        return arena_printf(a, "weights as they lie, dy turned%s, tile 6x%d, %d panels at a time, blocks of %d samples and %d x %d inputs",
+                            abreast, 2 * t->vl / tile.abreast, tile.pb, tile.mb, tile.vb, t->vl);
     }
     if (g->choices[TO_INPUT].tile) {
         return winograd_describe(a, g, t, true);

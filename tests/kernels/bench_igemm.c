@@ -328,7 +328,8 @@ static void write_source(FILE *f, plan *p, const char *folder)
         define(f, "MB", (l->n + blocks - 1) / blocks);
         define(f, "VB", (rows / VL + items - 1) / items);
         define(f, "PB", 4);
-        include(f, folder, "dense_dx_many", "backward");
+        define(f, "ABREAST", 4 * l->n <= VL ? 4 : 2 * l->n <= VL ? 2 : 1);
+        include(f, folder, "dense_dx", "backward");
         fprintf(f, "void pack(const real *w, real *turned)\n{\n    (void)w;\n    (void)turned;\n}\n\n"
                    "void backward(int n, const real *dy, const real *w, real *turned, real *dx)\n{\n"
                    "    backward_main(n, dy, w, turned, dx);\n}\n");
@@ -618,7 +619,8 @@ static void bench_layer(const layer *l, double peak, const char *compiler, const
                  .dx = fresh(n * (size_t)p.dx_s, &state),
                  .dw = fresh(weights, &state),
                  .db = fresh((size_t)p.co_padded, &state),
-                 .turned = fresh((size_t)(l->k * l->k) * (size_t)p.co_padded * (size_t)(p.ci_padded > 128 || !p.dense ? p.ci_padded : 128), &state),
+                 .turned = fresh((size_t)(l->k * l->k * p.co_padded) * (size_t)(p.dense ? limit(p.ci_padded, 128, 1 << 20) : p.ci_padded),
+                                 &state),
                  .work = fresh((size_t)p.gradient.chunks * (weights + (size_t)p.co_padded), &state)};
     clear_padding(&p, t.dy);
     double macs = (double)rows * (double)(p.oh * p.ow) * (double)l->co * (double)l->n, rate[3];

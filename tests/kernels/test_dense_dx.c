@@ -1,8 +1,8 @@
-/* test_dense_dx.c - runtime/kernels/dense_dx.k.c, or with MANY dense_dx_many.k.c, against naive loops: volumes of 1 to 40 channels and more, panels
+/* test_dense_dx.c - runtime/kernels/dense_dx.k.c against naive loops: volumes of 1 to 40 channels and more, panels
  * of any width, any number of samples. The kernel's constants are variables here. */
 #include "igemm_shapes.h"
 
-static int K_PIXELS, K_IN_S, K_CI, K_CO, K_NR, K_MB, K_VB, K_PB, K_FAR;
+static int K_PIXELS, K_IN_S, K_CI, K_CO, K_NR, K_MB, K_VB, K_PB, K_ABREAST;
 #define K_PIXELS K_PIXELS /* tells the kernel that its constants are given */
 #define K_LAST (K_CO % K_NR)
 #define K_ARGS , const tensor *dx
@@ -24,11 +24,7 @@ static void asked(int n, int h, int w, int c)
     assert_true(n >= 0 && n < samples && h == 0 && w == 0 && c >= 0 && c % NT_LINE == 0);
 }
 
-#ifdef MANY
-#include "../../runtime/kernels/dense_dx_many.k.c"
-#else
 #include "../../runtime/kernels/dense_dx.k.c"
-#endif
 
 static layer random_dense(void)
 {
@@ -51,7 +47,7 @@ static void random_constants(const layer *l)
     K_MB = random_int(1, 40);
     K_VB = random_int(1, 9);
     K_PB = random_int(1, 5);
-    K_FAR = random_int(1, 80);
+    K_ABREAST = 1 << random_int(0, 2);
 }
 
 static tensor run(const layer *l, const tensor *dy, const real *w, int first, int n, int threads)
@@ -60,16 +56,12 @@ static tensor run(const layer *l, const tensor *dy, const real *w, int first, in
     K_IN_S = dy->s;
     samples = n;
     (void)threads;
-#ifdef MANY
-    real *turned = malloc((size_t)((K_MB + 2 * VL - 1) / (2 * VL) * 2 * VL * l->co_padded) * sizeof *turned);
+    const int of_part = 2 * VL / K_ABREAST;
+    real *turned = malloc((size_t)((K_MB + of_part - 1) / of_part * of_part * l->co_padded) * sizeof *turned);
     assert_non_null(turned);
 #pragma omp parallel num_threads(threads)
     k_main(n, dy->base + (ptrdiff_t)first * dy->s, w, turned, &dx);
     free(turned);
-#else
-#pragma omp parallel num_threads(threads)
-    k_main(n, dy->base + (ptrdiff_t)first * dy->s, w, &dx);
-#endif
     return dx;
 }
 
@@ -86,7 +78,8 @@ static void check(const layer *l, const tensor *dx, const tensor *dy, const real
                 }
                 if (got != sum) {
                     print_layer(l);
-                    print_message("panels of %d, %d at a time, %d samples by %d vectors\n", K_NR, K_PB, K_MB, K_VB);
+                    print_message("panels of %d, %d at a time, %d outputs abreast, %d samples by %d vectors\n", K_NR, K_PB,
+                                  K_ABREAST, K_MB, K_VB);
                     fail_msg("sample %d, pixel %d, channel %d: %g instead of %g", n, p, c, got, sum);
                 }
             }

@@ -202,6 +202,12 @@ static void test_lanes(void **state)
     v_stream_end();
     for (int i = 0; i < VL; i++)
         assert_true(streamed[i] == 0 && streamed[VL + i] == a[i]);
+    real once[VL], twice[VL], four[VL];
+    v_store(once, v_repeat(a, 1));
+    v_store(twice, v_repeat(a, 2));
+    v_store(four, v_repeat(a, 4));
+    for (int i = 0; i < VL; i++)
+        assert_true(once[i] == a[0] && twice[i] == a[i % 2] && four[i] == a[i % 4]);
     vf x = v_load(a), y = v_load(b), z = v_set1(3);
     real add[VL], sub[VL], mul[VL], quotient[VL], fma_[VL], fnma[VL], most[VL], least[VL], minus[VL], size[VL];
     v_store(add, v_add(x, y));
