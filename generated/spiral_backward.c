@@ -265,21 +265,22 @@ static void out_conv_dw(int n, const real *restrict x, const real *restrict dy, 
 /* One register tile: adds the products of `rows` rows of `panels` panels from w on and `vectors` vectors of samples to
  * sums[rows][2*VL], or sets these if the panels are the `first`. Of each `every`th panel from number `turn` on it asks for
  * the rows that lie `ahead` elements ahead. */
-NT_INLINE void dense_dx_many_tile(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+NT_INLINE void dense_dx_tile(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
                       const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
+    enum { ABREAST = 1 };
     vf acc[12][2];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
             acc[i][j] = first ? v_zero() : v_load(sums + (i * 2 + j) * VL);
     for (int panel = 0; panel < panels; panel++) {
-        for (int o = 0; o < width; o++) {
+        for (int o = 0; o < width; o += ABREAST) {
             vf b[2];
             for (int j = 0; j < vectors; j++)
                 b[j] = v_load(turned + j * VL);
             turned += vectors * VL;
             for (int i = 0; i < rows; i++) {
-                vf a = v_set1(w[i * width + o]);
+                vf a = v_repeat(w + i * width + o, ABREAST);
                 for (int j = 0; j < vectors; j++)
                     acc[i][j] = v_fma(a, b[j], acc[i][j]);
             }
@@ -297,60 +298,70 @@ NT_INLINE void dense_dx_many_tile(int rows, int vectors, int width, int panels, 
 }
 
 /* The rows of an item. */
-NT_INLINE void dense_dx_many_rows(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+NT_INLINE void dense_dx_rows(int rows, int vectors, int width, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
                       const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
     const int most = vectors == 2 ? 6 : 12;
     for (; rows >= most; rows -= most, w += most * width, sums += most * 2 * VL)
-        dense_dx_many_tile(most, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_tile(most, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
     for (; rows >= 3; rows -= 3, w += 3 * width, sums += 3 * 2 * VL)
-        dense_dx_many_tile(3, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_tile(3, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
     for (; rows > 0; rows--, w += width, sums += 2 * VL)
-        dense_dx_many_tile(1, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_tile(1, vectors, width, panels, first, w, panel_size, turned, turn, every, ahead, sums);
 }
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to
  * compile. */
-NT_APART void dense_dx_many_set(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+NT_APART void dense_dx_set(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
                     const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
     enum { NR = 8 };
     if (vectors == 2)
-        dense_dx_many_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
     else
-        dense_dx_many_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
 }
 
-/* VL outputs, from dy on, of `count` samples, to turned[o][vectors*VL]. */
-NT_INLINE void dense_dx_many_turn(int count, int vectors, const real *restrict dy, real *restrict turned)
+/* VL outputs, from dy on, of `count` samples, to turned[o/ABREAST][vectors*VL]. */
+NT_INLINE void dense_dx_turn(int count, int vectors, const real *restrict dy, real *restrict turned)
 {
-    enum { IN_S = 16 };
+    enum { IN_S = 16, ABREAST = 1 };
+    const int lanes = VL / ABREAST;
     for (int j = 0; j < vectors; j++) {
         vf square[VL];
-        for (int i = 0; i < VL; i++)
+        for (int i = 0; i < VL && ABREAST == 1; i++)
             square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
-        v_transpose(square);
-        for (int i = 0; i < VL; i++)
+        if (ABREAST == 1)
+            v_transpose(square);
+        for (int i = 0; i < VL && ABREAST == 1; i++)
             v_store(turned + (i * vectors + j) * VL, square[i]);
+        for (int i = 0; i < lanes && ABREAST > 1; i++) {
+            const int is_sample = j * lanes + i < count;
+            const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * IN_S : 0);
+            for (int o = 0; o < lanes; o++)
+                for (int k = 0; k < ABREAST; k++)
+                    turned[(o * vectors + j) * VL + i * ABREAST + k] = is_sample ? from[o * ABREAST + k] : 0;
+        }
     }
 }
 
 /* out: conv_dx + relu_dx   3 -> 100   0.3 kMAC   spiral.net:7 */
 static void out_conv_dx(int n, const real *restrict dy, const real *restrict w, real *restrict turned, real *restrict other)
 {
-    enum { IN_S = 16, PIXELS = 1, CI = 100, CO = 8, NR = 8, MB = 32, VB = 7, PB = 4 };
+    enum { IN_S = 16, PIXELS = 1, CI = 100, CO = 8, NR = 8, MB = 32, VB = 7, PB = 4, ABREAST = 1 };
+    const int lanes = VL / ABREAST, of_part = 2 * lanes; /* samples of a vector, and of two */
     const int of_pixel = (CI + VL - 1) / VL, vectors = PIXELS * of_pixel, slices = (vectors + VB - 1) / VB;
     const int panels = CO / NR, sets = (panels + PB - 1) / PB, blocks = (n + MB - 1) / MB;
-    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * 2 * VL;
-    _Alignas(64) real sums[(MB + 2 * VL - 1) / (2 * VL) * VB * VL * 2 * VL];
+    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * of_part;
+    _Alignas(64) real sums[(MB + of_part - 1) / of_part * VB * VL * 2 * VL];
     for (int block = 0; block < blocks; block++) {
         const int first = (int)((int64_t)n * block / blocks), count = (int)((int64_t)n * (block + 1) / blocks) - first;
-        const int parts = (count + 2 * VL - 1) / (2 * VL), last_part = (count - (parts - 1) * 2 * VL + VL - 1) / VL;
+        const int parts = (count + of_part - 1) / of_part, last = (count - (parts - 1) * of_part + lanes - 1) / lanes; /* its vectors */
 #pragma omp for schedule(static)
         for (int i = 0; i < CO / VL * parts; i++) {
-            const int part = i % parts, o = i / parts * VL, of_part = part < parts - 1 ? 2 : last_part;
-            dense_dx_many_turn(count - part * 2 * VL, of_part, dy + (ptrdiff_t)(first + part * 2 * VL) * IN_S + o,
-                   turned + part * turned_size + o * of_part * VL);
+            const int part = i % parts, o = i / parts * VL, width = part < parts - 1 ? 2 : last;
+            dense_dx_turn(count - part * of_part, width, dy + (ptrdiff_t)(first + part * of_part) * IN_S + o,
+                   turned + part * turned_size + o * width * lanes);
         }
 #pragma omp for schedule(static)
         for (int slice = 0; slice < slices; slice++) {
@@ -360,37 +371,42 @@ static void out_conv_dx(int n, const real *restrict dy, const real *restrict w, 
             const real *slice_w = w + (ptrdiff_t)row_begin * NR;
             for (int s = 0; s < sets; s++) {
                 const int panel = (int)((int64_t)panels * s / sets), set = (int)((int64_t)panels * (s + 1) / sets) - panel;
+                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
                 for (int i = 0; i < count && s + 1 == sets; i++) {
                     const size_t place = (size_t)(first + i) * 112 + (size_t)(begin * VL / NT_LINE * NT_LINE);
                     nt_prefetch_far(other, (ptrdiff_t)place);
                 }
-                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
                 for (int part = 0; part < parts; part++) {
-                    const int of_part = part < parts - 1 ? 2 : last_part;
-                    dense_dx_many_set(rows, of_part, set, s == 0, slice_w + panel * panel_size, panel_size,
-                          turned + part * turned_size + panel * NR * of_part * VL, part, parts, ahead,
+                    const int width = part < parts - 1 ? 2 : last;
+                    dense_dx_set(rows, width, set, s == 0, slice_w + panel * panel_size, panel_size,
+                          turned + part * turned_size + panel * NR * width * lanes, part, parts, ahead,
                           sums + (ptrdiff_t)part * VB * VL * 2 * VL);
                 }
             }
             for (int v = begin; v < end; v++) {
                 const int c = v % of_pixel * VL, row = v / of_pixel * CI + c - row_begin;
                 const int is_line = v + 1 < end && (v + 1) * VL % NT_LINE == 0; /* that the next vector begins */
-                for (int i = 0; i < count; i += VL) {
-                    for (int j = i; j < i + VL && j < count && is_line; j++) {
+                for (int i = 0; i < count; i += lanes) {
+                    for (int j = i; j < i + lanes && j < count && is_line; j++) {
                         const size_t place = (size_t)(first + j) * 112 + (size_t)((v + 1) * VL);
                         nt_prefetch_far(other, (ptrdiff_t)place);
                     }
-                    const real *from = sums + ((ptrdiff_t)(i / (2 * VL)) * VB * VL + row) * 2 * VL + i % (2 * VL);
+                    const real *from = sums + ((ptrdiff_t)(i / of_part) * VB * VL + row) * 2 * VL + i % of_part * ABREAST;
                     vf square[VL];
                     for (int j = 0; j < VL; j++)
                         square[j] = c + j < CI ? v_load(from + j * 2 * VL) : v_zero();
                     v_transpose(square);
-                    for (int j = 0; j < VL && i + j < count; j++) {
-                        const vf v0 = square[j];
-                        const size_t place = (size_t)(first + i + j) * 112 + (size_t)(v * VL);
-                        const vf v1 = v_load(other + place);
-                        const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
-                        v_store(other + place, v2);
+                    for (int j = 0; j < lanes && i + j < count; j++) {
+                        vf sum = square[j * ABREAST];
+                        for (int k = 1; k < ABREAST; k++)
+                            sum = v_add(sum, square[j * ABREAST + k]);
+                        {
+                            const vf v0 = sum;
+                            const size_t place = (size_t)(first + i + j) * 112 + (size_t)(v * VL);
+                            const vf v1 = v_load(other + place);
+                            const vf v2 = v_select(v_gt(v1, v_zero()), v0, v_zero());
+                            v_store(other + place, v2);
+                        }
                     }
                 }
             }
@@ -660,55 +676,65 @@ static void hidden_conv_dw(int n, const real *restrict x, const real *restrict d
 
 /* The same for the two widths that a panel may have. Layers share these functions, most of what there is to
  * compile. */
-NT_APART void dense_dx_many_set_2(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
+NT_APART void dense_dx_set_2(int rows, int vectors, int panels, int first, const real *restrict w, ptrdiff_t panel_size,
                     const real *restrict turned, int turn, int every, ptrdiff_t ahead, real *restrict sums)
 {
     enum { NR = 16 };
     if (vectors == 2)
-        dense_dx_many_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_rows(rows, 2, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
     else
-        dense_dx_many_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
+        dense_dx_rows(rows, 1, NR, panels, first, w, panel_size, turned, turn, every, ahead, sums);
 }
 
-NT_APART void dense_dx_many_set_last(int rows, int vectors, int first, const real *restrict w, const real *restrict turned, real *restrict sums)
+NT_APART void dense_dx_set_last(int rows, int vectors, int first, const real *restrict w, const real *restrict turned, real *restrict sums)
 {
     enum { LAST = 8 };
     if (vectors == 2)
-        dense_dx_many_rows(rows, 2, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
+        dense_dx_rows(rows, 2, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
     else
-        dense_dx_many_rows(rows, 1, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
+        dense_dx_rows(rows, 1, LAST, 1, first, w, 0, turned, 1, 1, 0, sums);
 }
 
-/* VL outputs, from dy on, of `count` samples, to turned[o][vectors*VL]. */
-NT_INLINE void dense_dx_many_turn_2(int count, int vectors, const real *restrict dy, real *restrict turned)
+/* VL outputs, from dy on, of `count` samples, to turned[o/ABREAST][vectors*VL]. */
+NT_INLINE void dense_dx_turn_2(int count, int vectors, const real *restrict dy, real *restrict turned)
 {
-    enum { IN_S = 112 };
+    enum { IN_S = 112, ABREAST = 1 };
+    const int lanes = VL / ABREAST;
     for (int j = 0; j < vectors; j++) {
         vf square[VL];
-        for (int i = 0; i < VL; i++)
+        for (int i = 0; i < VL && ABREAST == 1; i++)
             square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
-        v_transpose(square);
-        for (int i = 0; i < VL; i++)
+        if (ABREAST == 1)
+            v_transpose(square);
+        for (int i = 0; i < VL && ABREAST == 1; i++)
             v_store(turned + (i * vectors + j) * VL, square[i]);
+        for (int i = 0; i < lanes && ABREAST > 1; i++) {
+            const int is_sample = j * lanes + i < count;
+            const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * IN_S : 0);
+            for (int o = 0; o < lanes; o++)
+                for (int k = 0; k < ABREAST; k++)
+                    turned[(o * vectors + j) * VL + i * ABREAST + k] = is_sample ? from[o * ABREAST + k] : 0;
+        }
     }
 }
 
 /* hidden: conv_dx   100 -> 2   0.2 kMAC   spiral.net:6 */
 static void hidden_conv_dx(int n, const real *restrict dy, const real *restrict w, real *restrict turned, real *restrict result)
 {
-    enum { IN_S = 112, PIXELS = 1, CI = 2, CO = 104, NR = 16, LAST = 8, MB = 32, VB = 1, PB = 4 };
+    enum { IN_S = 112, PIXELS = 1, CI = 2, CO = 104, NR = 16, LAST = 8, MB = 32, VB = 1, PB = 4, ABREAST = 1 };
+    const int lanes = VL / ABREAST, of_part = 2 * lanes; /* samples of a vector, and of two */
     const int of_pixel = (CI + VL - 1) / VL, vectors = PIXELS * of_pixel, slices = (vectors + VB - 1) / VB;
     const int panels = CO / NR, sets = (panels + PB - 1) / PB, blocks = (n + MB - 1) / MB;
-    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * 2 * VL;
-    _Alignas(64) real sums[(MB + 2 * VL - 1) / (2 * VL) * VB * VL * 2 * VL];
+    const ptrdiff_t panel_size = (ptrdiff_t)PIXELS * CI * NR, turned_size = (ptrdiff_t)CO * of_part;
+    _Alignas(64) real sums[(MB + of_part - 1) / of_part * VB * VL * 2 * VL];
     for (int block = 0; block < blocks; block++) {
         const int first = (int)((int64_t)n * block / blocks), count = (int)((int64_t)n * (block + 1) / blocks) - first;
-        const int parts = (count + 2 * VL - 1) / (2 * VL), last_part = (count - (parts - 1) * 2 * VL + VL - 1) / VL;
+        const int parts = (count + of_part - 1) / of_part, last = (count - (parts - 1) * of_part + lanes - 1) / lanes; /* its vectors */
 #pragma omp for schedule(static)
         for (int i = 0; i < CO / VL * parts; i++) {
-            const int part = i % parts, o = i / parts * VL, of_part = part < parts - 1 ? 2 : last_part;
-            dense_dx_many_turn_2(count - part * 2 * VL, of_part, dy + (ptrdiff_t)(first + part * 2 * VL) * IN_S + o,
-                   turned + part * turned_size + o * of_part * VL);
+            const int part = i % parts, o = i / parts * VL, width = part < parts - 1 ? 2 : last;
+            dense_dx_turn_2(count - part * of_part, width, dy + (ptrdiff_t)(first + part * of_part) * IN_S + o,
+                   turned + part * turned_size + o * width * lanes);
         }
 #pragma omp for schedule(static)
         for (int slice = 0; slice < slices; slice++) {
@@ -718,40 +744,45 @@ static void hidden_conv_dx(int n, const real *restrict dy, const real *restrict 
             const real *slice_w = w + (ptrdiff_t)row_begin * NR;
             for (int s = 0; s < sets; s++) {
                 const int panel = (int)((int64_t)panels * s / sets), set = (int)((int64_t)panels * (s + 1) / sets) - panel;
+                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
                 for (int i = 0; i < count && s + 1 == sets; i++) {
                     const size_t place = (size_t)(first + i) * 16 + (size_t)(begin * VL / NT_LINE * NT_LINE);
                     nt_prefetch_far(result, (ptrdiff_t)place);
                 }
-                const ptrdiff_t ahead = s + 1 < sets ? set * panel_size : (ptrdiff_t)rows * NR - panel * panel_size;
                 for (int part = 0; part < parts; part++) {
-                    const int of_part = part < parts - 1 ? 2 : last_part;
-                    dense_dx_many_set_2(rows, of_part, set, s == 0, slice_w + panel * panel_size, panel_size,
-                          turned + part * turned_size + panel * NR * of_part * VL, part, parts, ahead,
+                    const int width = part < parts - 1 ? 2 : last;
+                    dense_dx_set_2(rows, width, set, s == 0, slice_w + panel * panel_size, panel_size,
+                          turned + part * turned_size + panel * NR * width * lanes, part, parts, ahead,
                           sums + (ptrdiff_t)part * VB * VL * 2 * VL);
                 }
             }
             for (int part = 0; part < parts; part++) {
-                const int of_part = part < parts - 1 ? 2 : last_part;
-                dense_dx_many_set_last(rows, of_part, panels == 0, w + panels * panel_size + (ptrdiff_t)row_begin * LAST,
-                           turned + part * turned_size + panels * NR * of_part * VL, sums + (ptrdiff_t)part * VB * VL * 2 * VL);
+                const int width = part < parts - 1 ? 2 : last;
+                dense_dx_set_last(rows, width, panels == 0, w + panels * panel_size + (ptrdiff_t)row_begin * LAST,
+                           turned + part * turned_size + panels * NR * width * lanes, sums + (ptrdiff_t)part * VB * VL * 2 * VL);
             }
             for (int v = begin; v < end; v++) {
                 const int c = v % of_pixel * VL, row = v / of_pixel * CI + c - row_begin;
                 const int is_line = v + 1 < end && (v + 1) * VL % NT_LINE == 0; /* that the next vector begins */
-                for (int i = 0; i < count; i += VL) {
-                    for (int j = i; j < i + VL && j < count && is_line; j++) {
+                for (int i = 0; i < count; i += lanes) {
+                    for (int j = i; j < i + lanes && j < count && is_line; j++) {
                         const size_t place = (size_t)(first + j) * 16 + (size_t)((v + 1) * VL);
                         nt_prefetch_far(result, (ptrdiff_t)place);
                     }
-                    const real *from = sums + ((ptrdiff_t)(i / (2 * VL)) * VB * VL + row) * 2 * VL + i % (2 * VL);
+                    const real *from = sums + ((ptrdiff_t)(i / of_part) * VB * VL + row) * 2 * VL + i % of_part * ABREAST;
                     vf square[VL];
                     for (int j = 0; j < VL; j++)
                         square[j] = c + j < CI ? v_load(from + j * 2 * VL) : v_zero();
                     v_transpose(square);
-                    for (int j = 0; j < VL && i + j < count; j++) {
-                        const vf v0 = square[j];
-                        const size_t place = (size_t)(first + i + j) * 16 + (size_t)(v * VL);
-                        v_store(result + place, v0);
+                    for (int j = 0; j < lanes && i + j < count; j++) {
+                        vf sum = square[j * ABREAST];
+                        for (int k = 1; k < ABREAST; k++)
+                            sum = v_add(sum, square[j * ABREAST + k]);
+                        {
+                            const vf v0 = sum;
+                            const size_t place = (size_t)(first + i + j) * 16 + (size_t)(v * VL);
+                            v_store(result + place, v0);
+                        }
                     }
                 }
             }
