@@ -322,8 +322,8 @@ static void emit_product_tile(Emit *e, const ProductShape *p, const Choice *choi
     emit_int(e, "KB", tile.kb);
 }
 
-/* Ends the call of a product with so many rows and columns of results. Loads of several tensors that follow each other at once were
- * measured to be slower than some time apart, as the places of pixels took it, in short products loads of one. */
+/* Ends the call of a product with so many rows and columns of results. Pixels are counted by number only where the tail reads at most one
+ * tensor, none in short products: loads of more, which then follow each other at once, were measured to be slower. */
 static void end_product(Emit *e, const ProductShape *p, int64_t height, int64_t width)
 {
     const int most_reads = p->k <= SHORT_PRODUCT ? 0 : 1;
