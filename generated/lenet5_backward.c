@@ -328,14 +328,16 @@ NT_INLINE void dense_dx_turn(int count, int vectors, const real *restrict dy, re
     enum { IN_S = 16, ABREAST = 1 };
     const int lanes = VL / ABREAST;
     for (int j = 0; j < vectors; j++) {
-        vf square[VL];
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
-        if (ABREAST == 1)
+        if (ABREAST == 1) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
             v_transpose(square);
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            v_store(turned + (i * vectors + j) * VL, square[i]);
-        for (int i = 0; i < lanes && ABREAST > 1; i++) {
+            for (int i = 0; i < VL; i++)
+                v_store(turned + (i * vectors + j) * VL, square[i]);
+            continue;
+        }
+        for (int i = 0; i < lanes; i++) {
             const int is_sample = j * lanes + i < count;
             const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * IN_S : 0);
             for (int o = 0; o < lanes; o++)
@@ -570,14 +572,16 @@ NT_INLINE void dense_dx_turn_2(int count, int vectors, const real *restrict dy, 
     enum { IN_S = 96, ABREAST = 1 };
     const int lanes = VL / ABREAST;
     for (int j = 0; j < vectors; j++) {
-        vf square[VL];
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
-        if (ABREAST == 1)
+        if (ABREAST == 1) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
             v_transpose(square);
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            v_store(turned + (i * vectors + j) * VL, square[i]);
-        for (int i = 0; i < lanes && ABREAST > 1; i++) {
+            for (int i = 0; i < VL; i++)
+                v_store(turned + (i * vectors + j) * VL, square[i]);
+            continue;
+        }
+        for (int i = 0; i < lanes; i++) {
             const int is_sample = j * lanes + i < count;
             const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * IN_S : 0);
             for (int o = 0; o < lanes; o++)
@@ -798,14 +802,16 @@ NT_INLINE void dense_dx_turn_3(int count, int vectors, const real *restrict dy, 
     enum { IN_S = 128, ABREAST = 1 };
     const int lanes = VL / ABREAST;
     for (int j = 0; j < vectors; j++) {
-        vf square[VL];
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
-        if (ABREAST == 1)
+        if (ABREAST == 1) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * IN_S) : v_zero();
             v_transpose(square);
-        for (int i = 0; i < VL && ABREAST == 1; i++)
-            v_store(turned + (i * vectors + j) * VL, square[i]);
-        for (int i = 0; i < lanes && ABREAST > 1; i++) {
+            for (int i = 0; i < VL; i++)
+                v_store(turned + (i * vectors + j) * VL, square[i]);
+            continue;
+        }
+        for (int i = 0; i < lanes; i++) {
             const int is_sample = j * lanes + i < count;
             const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * IN_S : 0);
             for (int o = 0; o < lanes; o++)

@@ -112,14 +112,16 @@ NT_INLINE void k_turn(int count, int vectors, const real *restrict dy, real *res
 {
     const int lanes = VL / K_ABREAST;
     for (int j = 0; j < vectors; j++) {
-        vf square[VL];
-        for (int i = 0; i < VL && K_ABREAST == 1; i++)
-            square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * K_IN_S) : v_zero();
-        if (K_ABREAST == 1)
+        if (K_ABREAST == 1) {
+            vf square[VL];
+            for (int i = 0; i < VL; i++)
+                square[i] = j * VL + i < count ? v_load(dy + (ptrdiff_t)(j * VL + i) * K_IN_S) : v_zero();
             v_transpose(square);
-        for (int i = 0; i < VL && K_ABREAST == 1; i++)
-            v_store(turned + (i * vectors + j) * VL, square[i]);
-        for (int i = 0; i < lanes && K_ABREAST > 1; i++) {
+            for (int i = 0; i < VL; i++)
+                v_store(turned + (i * vectors + j) * VL, square[i]);
+            continue;
+        }
+        for (int i = 0; i < lanes; i++) {
             const int is_sample = j * lanes + i < count;
             const real *from = dy + (is_sample ? (ptrdiff_t)(j * lanes + i) * K_IN_S : 0);
             for (int o = 0; o < lanes; o++)
